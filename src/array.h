@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Arrays that only configuration grows. */
+#ifndef LB_ARRAY_H
+#define LB_ARRAY_H
+
+#include <stddef.h>
+
+/* Appends n items of size bytes each to the array that the pointer at array
+ * points to and that holds *len. Its memory is a power of two of items, so it
+ * must have been grown by this function alone. 0 or -ENOMEM, nothing changed.
+ */
+int lb_append(void *array, size_t *len, const void *items, size_t n,
+              size_t size);
+
+#endif

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/* We ask for the state LISTEN and for SKMEMINFO, and for nothing else: any
+ * other state makes the kernel walk every connection of the host, and
+ * INET_DIAG_INFO repeats for a listener what rqueue and wqueue say already.
+ * What the fields mean: tcp_diag_get_info(), net/ipv4/tcp_diag.c. */
+#include "diag_inet.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+enum {
+  STATES = 1 << TCP_LISTEN,
+  EXTENSIONS = 1 << (INET_DIAG_SKMEMINFO - 1),
+};
+
+static struct nlmsghdr *put_header(char *buf, uint16_t type) {
+  struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
+  msg->nlmsg_type = type;
+  msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  return msg;
+}
+
+struct nlmsghdr *lb_inet_request_both(char buf[static LB_INET_REQUEST_SIZE]) {
+  struct nlmsghdr *msg = put_header(buf, TCPDIAG_GETSOCK);
+  struct inet_diag_req *req = mnl_nlmsg_put_extra_header(msg, sizeof(*req));
+  req->idiag_states = STATES;
+  req->idiag_ext = EXTENSIONS;
+  return msg;
+}
+
+struct nlmsghdr *lb_inet_request(char buf[static LB_INET_REQUEST_SIZE],
+                                 uint8_t family) {
+  struct nlmsghdr *msg = put_header(buf, SOCK_DIAG_BY_FAMILY);
+  struct inet_diag_req_v2 *req = mnl_nlmsg_put_extra_header(msg, sizeof(*req));
+  req->sdiag_family = family;
+  req->sdiag_protocol = IPPROTO_TCP;
+  req->idiag_states = STATES;
+  req->idiag_ext = EXTENSIONS;
+  return msg;
+}
+
+/* IPv4 addresses become ::ffff:a.b.c.d, so that one comparison serves both
+ * families; the address of an IPv6 socket is taken as it is. */
+static void get_address(const struct inet_diag_msg *diag, uint8_t address[16]) {
+  if (diag->idiag_family == AF_INET6) {
+    memcpy(address, diag->id.idiag_src, 16);
+    return;
+  }
+  memset(address, 0, 10);
+  memset(address + 10, 0xff, 2);
+  memcpy(address + 12, diag->id.idiag_src, 4);
+}
+
+static int parse_attribute(const struct nlattr *attr, void *data) {
+  struct lb_row *row = data;
+  uint16_t len = mnl_attr_get_payload_len(attr);
+  switch (mnl_attr_get_type(attr)) {
+  case INET_DIAG_SKMEMINFO:
+    /* 8 values before Linux 4.7, 9 with SK_MEMINFO_DROPS since */
+    row->has_drops = len >= (SK_MEMINFO_DROPS + 1) * sizeof(uint32_t);
+    if (row->has_drops)
+      memcpy(&row->sk_drops,
+             (const char *)mnl_attr_get_payload(attr) +
+                 SK_MEMINFO_DROPS * sizeof(uint32_t),
+             sizeof(row->sk_drops));
+    break;
+  case INET_DIAG_SKV6ONLY:
+    row->v6only = len >= 1 && mnl_attr_get_u8(attr);
+    break;
+  }
+  return MNL_CB_OK;
+}
+
+int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row) {
+  const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
+  if ((msg->nlmsg_type != TCPDIAG_GETSOCK &&
+       msg->nlmsg_type != SOCK_DIAG_BY_FAMILY) ||
+      mnl_nlmsg_get_payload_len(msg) < sizeof(*diag) ||
+      (diag->idiag_family != AF_INET && diag->idiag_family != AF_INET6) ||
+      diag->idiag_state != TCP_LISTEN)
+    return -EBADMSG;
+
+  struct lb_row parsed = {
+      .cookie =
+          (uint64_t)diag->id.idiag_cookie[1] << 32 | diag->id.idiag_cookie[0],
+      .queue = diag->idiag_rqueue,
+      .limit = diag->idiag_wqueue,
+      .ifindex = diag->id.idiag_if,
+      .inode = diag->idiag_inode,
+      .port = ntohs(diag->id.idiag_sport),
+      .family = diag->idiag_family,
+  };
+  get_address(diag, parsed.address);
+  if (mnl_attr_parse(msg, sizeof(*diag), parse_attribute, &parsed) < 0)
+    return -EBADMSG;
+  *row = parsed;
+  return 0;
+}

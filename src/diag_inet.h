@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* inet_diag: the question for listening TCP sockets, and one answer to one
+ * row. Pure functions of buffers that the caller owns. */
+#ifndef LB_DIAG_INET_H
+#define LB_DIAG_INET_H
+
+#include "row.h"
+
+#include <linux/netlink.h>
+
+#define LB_INET_REQUEST_SIZE 128 /* bytes that hold any request built here */
+
+/* Builds the request that walks the listeners of both families at once:
+ * TCPDIAG_GETSOCK, which inet_diag_dump_compat() (net/ipv4/inet_diag.c, seen in
+ * 5.10 to 7.2) runs with AF_UNSPEC; SOCK_DIAG_BY_FAMILY refuses AF_UNSPEC.
+ * Returns the message inside buf; sequence number and portid are left 0. */
+struct nlmsghdr *lb_inet_request_both(char buf[static LB_INET_REQUEST_SIZE]);
+
+/* The same for one family, AF_INET or AF_INET6, by SOCK_DIAG_BY_FAMILY. */
+struct nlmsghdr *lb_inet_request(char buf[static LB_INET_REQUEST_SIZE],
+                                 uint8_t family);
+
+/* Parses one answer to either request. -EBADMSG, and row untouched, where the
+ * message is no whole row of a listening IPv4 or IPv6 socket. */
+int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row);
+
+#endif

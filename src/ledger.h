@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* What is known of every listening socket of one network namespace, monitored
+ * or not, from look to look. Keyed by cookie, which outlives restarts of the
+ * plugin's view, not of the server: a restarted server has a new socket. */
+#ifndef LB_LEDGER_H
+#define LB_LEDGER_H
+
+#include "row.h"
+
+/* A socket that left is remembered this long: a dump can miss a live one, and
+ * after shutdown() and listen() the same socket is back with its old count. */
+#define LB_LEDGER_KEEP_MS 60000
+
+struct lb_socket {
+  struct lb_row row;   /* as last seen */
+  uint64_t seen_ms;    /* when */
+  uint32_t look;       /* in which look */
+  uint32_t settled;    /* sk_drops up to here have had their share */
+  uint32_t asked;      /* sk_drops before the counters were read */
+  uint32_t hint_limit; /* the limit that was hinted at; see hints */
+  bool full_now;       /* at some dump of the look it was last seen in */
+  bool full_before;    /* in the look before */
+  bool hinted_clamped; /* hints are given once per socket */
+  bool hinted_outgrown;
+};
+
+struct lb_ledger {
+  struct lb_socket *v; /* in the order of the dump, new ones last */
+  size_t len;
+  size_t cap;
+  uint32_t *slots; /* hash of cookies: index into v + 1; 0: empty */
+  size_t slots_len;
+  uint32_t look;     /* the one under way or last done */
+  uint32_t complete; /* the last complete one */
+  size_t present;    /* sockets seen in this look */
+  size_t present_before;
+  size_t seen_again; /* of those of the last complete look */
+  bool lacks_drops;  /* a row came without sk_drops: Linux before 4.7 */
+};
+
+void lb_ledger_free(struct lb_ledger *ledger);
+
+/* Starts a look. What was seen in the last complete one counts as missing
+ * until a dump shows it. */
+void lb_ledger_begin(struct lb_ledger *ledger);
+
+/* Takes in a complete dump; a look may take in several, and the later row of a
+ * socket counts. 0, or -ENOMEM with only a part taken in. */
+int lb_ledger_merge(struct lb_ledger *ledger, const struct lb_rows *rows,
+                    uint64_t now_ms);
+
+/* Whether a socket of the last complete look has not been seen in this one. */
+static inline bool lb_ledger_misses(const struct lb_ledger *ledger) {
+  return ledger->seen_again < ledger->present_before;
+}
+
+/* Ends a look as complete and forgets sockets gone for LB_LEDGER_KEEP_MS. */
+void lb_ledger_end(struct lb_ledger *ledger, uint64_t now_ms);
+
+static inline bool lb_socket_is_present(const struct lb_ledger *ledger,
+                                        const struct lb_socket *socket) {
+  return socket->look == ledger->look;
+}
+
+/* How far sk_drops has moved since its last settling, through 32-bit wrap. */
+static inline uint32_t lb_socket_movement(const struct lb_socket *socket) {
+  return socket->row.has_drops ? socket->row.sk_drops - socket->settled : 0;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* collectd's <Plugin listen_backlog> blocks to settings.
+ *
+ * A pure function of the parsed tree: it neither logs nor needs the daemon.
+ * A bad option, value or block costs only itself and is one error. */
+#ifndef LB_OPTIONS_H
+#define LB_OPTIONS_H
+
+#include "settings.h"
+
+#include <liboconfig/oconfig.h>
+
+/* Takes one sentence without a newline; says what, where and what would be
+ * accepted. */
+struct lb_errors {
+  void (*error)(void *data, const char *sentence);
+  void *data;
+};
+
+struct lb_options;
+
+/* 0 or -ENOMEM; the caller owns *out. */
+int lb_options_new(struct lb_options **out);
+void lb_options_free(struct lb_options *config);
+
+/* Takes in one <Plugin listen_backlog> block; there may be several. 0 or
+ * -ENOMEM. */
+int lb_options_block(struct lb_options *config, const oconfig_item_t *block,
+                     const struct lb_errors *errors);
+
+/* All blocks together. With nothing selected every listening port is. 0;
+ * -ENOENT where something was selected and nothing valid is left; -ENOMEM. The
+ * caller owns what *out, zeroed before, then holds. */
+int lb_options_settings(const struct lb_options *config,
+                        struct lb_settings *out,
+                        const struct lb_errors *errors);
+
+#endif

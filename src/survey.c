@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: MIT
+/* The order of a look, and why:
+ *
+ * 1. Dump the listeners. Where one of the last look is missing, dump once more:
+ *    the kernel leaves live sockets out when others come and go, so a socket
+ *    is gone only when two dumps say so.
+ * 2. Where some sk_drops moved, read the namespace's counters, after the dump:
+ *    every movement seen is then in the increments read.
+ * 3. Increments can hold more than the movements seen, by what happened between
+ *    the two reads. Then dump again: whatever no movement covers now belongs to
+ *    a socket that is gone. So every increment finds its place in the look that
+ *    reads it, and shares and unattributed add up to the kernel's number at all
+ *    times.
+ * 4. A movement between the two dumps may be younger than the counters read. It
+ *    stays open for the next look, as far as it got no share (carry_over()).
+ */
+#include "survey.h"
+
+#include "group.h"
+#include "ledger.h"
+#include "netstat.h"
+#include "share.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NETSTAT_BYTES = 16384, SYSCTL_BYTES = 64 };
+
+struct lb_survey {
+  struct lb_source *source;
+  struct lb_group *group;
+  struct lb_ledger ledger;
+  struct lb_rows rows;
+  struct lb_mover *movers;
+  size_t movers_cap;
+
+  struct lb_netstat netstat; /* as last read */
+  uint64_t total[LB_MIBS];
+  uint64_t overflows_unattributed;
+  bool primed;     /* the first counters are read */
+  bool is_current; /* they are up to date with the last look */
+  int netstat_err; /* why not */
+
+  uint32_t somaxconn;
+  bool has_somaxconn;
+  char text[NETSTAT_BYTES];
+};
+
+int lb_survey_new(const struct lb_settings *settings, struct lb_source *source,
+                  struct lb_survey **out) {
+  struct lb_survey *survey = calloc(1, sizeof(*survey));
+  if (!survey)
+    return -ENOMEM;
+  survey->source = source;
+  int err = lb_group_new(settings, &survey->group);
+  if (err) {
+    free(survey);
+    return err;
+  }
+  *out = survey;
+  return 0;
+}
+
+void lb_survey_free(struct lb_survey *survey) {
+  if (!survey)
+    return;
+  lb_group_free(survey->group);
+  lb_ledger_free(&survey->ledger);
+  lb_rows_free(&survey->rows);
+  free(survey->movers);
+  free(survey);
+}
+
+static int dump(struct lb_survey *survey, uint64_t now_ms) {
+  survey->rows.len = 0;
+  int err = survey->source->listeners(survey->source, &survey->rows);
+  return err ? err : lb_ledger_merge(&survey->ledger, &survey->rows, now_ms);
+}
+
+/* --- counters ------------------------------------------------------------- */
+
+static int read_netstat(struct lb_survey *survey, struct lb_netstat *out) {
+  ssize_t len = survey->source->text(survey->source, LB_TEXT_NETSTAT,
+                                     survey->text, sizeof(survey->text));
+  return len < 0 ? (int)len : lb_netstat_parse(survey->text, out);
+}
+
+static bool can_share(const struct lb_netstat *netstat) {
+  unsigned needed = 1u << LB_MIB_LISTEN_DROPS | 1u << LB_MIB_LISTEN_OVERFLOWS;
+  return (netstat->present & needed) == needed;
+}
+
+/* A 32-bit kernel's counter wraps; any other way back is no increment. */
+static uint64_t increment(uint64_t before, uint64_t now) {
+  if (now >= before)
+    return now - before;
+  uint32_t wrapped = (uint32_t)now - (uint32_t)before;
+  return before <= UINT32_MAX && wrapped <= INT32_MAX ? wrapped : 0;
+}
+
+static uint64_t sum_movements(const struct lb_ledger *ledger) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < ledger->len; i++)
+    sum += lb_socket_movement(&ledger->v[i]);
+  return sum;
+}
+
+static int reserve_movers(struct lb_survey *survey) {
+  if (survey->movers_cap >= survey->ledger.cap)
+    return 0;
+  struct lb_mover *movers =
+      reallocarray(survey->movers, survey->ledger.cap, sizeof(*survey->movers));
+  if (!movers)
+    return -ENOMEM;
+  survey->movers = movers;
+  survey->movers_cap = survey->ledger.cap;
+  return 0;
+}
+
+static size_t find_movers(struct lb_survey *survey) {
+  const struct lb_ledger *ledger = &survey->ledger;
+  size_t len = 0;
+  for (size_t i = 0; i < ledger->len; i++) {
+    const struct lb_socket *socket = &ledger->v[i];
+    uint32_t movement = lb_socket_movement(socket);
+    if (movement)
+      survey->movers[len++] = (struct lb_mover){
+          .socket = i,
+          .movement = movement,
+          .full = socket->full_now || socket->full_before,
+      };
+  }
+  return len;
+}
+
+/* Up to here the socket's movement has had its share, save what moved after
+ * the counters were asked for and got none yet. */
+static void carry_over(struct lb_socket *socket, uint32_t given) {
+  uint32_t open = lb_socket_movement(socket) - given;
+  uint32_t young = socket->row.sk_drops - socket->asked;
+  socket->settled = socket->row.sk_drops - (young < open ? young : open);
+}
+
+static void credit(struct lb_survey *survey, const struct lb_mover *mover) {
+  struct lb_socket *socket = &survey->ledger.v[mover->socket];
+  struct lb_visit visit = lb_group_visit(survey->group, &socket->row);
+  for (struct lb_listener *listener; (listener = lb_group_next(&visit));) {
+    listener->drops += mover->drops;
+    listener->overflows += mover->overflows;
+  }
+  carry_over(socket, mover->drops);
+}
+
+static void share(struct lb_survey *survey, struct lb_increments increments) {
+  size_t len = find_movers(survey);
+  struct lb_increments left = lb_share(survey->movers, len, increments);
+  survey->overflows_unattributed += left.overflows;
+  for (size_t i = 0; i < len; i++)
+    credit(survey, &survey->movers[i]);
+}
+
+/* What was counted before the first look is nobody's. */
+static void prime(struct lb_survey *survey, const struct lb_netstat *netstat) {
+  memcpy(survey->total, netstat->counter, sizeof(survey->total));
+  survey->overflows_unattributed = netstat->counter[LB_MIB_LISTEN_OVERFLOWS];
+  for (size_t i = 0; i < survey->ledger.len; i++)
+    survey->ledger.v[i].settled = survey->ledger.v[i].row.sk_drops;
+  survey->netstat = *netstat;
+  survey->primed = true;
+}
+
+static void note_asked(struct lb_ledger *ledger) {
+  for (size_t i = 0; i < ledger->len; i++)
+    ledger->v[i].asked = ledger->v[i].row.sk_drops;
+}
+
+static int discover(struct lb_survey *survey) {
+  const struct lb_ledger *ledger = &survey->ledger;
+  for (size_t i = 0; i < ledger->len; i++)
+    if (lb_socket_is_present(ledger, &ledger->v[i])) {
+      int err = lb_group_discover(survey->group, &ledger->v[i].row);
+      if (err)
+        return err;
+    }
+  return 0;
+}
+
+/* Reads the counters and gives every increment its place. -errno only where
+ * the dump that this may take fails: nothing is settled then. */
+static int settle(struct lb_survey *survey, uint64_t now_ms) {
+  struct lb_ledger *ledger = &survey->ledger;
+  struct lb_netstat netstat;
+  note_asked(ledger);
+  survey->netstat_err = read_netstat(survey, &netstat);
+  if (survey->netstat_err)
+    return 0;
+  if (!survey->primed) {
+    prime(survey, &netstat);
+    survey->is_current = true;
+    return 0;
+  }
+
+  struct lb_increments increments = {
+      .drops = increment(survey->netstat.counter[LB_MIB_LISTEN_DROPS],
+                         netstat.counter[LB_MIB_LISTEN_DROPS]),
+      .overflows = increment(survey->netstat.counter[LB_MIB_LISTEN_OVERFLOWS],
+                             netstat.counter[LB_MIB_LISTEN_OVERFLOWS]),
+  };
+  uint64_t movements = sum_movements(ledger);
+  if (increments.drops > movements || increments.overflows > movements) {
+    int err = dump(survey, now_ms);
+    if (!err)
+      err = discover(survey);
+    if (err)
+      return err;
+  }
+  if (reserve_movers(survey))
+    return -ENOMEM;
+  share(survey, increments);
+  for (int i = 0; i < LB_MIBS; i++)
+    survey->total[i] +=
+        increment(survey->netstat.counter[i], netstat.counter[i]);
+  survey->netstat = netstat;
+  survey->is_current = true;
+  return 0;
+}
+
+/* --- looks ---------------------------------------------------------------- */
+
+static void regroup(struct lb_survey *survey) {
+  const struct lb_ledger *ledger = &survey->ledger;
+  lb_group_begin(survey->group);
+  for (size_t i = 0; i < ledger->len; i++) {
+    const struct lb_socket *socket = &ledger->v[i];
+    if (!lb_socket_is_present(ledger, socket))
+      continue;
+    struct lb_visit visit = lb_group_visit(survey->group, &socket->row);
+    for (struct lb_listener *listener; (listener = lb_group_next(&visit));)
+      lb_listener_add(listener, &socket->row);
+  }
+}
+
+int lb_survey_look(struct lb_survey *survey, uint64_t now_ms) {
+  struct lb_ledger *ledger = &survey->ledger;
+  survey->is_current = false;
+  lb_ledger_begin(ledger);
+  int err = dump(survey, now_ms);
+  if (!err && lb_ledger_misses(ledger))
+    err = dump(survey, now_ms);
+  if (!err)
+    err = discover(survey);
+  if (!err && sum_movements(ledger) > 0)
+    err = settle(survey, now_ms);
+  if (err)
+    return err;
+  lb_ledger_end(ledger, now_ms);
+  regroup(survey);
+  return 0;
+}
+
+/* --- the end of an interval ------------------------------------------------
+ */
+
+static int read_somaxconn(struct lb_survey *survey) {
+  char buf[SYSCTL_BYTES];
+  ssize_t len =
+      survey->source->text(survey->source, LB_TEXT_SOMAXCONN, buf, sizeof(buf));
+  int err = len < 0 ? (int)len : lb_sysctl_parse(buf, &survey->somaxconn);
+  survey->has_somaxconn = err == 0;
+  return err;
+}
+
+/* listen() lowers what it is given to somaxconn and tells nobody:
+ * __sys_listen_socket(), net/socket.c. A raise reaches the next listen() only.
+ */
+static void hint(struct lb_survey *survey, struct lb_socket *socket) {
+  uint32_t limit = socket->row.limit;
+  bool clamped = limit == survey->somaxconn && !socket->hinted_clamped;
+  bool outgrown = socket->hinted_clamped && socket->hint_limit == limit &&
+                  survey->somaxconn > limit && !socket->hinted_outgrown;
+  if (!clamped && !outgrown)
+    return;
+  struct lb_visit visit = lb_group_visit(survey->group, &socket->row);
+  for (struct lb_listener *listener; (listener = lb_group_next(&visit));) {
+    listener->clamped += clamped;
+    listener->outgrown += outgrown;
+  }
+  socket->hinted_clamped = true;
+  socket->hinted_outgrown |= outgrown;
+  socket->hint_limit = limit;
+}
+
+int lb_survey_end(struct lb_survey *survey, uint64_t now_ms,
+                  struct lb_troubles *troubles) {
+  if (!survey->is_current) {
+    int err = settle(survey, now_ms);
+    if (err)
+      return err;
+  }
+  struct lb_troubles found = {
+      .netstat = survey->is_current ? 0 : survey->netstat_err,
+      .somaxconn = read_somaxconn(survey),
+  };
+  struct lb_ledger *ledger = &survey->ledger;
+  for (size_t i = 0; i < ledger->len && survey->has_somaxconn; i++)
+    if (lb_socket_is_present(ledger, &ledger->v[i]))
+      hint(survey, &ledger->v[i]);
+  *troubles = found;
+  return 0;
+}
+
+/* --- readings --------------------------------------------------------------
+ */
+
+static struct lb_values namespace_values(const struct lb_survey *survey) {
+  static const struct {
+    enum lb_mib counter;
+    enum lb_metric_id metric;
+  } counters[] = {
+      {LB_MIB_LISTEN_DROPS, LB_DROPS},
+      {LB_MIB_LISTEN_OVERFLOWS, LB_OVERFLOWS},
+      {LB_MIB_REQQ_FULL_DROP, LB_SYN_DROPS},
+      {LB_MIB_SYNCOOKIES_SENT, LB_SYNCOOKIES_SENT},
+  };
+  struct lb_values values = {.present = 0};
+  if (survey->has_somaxconn)
+    lb_put_gauge(&values, LB_SOMAXCONN, survey->somaxconn);
+  if (!survey->is_current)
+    return values;
+  for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+    if (survey->netstat.present & 1u << counters[i].counter)
+      lb_put_counter(&values, counters[i].metric,
+                     survey->total[counters[i].counter]);
+  if (can_share(&survey->netstat))
+    lb_put_counter(&values, LB_OVERFLOWS_UNATTRIBUTED,
+                   survey->overflows_unattributed);
+  return values;
+}
+
+void lb_survey_readings(const struct lb_survey *survey,
+                        void (*visit)(void *data,
+                                      const struct lb_reading *reading),
+                        void *data) {
+  struct lb_reading reading = {.label = "", .values = namespace_values(survey)};
+  visit(data, &reading);
+
+  bool counters = survey->is_current && can_share(&survey->netstat) &&
+                  !survey->ledger.lacks_drops;
+  for (size_t i = 0; i < lb_group_len(survey->group); i++) {
+    const struct lb_listener *listener = lb_group_get(survey->group, i);
+    if (!lb_listener_is_reported(listener))
+      continue;
+    char buf[LB_LABEL_SIZE];
+    reading = (struct lb_reading){
+        .label = lb_listener_label(listener, buf),
+        .values = lb_listener_values(listener, counters),
+        .clamped = listener->clamped,
+        .outgrown = listener->outgrown,
+    };
+    visit(data, &reading);
+  }
+}
+
+void lb_survey_sockets(const struct lb_survey *survey,
+                       void (*visit)(void *data, const struct lb_row *row),
+                       void *data) {
+  const struct lb_ledger *ledger = &survey->ledger;
+  for (size_t i = 0; i < ledger->len; i++)
+    if (lb_socket_is_present(ledger, &ledger->v[i]))
+      visit(data, &ledger->v[i].row);
+}
+
+uint32_t lb_survey_somaxconn(const struct lb_survey *survey) {
+  return survey->somaxconn;
+}

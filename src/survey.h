@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* One look at one network namespace, in order, and what an interval makes of
+ * its looks. */
+#ifndef LB_SURVEY_H
+#define LB_SURVEY_H
+
+#include "metric.h"
+#include "settings.h"
+#include "source.h"
+
+struct lb_survey;
+
+/* Borrows settings and source for its life. 0 or -ENOMEM; the caller owns
+ * *out. */
+int lb_survey_new(const struct lb_settings *settings, struct lb_source *source,
+                  struct lb_survey **out);
+void lb_survey_free(struct lb_survey *survey);
+
+/* Looks at every listener once; now_ms is any clock that never goes back. 0, or
+ * -errno of the source or -ENOMEM: the look then counts for nothing, and what
+ * it missed is made up for by the next one. */
+int lb_survey_look(struct lb_survey *survey, uint64_t now_ms);
+
+/* What could not be read at the end of an interval; 0 or -errno each. */
+struct lb_troubles {
+  int netstat;   /* /proc/net/netstat: no counters */
+  int somaxconn; /* /proc/sys/net/core/somaxconn: no somaxconn, no hints */
+};
+
+/* Ends the interval after a look that was good: brings the counters up to date
+ * and finds the hints. 0 or -errno, as lb_survey_look(). */
+int lb_survey_end(struct lb_survey *survey, uint64_t now_ms,
+                  struct lb_troubles *troubles);
+
+struct lb_reading {
+  const char *label; /* "" is the namespace itself; valid during the call */
+  struct lb_values values;
+  uint32_t clamped;  /* sockets whose limit was first seen to equal somaxconn */
+  uint32_t outgrown; /* of such: somaxconn has been raised since */
+};
+
+/* Visits the namespace, then each listener that is reported, selected ones in
+ * the order of the configuration, then found ones as they were found. */
+void lb_survey_readings(const struct lb_survey *survey,
+                        void (*visit)(void *data,
+                                      const struct lb_reading *reading),
+                        void *data);
+
+/* Visits the sockets of the last look. */
+void lb_survey_sockets(const struct lb_survey *survey,
+                       void (*visit)(void *data, const struct lb_row *row),
+                       void *data);
+
+/* net.core.somaxconn as last read, for the text of a hint. */
+uint32_t lb_survey_somaxconn(const struct lb_survey *survey);
+
+#endif
