@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -56,36 +57,48 @@ static void get_address(const struct inet_diag_msg *diag, uint8_t address[16]) {
   memcpy(address + 12, diag->id.idiag_src, 4);
 }
 
-static int parse_attribute(const struct nlattr *attr, void *data) {
-  struct lb_row *row = data;
-  uint16_t len = mnl_attr_get_payload_len(attr);
-  switch (mnl_attr_get_type(attr)) {
+static bool parse_attribute(const struct rtattr *attr, struct lb_row *row) {
+  const char *payload = RTA_DATA(attr);
+  size_t len = RTA_PAYLOAD(attr);
+  switch (attr->rta_type) {
   case INET_DIAG_SKMEMINFO:
     /* 8 values before Linux 4.7, 9 with SK_MEMINFO_DROPS since */
     row->has_drops = len >= (SK_MEMINFO_DROPS + 1) * sizeof(uint32_t);
     if (row->has_drops)
-      memcpy(&row->sk_drops,
-             (const char *)mnl_attr_get_payload(attr) +
-                 SK_MEMINFO_DROPS * sizeof(uint32_t),
+      memcpy(&row->sk_drops, payload + SK_MEMINFO_DROPS * sizeof(uint32_t),
              sizeof(row->sk_drops));
-    break;
+    return true;
   case INET_DIAG_SKV6ONLY:
-    row->v6only = len >= 1 && mnl_attr_get_u8(attr);
-    break;
+    row->v6only = len >= 1 && payload[0];
+    return len >= 1;
+  default:
+    return true;
   }
-  return MNL_CB_OK;
+}
+
+static bool parse_attributes(const void *attributes, size_t len,
+                             struct lb_row *row) {
+  const struct rtattr *attr = attributes;
+  while (len > 0) {
+    if (!RTA_OK(attr, len) || !parse_attribute(attr, row))
+      return false;
+    size_t step = RTA_ALIGN(attr->rta_len);
+    attr = (const void *)((const char *)attr + step);
+    len -= step < len ? step : len;
+  }
+  return true;
 }
 
 int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row) {
-  const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
+  const struct inet_diag_msg *diag = NLMSG_DATA(msg);
   if ((msg->nlmsg_type != TCPDIAG_GETSOCK &&
        msg->nlmsg_type != SOCK_DIAG_BY_FAMILY) ||
-      mnl_nlmsg_get_payload_len(msg) < sizeof(*diag) ||
+      msg->nlmsg_len < NLMSG_LENGTH(sizeof(*diag)) ||
       (diag->idiag_family != AF_INET && diag->idiag_family != AF_INET6) ||
       diag->idiag_state != TCP_LISTEN)
     return -EBADMSG;
 
-  struct lb_row parsed = {
+  *row = (struct lb_row){
       .cookie =
           (uint64_t)diag->id.idiag_cookie[1] << 32 | diag->id.idiag_cookie[0],
       .queue = diag->idiag_rqueue,
@@ -95,9 +108,7 @@ int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row) {
       .port = ntohs(diag->id.idiag_sport),
       .family = diag->idiag_family,
   };
-  get_address(diag, parsed.address);
-  if (mnl_attr_parse(msg, sizeof(*diag), parse_attribute, &parsed) < 0)
-    return -EBADMSG;
-  *row = parsed;
-  return 0;
+  get_address(diag, row->address);
+  size_t len = msg->nlmsg_len - NLMSG_LENGTH(sizeof(*diag));
+  return parse_attributes(diag + 1, len, row) ? 0 : -EBADMSG;
 }

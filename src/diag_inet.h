@@ -20,8 +20,9 @@ struct nlmsghdr *lb_inet_request_both(char buf[static LB_INET_REQUEST_SIZE]);
 struct nlmsghdr *lb_inet_request(char buf[static LB_INET_REQUEST_SIZE],
                                  uint8_t family);
 
-/* Parses one answer to either request. -EBADMSG, and row untouched, where the
- * message is no whole row of a listening IPv4 or IPv6 socket. */
+/* Parses one answer to either request, whose nlmsg_len has been checked.
+ * -EBADMSG, and row undefined, where the message is no whole row of a listening
+ * IPv4 or IPv6 socket. */
 int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row);
 
 #endif

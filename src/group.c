@@ -167,14 +167,22 @@ static double fill_percent(const struct lb_row *row) {
   return 100.0 * row->queue / ((double)row->limit + 1);
 }
 
-void lb_listener_add(struct lb_listener *listener, const struct lb_row *row) {
+static void add_socket(struct lb_listener *listener, const struct lb_row *row) {
+  listener->limit += row->limit;
+  listener->sockets++;
+  if (row->queue == 0)
+    return;
   double fill = fill_percent(row);
   if (fill > listener->fill)
     listener->fill = fill;
   listener->queue += row->queue;
-  listener->limit += row->limit;
-  listener->sockets++;
   listener->full += lb_is_full(row->queue, row->limit);
+}
+
+void lb_group_add(struct lb_group *group, const struct lb_row *row) {
+  struct lb_visit visit = lb_group_visit(group, row);
+  for (struct lb_listener *listener; (listener = lb_group_next(&visit));)
+    add_socket(listener, row);
 }
 
 size_t lb_group_len(const struct lb_group *group) { return group->len; }

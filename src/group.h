@@ -37,7 +37,7 @@ void lb_group_free(struct lb_group *group);
 void lb_group_begin(struct lb_group *group);
 
 /* Makes the listener of a port that nobody selected, where ListeningPorts
- * wants it. 0 or -ENOMEM. To be called for each socket before the visits. */
+ * wants it. 0 or -ENOMEM. To be called once for each new socket. */
 int lb_group_discover(struct lb_group *group, const struct lb_row *row);
 
 /* The listeners that a socket counts for, one after another: more than one
@@ -57,8 +57,8 @@ struct lb_visit lb_group_visit(struct lb_group *group,
                                const struct lb_row *row);
 struct lb_listener *lb_group_next(struct lb_visit *visit);
 
-/* Adds a socket's queue to a listener. */
-void lb_listener_add(struct lb_listener *listener, const struct lb_row *row);
+/* Adds a socket to all listeners that it counts for. */
+void lb_group_add(struct lb_group *group, const struct lb_row *row);
 
 size_t lb_group_len(const struct lb_group *group);
 const struct lb_listener *lb_group_get(const struct lb_group *group, size_t i);

@@ -110,6 +110,7 @@ int lb_ledger_merge(struct lb_ledger *ledger, const struct lb_rows *rows,
     socket->seen_ms = now_ms;
     socket->full_now |= lb_is_full(row->queue, row->limit);
     ledger->lacks_drops |= !row->has_drops;
+    ledger->moved |= lb_socket_movement(socket) != 0;
     guess = (size_t)(socket - ledger->v) + 1;
   }
   return 0;
@@ -119,6 +120,7 @@ void lb_ledger_begin(struct lb_ledger *ledger) {
   ledger->look++;
   ledger->present = 0;
   ledger->seen_again = 0;
+  ledger->moved = false;
 }
 
 static void forget(struct lb_ledger *ledger, uint64_t now_ms) {
@@ -141,4 +143,5 @@ void lb_ledger_end(struct lb_ledger *ledger, uint64_t now_ms) {
   ledger->present_before = ledger->present;
   if (ledger->present < ledger->len)
     forget(ledger, now_ms);
+  ledger->known = ledger->len;
 }

@@ -35,6 +35,8 @@ struct lb_ledger {
   size_t present;    /* sockets seen in this look */
   size_t present_before;
   size_t seen_again; /* of those of the last complete look */
+  size_t known;      /* sockets from here on are new since that one */
+  bool moved;        /* some sk_drops is not settled, as far as merged */
   bool lacks_drops;  /* a row came without sk_drops: Linux before 4.7 */
 };
 

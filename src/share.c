@@ -6,15 +6,15 @@
 
 static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* part * of / whole, where part and of are at most whole. Beyond 32 bits, which
+/* part * of / whole, where part and of are at most whole. Beyond 64 bits, which
  * only years of unread movement reach, the proportion is rounded. */
 static uint64_t proportion(uint64_t part, uint64_t of, uint64_t whole) {
-  while (whole > UINT32_MAX) {
-    part >>= 1;
+  uint64_t product;
+  while (__builtin_mul_overflow(part, of, &product)) {
     of >>= 1;
     whole >>= 1;
   }
-  return whole ? part * of / whole : 0;
+  return whole ? product / whole : 0;
 }
 
 /* Whole units whose sum is exact: each mover takes its proportion of what is

@@ -73,9 +73,14 @@ void lb_survey_free(struct lb_survey *survey) {
 }
 
 static int dump(struct lb_survey *survey, uint64_t now_ms) {
+  struct lb_ledger *ledger = &survey->ledger;
   survey->rows.len = 0;
   int err = survey->source->listeners(survey->source, &survey->rows);
-  return err ? err : lb_ledger_merge(&survey->ledger, &survey->rows, now_ms);
+  if (!err)
+    err = lb_ledger_merge(ledger, &survey->rows, now_ms);
+  for (size_t i = ledger->known; i < ledger->len && !err; i++)
+    err = lb_group_discover(survey->group, &ledger->v[i].row);
+  return err;
 }
 
 /* --- counters ------------------------------------------------------------- */
@@ -175,17 +180,6 @@ static void note_asked(struct lb_ledger *ledger) {
     ledger->v[i].asked = ledger->v[i].row.sk_drops;
 }
 
-static int discover(struct lb_survey *survey) {
-  const struct lb_ledger *ledger = &survey->ledger;
-  for (size_t i = 0; i < ledger->len; i++)
-    if (lb_socket_is_present(ledger, &ledger->v[i])) {
-      int err = lb_group_discover(survey->group, &ledger->v[i].row);
-      if (err)
-        return err;
-    }
-  return 0;
-}
-
 /* Reads the counters and gives every increment its place. -errno only where
  * the dump that this may take fails: nothing is settled then. */
 static int settle(struct lb_survey *survey, uint64_t now_ms) {
@@ -210,8 +204,6 @@ static int settle(struct lb_survey *survey, uint64_t now_ms) {
   uint64_t movements = sum_movements(ledger);
   if (increments.drops > movements || increments.overflows > movements) {
     int err = dump(survey, now_ms);
-    if (!err)
-      err = discover(survey);
     if (err)
       return err;
   }
@@ -233,11 +225,8 @@ static void regroup(struct lb_survey *survey) {
   lb_group_begin(survey->group);
   for (size_t i = 0; i < ledger->len; i++) {
     const struct lb_socket *socket = &ledger->v[i];
-    if (!lb_socket_is_present(ledger, socket))
-      continue;
-    struct lb_visit visit = lb_group_visit(survey->group, &socket->row);
-    for (struct lb_listener *listener; (listener = lb_group_next(&visit));)
-      lb_listener_add(listener, &socket->row);
+    if (lb_socket_is_present(ledger, socket))
+      lb_group_add(survey->group, &socket->row);
   }
 }
 
@@ -248,9 +237,7 @@ int lb_survey_look(struct lb_survey *survey, uint64_t now_ms) {
   int err = dump(survey, now_ms);
   if (!err && lb_ledger_misses(ledger))
     err = dump(survey, now_ms);
-  if (!err)
-    err = discover(survey);
-  if (!err && sum_movements(ledger) > 0)
+  if (!err && ledger->moved)
     err = settle(survey, now_ms);
   if (err)
     return err;
