@@ -129,8 +129,10 @@ static int print_table(const struct lb_survey *survey) {
   return 0;
 }
 
-/* As ss(8) writes it: "*" is both families, "[::]" is IPv6 alone. */
-static void format_address(const struct lb_row *row, char *out, size_t size) {
+/* As ss(8) writes it: "*" is both families, "[::]" is IPv6 alone. A device of
+ * a recording has no name here, only its index. */
+static void format_address(const struct lb_row *row, bool named, char *out,
+                           size_t size) {
   static const uint8_t any[16];
   char address[INET6_ADDRSTRLEN] = "*";
   char device[IF_NAMESIZE + 1] = "";
@@ -143,7 +145,7 @@ static void format_address(const struct lb_row *row, char *out, size_t size) {
     v6 = false;
   if (row->ifindex) {
     device[0] = '%';
-    if (!if_indextoname(row->ifindex, device + 1))
+    if (!named || !if_indextoname(row->ifindex, device + 1))
       snprintf(device + 1, sizeof(device) - 1, "%u", row->ifindex);
   }
   snprintf(out, size, "%s%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "",
@@ -151,9 +153,9 @@ static void format_address(const struct lb_row *row, char *out, size_t size) {
 }
 
 static void print_socket(void *data, const struct lb_row *row) {
-  (void)data;
+  const struct arguments *arguments = data;
   char address[128], drops[16] = "-";
-  format_address(row, address, sizeof(address));
+  format_address(row, !arguments->replay, address, sizeof(address));
   if (row->has_drops)
     snprintf(drops, sizeof(drops), "%u", row->sk_drops);
   printf("%-28s %9u %9u %9s %9u %9llx\n", address, row->queue, row->limit,
@@ -168,7 +170,7 @@ static int print_look(const struct arguments *arguments,
   if (arguments->sockets) {
     printf("%-28s %9s %9s %9s %9s %9s\n", "ADDRESS", "QUEUE", "LIMIT",
            "SK_DROPS", "INODE", "COOKIE");
-    lb_survey_sockets(survey, print_socket, NULL);
+    lb_survey_sockets(survey, print_socket, (void *)(uintptr_t)arguments);
   } else {
     err = print_table(survey);
   }
@@ -260,7 +262,7 @@ static int run_live(const struct arguments *arguments) {
   return err ? fail(arguments->record, err) : status;
 }
 
-static int run_replay(const struct arguments *arguments) {
+static int run_replay(struct arguments *arguments) {
   struct lb_replay *replay;
   struct lb_survey *survey;
   int err = lb_replay_open(arguments->replay, &replay);
@@ -280,6 +282,7 @@ static int run_replay(const struct arguments *arguments) {
 
   int status = EXIT_SUCCESS;
   uint64_t now_ms;
+  arguments->count = lb_replay_looks(replay);
   for (unsigned long number = 1; lb_replay_next(replay, &now_ms); number++)
     if (look(arguments, survey, now_ms, number))
       status = EXIT_FAILURE;

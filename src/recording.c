@@ -306,10 +306,22 @@ void lb_replay_free(struct lb_replay *replay) {
   free(replay);
 }
 
-int lb_replay_next(struct lb_replay *replay, uint64_t *now_ms) {
-  size_t at = replay->next_look;
+/* The first LOOK from here on, or the end. */
+static size_t find_look(const struct lb_replay *replay, size_t at) {
   while (at < replay->len && record_at(replay, at).kind != LOOK)
     at = after(replay, at);
+  return at;
+}
+
+size_t lb_replay_looks(const struct lb_replay *replay) {
+  size_t looks = 0, at = find_look(replay, sizeof(struct header));
+  for (; at < replay->len; at = find_look(replay, after(replay, at)))
+    looks++;
+  return looks;
+}
+
+int lb_replay_next(struct lb_replay *replay, uint64_t *now_ms) {
+  size_t at = find_look(replay, replay->next_look);
   if (at >= replay->len)
     return 0;
   *now_ms = record_at(replay, at).now_ms;
@@ -320,9 +332,7 @@ int lb_replay_next(struct lb_replay *replay, uint64_t *now_ms) {
     replay->text[i] = at;
     replay->last_text[i] = 0;
   }
-  while (at < replay->len && record_at(replay, at).kind != LOOK)
-    at = after(replay, at);
-  replay->end = replay->next_look = at;
+  replay->end = replay->next_look = find_look(replay, at);
   return 1;
 }
 

@@ -34,6 +34,9 @@ int lb_replay_new(const void *bytes, size_t len, struct lb_replay **out);
 int lb_replay_open(const char *path, struct lb_replay **out);
 void lb_replay_free(struct lb_replay *replay);
 
+/* How many looks it holds. */
+size_t lb_replay_looks(const struct lb_replay *replay);
+
 /* Goes to the next look. 1, or 0 at the end. What is left of the look before is
  * passed over. */
 int lb_replay_next(struct lb_replay *replay, uint64_t *now_ms);
