@@ -56,7 +56,8 @@ static inline bool lb_ledger_misses(const struct lb_ledger *ledger) {
   return ledger->seen_again < ledger->present_before;
 }
 
-/* Ends a look as complete and forgets sockets gone for LB_LEDGER_KEEP_MS. */
+/* Ends a look as complete, again where more was merged after that, and forgets
+ * sockets gone for LB_LEDGER_KEEP_MS. */
 void lb_ledger_end(struct lb_ledger *ledger, uint64_t now_ms);
 
 static inline bool lb_socket_is_present(const struct lb_ledger *ledger,

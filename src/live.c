@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* A dump that fails is tried once more at once: a lost batch, a signal or a
- * stray message then costs a look nothing. The files are opened for each read,
- * so that nothing here outlives the namespace it came from. */
+/* A dump that was lost on the way is asked for once more at once: a lost batch
+ * or a stray message then costs a look nothing. What the kernel does not have
+ * is not asked for twice, because each request for tcp_diag has it look for the
+ * module (request_module() in inet_diag_lock_handler()). The files are opened
+ * for each read, so that nothing here outlives the namespace it came from. */
 #include "live.h"
 
 #include "diag_inet.h"
@@ -55,11 +57,26 @@ static int dump_both(struct live *live, struct lb_rows *rows) {
   return err_by_family;
 }
 
+static bool is_worth_a_retry(int err) {
+  switch (err) {
+  case -ENOBUFS:
+  case -ENOSPC:
+  case -EINTR:
+  case -EBUSY:
+  case -EBADMSG:
+  case -EPROTO:
+  case -ESRCH:
+    return true;
+  default:
+    return false;
+  }
+}
+
 static int listeners(struct lb_source *source, struct lb_rows *rows) {
   struct live *live = (struct live *)source;
   size_t before = rows->len;
   int err = dump_both(live, rows);
-  if (err) {
+  if (is_worth_a_retry(err)) {
     rows->len = before;
     err = dump_both(live, rows);
   }

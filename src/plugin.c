@@ -95,11 +95,12 @@ static void release(struct complaint *complaint, const char *what) {
   complaint->err = 0;
 }
 
-/* A sentence over listeners: "80, 443 (8 sockets) and 3 more". */
+/* Listeners in a sentence: "80, 443 (8 sockets)" and " and 3 more". */
 struct names {
   char text[512];
   size_t len;
-  unsigned more;
+  char more[24];
+  unsigned left_out;
 };
 
 static void add_name(struct names *names, const char *label, uint32_t sockets) {
@@ -114,18 +115,20 @@ static void add_name(struct names *names, const char *label, uint32_t sockets) {
     return;
   }
   names->text[names->len] = '\0';
-  names->more++;
+  snprintf(names->more, sizeof(names->more), " and %u more", ++names->left_out);
 }
 
-static void hint(const struct names *names, const char *what,
-                 const char *advice) {
-  char more[32] = "";
-  if (names->more)
-    snprintf(more, sizeof(more), " and %u more", names->more);
-  if (names->len)
-    INFO(LOG_NAME "The backlog limit of %s%s %s net.core.somaxconn (%u): %s",
-         names->text, more, what, (unsigned)lb_survey_somaxconn(plugin.survey),
-         advice);
+static void hint(const struct names *clamped, const struct names *outgrown) {
+  unsigned somaxconn = lb_survey_somaxconn(plugin.survey);
+  if (clamped->len)
+    INFO(LOG_NAME "The backlog limit of %s%s equals net.core.somaxconn (%u): "
+                  "the server may have asked for more than it got.",
+         clamped->text, clamped->more, somaxconn);
+  if (outgrown->len)
+    INFO(LOG_NAME "The backlog limit of %s%s equals an older "
+                  "net.core.somaxconn, which is %u now: the server must call "
+                  "listen() again, as by a restart, to get more.",
+         outgrown->text, outgrown->more, somaxconn);
 }
 
 /* --- callbacks -------------------------------------------------------------
@@ -226,6 +229,8 @@ static void judge(const struct lb_troubles *troubles) {
 }
 
 static int read_callback(void) {
+  if (!plugin.survey) /* init failed, which should have ended the reads */
+    return 0;
   struct report report = {.time = cdtime()};
   struct lb_troubles troubles;
   uint64_t now_ms = monotonic_ms();
@@ -239,10 +244,7 @@ static int read_callback(void) {
   release(&plugin.look, "Reading the listening sockets by sock_diag");
   judge(&troubles);
   lb_survey_readings(plugin.survey, on_reading, &report);
-  hint(&report.clamped, "equals",
-       "the server may have asked for more than it got.");
-  hint(&report.outgrown, "was cut to an older value of",
-       "the server must call listen() again, as by a restart, to get more.");
+  hint(&report.clamped, &report.outgrown);
   return 0;
 }
 

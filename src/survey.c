@@ -284,6 +284,7 @@ int lb_survey_end(struct lb_survey *survey, uint64_t now_ms,
     int err = settle(survey, now_ms);
     if (err)
       return err;
+    lb_ledger_end(&survey->ledger, now_ms); /* it may have dumped again */
   }
   struct lb_troubles found = {
       .netstat = survey->is_current ? 0 : survey->netstat_err,
