@@ -34,7 +34,7 @@ struct lb_options {
 
 /* Where in the configuration we are, for error messages and for results. */
 struct place {
-  struct lb_options *config;
+  struct lb_options *options;
   const struct lb_errors *errors;
   const char *listener; /* name of the <Listener> block we are in, or NULL */
   struct part *part;    /* that block's */
@@ -91,8 +91,9 @@ static void free_part(struct part *part) {
   free(part->addresses);
 }
 
-static int add_part(struct lb_options *config, const struct part *part) {
-  return lb_append(&config->parts, &config->parts_len, part, 1, sizeof(*part));
+static int add_part(struct lb_options *options, const struct part *part) {
+  return lb_append(&options->parts, &options->parts_len, part, 1,
+                   sizeof(*part));
 }
 
 int lb_options_new(struct lb_options **out) {
@@ -100,13 +101,13 @@ int lb_options_new(struct lb_options **out) {
   return *out ? 0 : -ENOMEM;
 }
 
-void lb_options_free(struct lb_options *config) {
-  if (!config)
+void lb_options_free(struct lb_options *options) {
+  if (!options)
     return;
-  for (size_t i = 0; i < config->parts_len; i++)
-    free_part(&config->parts[i]);
-  free(config->parts);
-  free(config);
+  for (size_t i = 0; i < options->parts_len; i++)
+    free_part(&options->parts[i]);
+  free(options->parts);
+  free(options);
 }
 
 /* --- values ------------------------------------------------------------- */
@@ -126,7 +127,7 @@ static int get_ports(const oconfig_value_t *value, struct lb_ports *out) {
 
 static int take_port(struct place *place, const oconfig_item_t *item) {
   if (!place->listener)
-    place->config->tried_port = true;
+    place->options->tried_port = true;
   for (int i = 0; i < item->values_num; i++) {
     const oconfig_value_t *value = &item->values[i];
     struct lb_ports ports;
@@ -143,7 +144,7 @@ static int take_port(struct place *place, const oconfig_item_t *item) {
     struct part *into = place->listener ? place->part : &part;
     err = lb_append(&into->ports, &into->ports_len, &ports, 1, sizeof(ports));
     if (!err && !place->listener)
-      err = add_part(place->config, &part);
+      err = add_part(place->options, &part);
     if (err) {
       free(part.ports);
       return err;
@@ -208,22 +209,22 @@ static bool take_boolean(struct place *place, const oconfig_item_t *item,
 
 static int take_listening_ports(struct place *place,
                                 const oconfig_item_t *item) {
-  struct lb_options *config = place->config;
-  if (take_boolean(place, item, "ListeningPorts", &config->listening_ports))
-    config->listening_ports_given = true;
+  struct lb_options *options = place->options;
+  if (take_boolean(place, item, "ListeningPorts", &options->listening_ports))
+    options->listening_ports_given = true;
   return 0;
 }
 
 static int take_ignore_selected(struct place *place,
                                 const oconfig_item_t *item) {
-  take_boolean(place, item, "IgnoreSelected", &place->config->ignore_selected);
+  take_boolean(place, item, "IgnoreSelected", &place->options->ignore_selected);
   return 0;
 }
 
 /* --- options of later versions: their defaults do no harm ----------------- */
 
 static int refuse_paths(struct place *place, const oconfig_item_t *item) {
-  place->config->tried_service = true;
+  place->options->tried_service = true;
   for (int i = 0; i < item->values_num; i++)
     reject(place, "LocalPath", &item->values[i],
            "this version does not look at UNIX sockets", "LocalPort");
@@ -282,7 +283,7 @@ struct option {
   bool is_block;
 };
 
-static const struct option options[] = {
+static const struct option known_options[] = {
     {"LocalPort", LB_PORTS_FORM, take_port, IN_BOTH, false},
     {"LocalAddress", "a numeric IPv4 or IPv6 address", take_address,
      IN_LISTENER, false},
@@ -299,9 +300,10 @@ static const struct option options[] = {
 
 static const struct option *find_option(const char *name, bool in_listener) {
   unsigned where = in_listener ? IN_LISTENER : IN_PLUGIN;
-  for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-    if (options[i].where & where && strcasecmp(options[i].name, name) == 0)
-      return &options[i];
+  for (size_t i = 0; i < sizeof(known_options) / sizeof(known_options[0]); i++)
+    if (known_options[i].where & where &&
+        strcasecmp(known_options[i].name, name) == 0)
+      return &known_options[i];
   return NULL;
 }
 
@@ -349,7 +351,7 @@ static const char *unusable(const struct place *inside) {
 
 static int take_listener(struct place *place, const oconfig_item_t *item) {
   const oconfig_value_t *value = &item->values[0];
-  place->config->tried_service = true;
+  place->options->tried_service = true;
   if (item->values_num != 1 || value->type != OCONFIG_TYPE_STRING ||
       !lb_label_is_valid(value->value.string)) {
     reject(place, "Listener", value, "not one name",
@@ -359,7 +361,7 @@ static int take_listener(struct place *place, const oconfig_item_t *item) {
   }
 
   struct part part = {0};
-  struct place inside = {.config = place->config,
+  struct place inside = {.options = place->options,
                          .errors = place->errors,
                          .listener = value->value.string,
                          .part = &part};
@@ -370,7 +372,7 @@ static int take_listener(struct place *place, const oconfig_item_t *item) {
            inside.listener, why);
   if (!err && !why) {
     part.name = strdup(inside.listener);
-    err = part.name ? add_part(place->config, &part) : -ENOMEM;
+    err = part.name ? add_part(place->options, &part) : -ENOMEM;
     if (!err)
       return 0;
   }
@@ -378,9 +380,9 @@ static int take_listener(struct place *place, const oconfig_item_t *item) {
   return err;
 }
 
-int lb_options_block(struct lb_options *config, const oconfig_item_t *block,
+int lb_options_block(struct lb_options *options, const oconfig_item_t *block,
                      const struct lb_errors *errors) {
-  struct place place = {.config = config, .errors = errors};
+  struct place place = {.options = options, .errors = errors};
   return take_children(&place, block);
 }
 
@@ -462,24 +464,24 @@ static void resolve_listening(struct lb_settings *settings,
   }
 }
 
-int lb_options_settings(const struct lb_options *config,
+int lb_options_settings(const struct lb_options *options,
                         struct lb_settings *out,
                         const struct lb_errors *errors) {
   struct lb_settings settings = {0};
-  for (size_t i = 0; i < config->parts_len; i++) {
-    int err = settle_part(&settings, &config->parts[i], config->ignore_selected,
-                          errors);
+  for (size_t i = 0; i < options->parts_len; i++) {
+    int err = settle_part(&settings, &options->parts[i],
+                          options->ignore_selected, errors);
     if (err) {
       lb_settings_free(&settings);
       return err;
     }
   }
 
-  bool ignoring = config->ignore_selected && config->tried_port;
-  bool selected =
-      config->tried_service || (config->tried_port && !config->ignore_selected);
-  settings.listening_ports = config->listening_ports_given
-                                 ? config->listening_ports
+  bool ignoring = options->ignore_selected && options->tried_port;
+  bool selected = options->tried_service ||
+                  (options->tried_port && !options->ignore_selected);
+  settings.listening_ports = options->listening_ports_given
+                                 ? options->listening_ports
                                  : ignoring || !selected;
   if (settings.selections_len == 0 && !settings.listening_ports) {
     if (selected) {

@@ -21,17 +21,17 @@ struct lb_options;
 
 /* 0 or -ENOMEM; the caller owns *out. */
 int lb_options_new(struct lb_options **out);
-void lb_options_free(struct lb_options *config);
+void lb_options_free(struct lb_options *options);
 
 /* Takes in one <Plugin listen_backlog> block; there may be several. 0 or
  * -ENOMEM. */
-int lb_options_block(struct lb_options *config, const oconfig_item_t *block,
+int lb_options_block(struct lb_options *options, const oconfig_item_t *block,
                      const struct lb_errors *errors);
 
 /* All blocks together. With nothing selected every listening port is. 0;
  * -ENOENT where something was selected and nothing valid is left; -ENOMEM. The
  * caller owns what *out, zeroed before, then holds. */
-int lb_options_settings(const struct lb_options *config,
+int lb_options_settings(const struct lb_options *options,
                         struct lb_settings *out,
                         const struct lb_errors *errors);
 
