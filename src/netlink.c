@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -113,4 +115,32 @@ int lb_netlink_dump(struct lb_netlink *nl, struct nlmsghdr *request,
   if (tap)
     tap->datagram(tap->data, NULL, 0, err);
   return err;
+}
+
+const char *lb_netlink_error(int err, char buf[static LB_REASON_SIZE]) {
+  char name[80];
+  switch (err) {
+  case -ENOENT:
+  case -EOPNOTSUPP:
+    return "the kernel has no tcp_diag; is the module loaded?";
+  case -EBADMSG:
+    return "malformed answer";
+  case -EPROTO:
+  case -ESRCH:
+    return "an answer to somebody else's question";
+  case -ETIMEDOUT:
+    return "no answer";
+  case -ENOSPC:
+    return "an answer was cut off";
+  case -EAFNOSUPPORT:
+  case -EPERM:
+  case -EACCES:
+  case -EPROTONOSUPPORT:
+    snprintf(buf, LB_REASON_SIZE,
+             "%s; is AF_NETLINK allowed (RestrictAddressFamilies, seccomp)?",
+             strerror_r(-err, name, sizeof(name)));
+    return buf;
+  default:
+    return strerror_r(-err, buf, LB_REASON_SIZE);
+  }
 }

@@ -31,4 +31,8 @@ void lb_netlink_free(struct lb_netlink *nl);
 int lb_netlink_dump(struct lb_netlink *nl, struct nlmsghdr *request,
                     struct lb_rows *rows, const struct lb_tap *tap);
 
+/* A reason in words for the errors of a dump; in buf where it is no literal. */
+#define LB_REASON_SIZE 160
+const char *lb_netlink_error(int err, char buf[static LB_REASON_SIZE]);
+
 #endif

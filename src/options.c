@@ -110,7 +110,7 @@ void lb_options_free(struct lb_options *options) {
   free(options);
 }
 
-/* --- values ------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------- */
 
 static int get_ports(const oconfig_value_t *value, struct lb_ports *out) {
   if (value->type == OCONFIG_TYPE_STRING)
@@ -221,7 +221,7 @@ static int take_ignore_selected(struct place *place,
   return 0;
 }
 
-/* --- options of later versions: their defaults do no harm ----------------- */
+/* --- options of later versions: their defaults do no harm ---------------- */
 
 static int refuse_paths(struct place *place, const oconfig_item_t *item) {
   place->options->tried_service = true;
@@ -269,7 +269,7 @@ static int refuse_namespace(struct place *place, const oconfig_item_t *item) {
   return 0;
 }
 
-/* --- blocks --------------------------------------------------------------- */
+/* --- blocks -------------------------------------------------------------- */
 
 static int take_listener(struct place *place, const oconfig_item_t *item);
 
@@ -386,7 +386,7 @@ int lb_options_block(struct lb_options *options, const oconfig_item_t *block,
   return take_children(&place, block);
 }
 
-/* --- all together --------------------------------------------------------- */
+/* --- all together -------------------------------------------------------- */
 
 static void report_duplicates(const struct lb_errors *errors,
                               const struct lb_ports *ports, unsigned duplicates,

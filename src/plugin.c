@@ -7,6 +7,7 @@
  * by itself that the trouble is over. */
 #include "dispatch.h"
 #include "live.h"
+#include "netlink.h"
 #include "options.h"
 #include "survey.h"
 
@@ -32,60 +33,29 @@ static struct {
   struct complaint somaxconn;
 } plugin;
 
-/* --- log -------------------------------------------------------------------
- */
-
-#define REASON_SIZE 160
-
-static const char *describe(int err, char buf[static REASON_SIZE]) {
-  switch (err) {
-  case -ENOENT:
-    return "the kernel has no tcp_diag; is the module loaded?";
-  case -EBADMSG:
-    return "malformed answer";
-  case -EPROTO:
-  case -ESRCH:
-    return "an answer to somebody else's question";
-  case -ETIMEDOUT:
-    return "no answer";
-  case -ENOSPC:
-    return "an answer was cut off";
-  case -EAFNOSUPPORT:
-  case -EPERM:
-  case -EACCES:
-  case -EPROTONOSUPPORT: {
-    char name[80];
-    snprintf(buf, REASON_SIZE,
-             "%s; is AF_NETLINK allowed (RestrictAddressFamilies, seccomp)?",
-             strerror_r(-err, name, sizeof(name)));
-    return buf;
-  }
-  default:
-    return strerror_r(-err, buf, REASON_SIZE);
-  }
-}
+/* --- log ----------------------------------------------------------------- */
 
 static void complain(struct complaint *complaint, int err, const char *what,
-                     const char *why) {
+                     const char *so, const char *why) {
   if (complaint->err != err)
     C_COMPLAIN_INIT(&complaint->state);
   complaint->err = err;
-  c_complain_once(LOG_ERR, &complaint->state, LOG_NAME "%s failed: %s", what,
-                  why);
+  c_complain_once(LOG_ERR, &complaint->state, LOG_NAME "%s failed%s: %s", what,
+                  so, why);
 }
 
+static const char looking[] = "Reading the listening sockets by sock_diag";
+
 static void complain_look(int err) {
-  char buf[REASON_SIZE];
-  complain(
-      &plugin.look, err,
-      "Reading the listening sockets by sock_diag, so nothing is reported,",
-      describe(err, buf));
+  char buf[LB_REASON_SIZE];
+  complain(&plugin.look, err, looking, ", so nothing is reported",
+           lb_netlink_error(err, buf));
 }
 
 static void complain_file(struct complaint *complaint, int err,
                           const char *what) {
-  char buf[REASON_SIZE];
-  complain(complaint, err, what,
+  char buf[LB_REASON_SIZE];
+  complain(complaint, err, what, "",
            err == -EBADMSG ? "unknown format"
                            : strerror_r(-err, buf, sizeof(buf)));
 }
@@ -131,8 +101,7 @@ static void hint(const struct names *clamped, const struct names *outgrown) {
          outgrown->text, outgrown->more, somaxconn);
 }
 
-/* --- callbacks -------------------------------------------------------------
- */
+/* --- callbacks ----------------------------------------------------------- */
 
 static void log_error(void *data, const char *sentence) {
   (void)data;
@@ -140,7 +109,7 @@ static void log_error(void *data, const char *sentence) {
 }
 
 static void log_failure(const char *what, int err) {
-  char buf[REASON_SIZE];
+  char buf[LB_REASON_SIZE];
   ERROR(LOG_NAME "%s failed: %s", what, strerror_r(-err, buf, sizeof(buf)));
 }
 
@@ -241,7 +210,7 @@ static int read_callback(void) {
     complain_look(err);
     return 0;
   }
-  release(&plugin.look, "Reading the listening sockets by sock_diag");
+  release(&plugin.look, looking);
   judge(&troubles);
   lb_survey_readings(plugin.survey, on_reading, &report);
   hint(&report.clamped, &report.outgrown);

@@ -2,6 +2,7 @@
 /* listen_backlog-probe: the plugin's readings as a table, without collectd. */
 #include "label.h"
 #include "live.h"
+#include "netlink.h"
 #include "recording.h"
 #include "survey.h"
 
@@ -19,6 +20,7 @@ struct arguments {
   struct lb_settings settings;
   double interval_s;
   unsigned long count; /* 0: until interrupted */
+  bool counted;        /* by the user */
   bool sockets;
   const char *record;
   const char *replay;
@@ -31,8 +33,7 @@ static void on_signal(int number) {
   interrupted = 1;
 }
 
-/* --- output ----------------------------------------------------------------
- */
+/* --- output -------------------------------------------------------------- */
 
 static const enum lb_metric_id columns[] = {
     LB_QUEUE, LB_LIMIT, LB_FILL, LB_SOCKETS, LB_FULL, LB_DROPS, LB_OVERFLOWS};
@@ -179,8 +180,7 @@ static int print_look(const struct arguments *arguments,
   return err;
 }
 
-/* --- looks -----------------------------------------------------------------
- */
+/* --- looks --------------------------------------------------------------- */
 
 static int fail(const char *what, int err) {
   fprintf(stderr, "listen_backlog-probe: %s: %s\n", what,
@@ -194,8 +194,14 @@ static int look(const struct arguments *arguments, struct lb_survey *survey,
   int err = lb_survey_look(survey, now_ms);
   if (!err)
     err = lb_survey_end(survey, now_ms, &troubles);
-  if (err)
-    return fail("reading the listening sockets by sock_diag", err);
+  if (err) {
+    char buf[LB_REASON_SIZE];
+    fprintf(stderr,
+            "listen_backlog-probe: reading the listening sockets by sock_diag "
+            "failed: %s\n",
+            lb_netlink_error(err, buf));
+    return EXIT_FAILURE;
+  }
   if (troubles.netstat)
     fail("reading /proc/net/netstat", troubles.netstat);
   if (troubles.somaxconn)
@@ -291,8 +297,7 @@ static int run_replay(struct arguments *arguments) {
   return status;
 }
 
-/* --- arguments -------------------------------------------------------------
- */
+/* --- arguments ----------------------------------------------------------- */
 
 static void print_usage(FILE *file) {
   fputs("usage: listen_backlog-probe [OPTION]... [PORT]...\n"
@@ -372,10 +377,11 @@ static int parse_option(struct arguments *arguments, int option) {
   case 'i':
     if (!parse_seconds(optarg, &arguments->interval_s))
       return refuse("--interval", optarg, "seconds from 0.001 to 86400");
-    if (arguments->count == 1)
+    if (!arguments->counted)
       arguments->count = 0;
     return 0;
   case 'n':
+    arguments->counted = true;
     if (!parse_count(optarg, &arguments->count))
       return refuse("--count", optarg, "a whole number from 1");
     return 0;

@@ -36,8 +36,7 @@ static const struct header expected = {
 
 static size_t padded(size_t len) { return (len + 7) & ~(size_t)7; }
 
-/* --- recording -------------------------------------------------------------
- */
+/* --- recording ----------------------------------------------------------- */
 
 struct lb_recorder {
   FILE *file;
@@ -111,8 +110,7 @@ int lb_recorder_close(struct lb_recorder *recorder) {
   return err;
 }
 
-/* --- replay ----------------------------------------------------------------
- */
+/* --- replay -------------------------------------------------------------- */
 
 struct lb_replay {
   struct lb_source source; /* first: a replay is a source */

@@ -83,7 +83,7 @@ static int dump(struct lb_survey *survey, uint64_t now_ms) {
   return err;
 }
 
-/* --- counters ------------------------------------------------------------- */
+/* --- counters ------------------------------------------------------------ */
 
 static int read_netstat(struct lb_survey *survey, struct lb_netstat *out) {
   ssize_t len = survey->source->text(survey->source, LB_TEXT_NETSTAT,
@@ -218,7 +218,7 @@ static int settle(struct lb_survey *survey, uint64_t now_ms) {
   return 0;
 }
 
-/* --- looks ---------------------------------------------------------------- */
+/* --- looks --------------------------------------------------------------- */
 
 static void regroup(struct lb_survey *survey) {
   const struct lb_ledger *ledger = &survey->ledger;
@@ -246,8 +246,7 @@ int lb_survey_look(struct lb_survey *survey, uint64_t now_ms) {
   return 0;
 }
 
-/* --- the end of an interval ------------------------------------------------
- */
+/* --- the end of an interval ---------------------------------------------- */
 
 static int read_somaxconn(struct lb_survey *survey) {
   char buf[SYSCTL_BYTES];
@@ -298,8 +297,7 @@ int lb_survey_end(struct lb_survey *survey, uint64_t now_ms,
   return 0;
 }
 
-/* --- readings --------------------------------------------------------------
- */
+/* --- readings ------------------------------------------------------------ */
 
 static struct lb_values namespace_values(const struct lb_survey *survey) {
   static const struct {
@@ -354,9 +352,13 @@ void lb_survey_sockets(const struct lb_survey *survey,
                        void (*visit)(void *data, const struct lb_row *row),
                        void *data) {
   const struct lb_ledger *ledger = &survey->ledger;
-  for (size_t i = 0; i < ledger->len; i++)
-    if (lb_socket_is_present(ledger, &ledger->v[i]))
+  for (size_t i = 0; i < ledger->len; i++) {
+    struct lb_visit listeners =
+        lb_group_visit(survey->group, &ledger->v[i].row);
+    if (lb_socket_is_present(ledger, &ledger->v[i]) &&
+        lb_group_next(&listeners))
       visit(data, &ledger->v[i].row);
+  }
 }
 
 uint32_t lb_survey_somaxconn(const struct lb_survey *survey) {

@@ -46,7 +46,7 @@ void lb_survey_readings(const struct lb_survey *survey,
                                       const struct lb_reading *reading),
                         void *data);
 
-/* Visits the sockets of the last look. */
+/* Visits the sockets of the last look that count for some listener. */
 void lb_survey_sockets(const struct lb_survey *survey,
                        void (*visit)(void *data, const struct lb_row *row),
                        void *data);

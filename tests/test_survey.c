@@ -12,8 +12,7 @@
 
 #include <cmocka.h>
 
-/* --- the kernel ------------------------------------------------------------
- */
+/* --- the kernel ---------------------------------------------------------- */
 
 enum { MAX_SOCKETS = 64 };
 
@@ -112,8 +111,7 @@ static void noise(struct kernel *kernel, uint64_t cookie, uint32_t n) {
   socket_of(kernel, cookie)->sk_drops += n;
 }
 
-/* --- the survey ------------------------------------------------------------
- */
+/* --- the survey ---------------------------------------------------------- */
 
 struct world {
   struct kernel kernel;
@@ -208,8 +206,7 @@ static uint64_t counter(struct world *world, const char *label,
   return wanted.counter;
 }
 
-/* --- readings ---------------------------------------------------------------
- */
+/* --- readings ------------------------------------------------------------ */
 
 static void a_look_gives_all_readings(void **state) {
   struct world *world = *state;
@@ -325,8 +322,7 @@ static void counters_never_go_back(void **state) {
   assert_int_equal(counter(world, "80", LB_OVERFLOWS), 50);
 }
 
-/* --- sockets that come and go ------------------------------------------------
- */
+/* --- sockets that come and go -------------------------------------------- */
 
 static void a_restarted_server_goes_on_counting(void **state) {
   struct world *world = *state;
@@ -416,8 +412,7 @@ static void a_socket_back_from_shutdown_does_not_count_anew(void **state) {
   assert_int_equal(counter(world, "", LB_OVERFLOWS_UNATTRIBUTED), 6);
 }
 
-/* --- two reads are not one instant
- * -------------------------------------------- */
+/* --- two reads are not one instant --------------------------------------- */
 
 static void overflow_before_netstat(struct kernel *kernel, const char *read) {
   if (strcmp(read, "netstat") == 0)
@@ -454,8 +449,7 @@ what_happens_after_the_counters_is_found_in_the_next_look(void **state) {
   assert_int_equal(counter(world, "", LB_OVERFLOWS_UNATTRIBUTED), 0);
 }
 
-/* --- failures
- * ------------------------------------------------------------------ */
+/* --- failures ------------------------------------------------------------ */
 
 static void a_failed_look_is_made_up_for(void **state) {
   struct world *world = *state;
@@ -563,8 +557,7 @@ static void a_kernel_without_a_counter_sends_none(void **state) {
                          "80: queue 0 limit 8 fill 0 sockets 1 full 0\n");
 }
 
-/* --- hints
- * ----------------------------------------------------------------------- */
+/* --- hints --------------------------------------------------------------- */
 
 static void a_limit_that_equals_somaxconn_is_hinted_at_once(void **state) {
   struct world *world = *state;
@@ -619,8 +612,7 @@ static void a_raised_somaxconn_is_hinted_at_until_listen(void **state) {
                   "overflows 0\n");
 }
 
-/* --- cost
- * ------------------------------------------------------------------------- */
+/* --- cost ---------------------------------------------------------------- */
 
 /* The linker sends every allocation of ours here (--wrap). */
 static unsigned allocations;
@@ -674,8 +666,7 @@ static void a_quiet_look_reads_no_counters(void **state) {
   assert_int_equal(world->kernel.netstats, netstats);
 }
 
-/* --- all at once
- * -------------------------------------------------------------------- */
+/* --- all at once --------------------------------------------------------- */
 
 static uint64_t next_cookie = 1000;
 

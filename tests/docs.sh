@@ -1,0 +1,94 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Holds what is written against what is so: the one table of readings, the
+# options, the files that the pages name. TAP; run by make check.
+set -u
+
+src=${LB_SRCDIR:-.}
+probe=${LB_PROBE:-./listen_backlog-probe}
+man5=$src/man/collectd-listen_backlog.5
+n=0
+
+# check WHAT COMMAND...: ok when the command succeeds; what it prints says why not
+check() {
+  n=$((n + 1))
+  what=$1
+  shift
+  if why=$("$@" 2>&1); then
+    echo "ok $n - $what"
+  else
+    echo "not ok $n - $what"
+    echo "$why" | sed 's/^/# /'
+  fi
+}
+
+# Each line of stdin stands in the file.
+each_in() {
+  missing=0
+  while read -r word; do
+    [ -n "$word" ] || continue
+    # mdoc breaks words with \- and spells some characters out
+    sed 's/\\-/-/g; s/\\&//g; s/Fl -/--/g' "$1" | grep -qF -- "$word" || {
+      echo "not in $1: $word"
+      missing=1
+    }
+  done
+  return $missing
+}
+
+readings() { "$probe" --list-values | cut -f1; }
+options() { sed -n '/known_options\[\] = {/,/^};/s/^ *{"\([A-Za-z]*\)".*/\1/p' "$src/src/options.c"; }
+# those that this version has
+shipped() { options | grep -v -e Path -e NetNamespace -e SampleInterval -e InspectQueue; }
+columns() { "$probe" | head -n 1 | tr -s ' ' '\n'; }
+long_options() { sed -n 's/^    {"\([a-z-]*\)", .*_argument, .*/--\1/p' "$src/src/probe.c"; }
+
+all_in() { "$1" | each_in "$2"; }
+
+# What a list that came out empty would let pass
+lists_are_there() {
+  [ "$(readings | wc -l)" -ge 11 ] && [ "$(shipped | wc -l)" -ge 5 ] &&
+    [ "$(columns | wc -l)" -ge 8 ] && [ "$(long_options | wc -l)" -ge 8 ]
+}
+
+versions_agree() {
+  version=$("$probe" --version | cut -d' ' -f2)
+  grep -q "^AC_INIT(\[listen_backlog\], \[$version\])" "$src/configure.ac" &&
+    grep -q "$version" "$src/ChangeLog.md"
+}
+
+# Files of ours that a Markdown page links to
+links_lead_somewhere() {
+  status=0
+  for page in README.md ChangeLog.md doc/TROUBLESHOOTING.md; do
+    for target in $(grep -o '](\([^)#]*\)[^)]*)' "$src/$page" | sed 's/](\([^)#]*\).*/\1/'); do
+      case $target in http*) continue ;; esac
+      [ -e "$src/$(dirname "$page")/$target" ] || {
+        echo "$page links to $target, which is not there"
+        status=1
+      }
+    done
+  done
+  return $status
+}
+
+lint() {
+  command -v mandoc >/dev/null || { echo 'mandoc is not installed'; return 1; }
+  mandoc -T lint -W warning "$1"
+}
+
+echo 1..14
+check 'the lists to compare are there' lists_are_there
+check 'the man page names every reading' all_in readings "$man5"
+check 'the README names every reading' all_in readings "$src/README.md"
+check 'the man page has every option' all_in shipped "$man5"
+check 'the snippet has every option' all_in shipped "$src/collectd.conf.d/listen_backlog.conf"
+check "the probe's man page has its options" all_in long_options "$src/man/listen_backlog-probe.1"
+check "the probe's man page has its columns" all_in columns "$src/man/listen_backlog-probe.1"
+check "the probe's help has its options" sh -c '"$1" --help | tr -s "[:space:]," "\n" >"$2/help" && sed -n "s/^    {\"\([a-z-]*\)\", .*_argument, .*/--\1/p" "$3/src/probe.c" | grep -vxF -f "$2/help" && exit 1; rm "$2/help"' sh "$probe" "$(mktemp -d)" "$src"
+check 'program and ChangeLog are of one version' versions_agree
+check 'links lead somewhere' links_lead_somewhere
+check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
+check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
+check 'every source file has its licence line' sh -c 'cd "$1" && ! grep -L "SPDX-License-Identifier: MIT" src/*.[ch] tests/*.[ch] tests/*.sh tests/*.py tests/netns quickstart | grep .' sh "$src"
+check 'no reading has a type of its own' sh -c '"$1" --list-values | cut -d- -f1 | sort -u | grep -vxE "queue_length|percent|count|derive" && exit 1; exit 0' sh "$probe"
