@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT
 /* The order of a look, and why:
  *
- * 1. Dump the listeners. Where one of the last look is missing, dump once more:
- *    the kernel leaves live sockets out when others come and go, so a socket
- *    is gone only when two dumps say so.
+ * 1. Dump the listeners. Where one of the last look is missing, dump once more,
+ *    and then once more: the kernel leaves live sockets out when others come
+ *    and go, of a large SO_REUSEPORT group even twice.
  * 2. Where some sk_drops moved, read the namespace's counters, after the dump:
  *    every movement seen is then in the increments read.
  * 3. Increments can hold more than the movements seen, by what happened between
- *    the two reads. Then dump again: whatever no movement covers now belongs to
- *    a socket that is gone. So every increment finds its place in the look that
- *    reads it, and shares and unattributed add up to the kernel's number at all
- *    times.
+ *    the two reads. Where they exceed the movements, or those of the sockets
+ *    seen full, dump again, so that what is a full socket's is not laid on one
+ *    that is scanned meanwhile. Whatever no movement covers now belongs to a
+ *    socket that is gone. So every increment finds its place in the look that
+ *    reads it, and shares and unattributed add up to the number reported.
  * 4. A movement between the two dumps may be younger than the counters read. It
  *    stays open for the next look, as far as it got no share (carry_over()).
- */
+ * 5. The kernel counts an overflow just before its drop, and a read can come
+ *    between. Such an overflow waits for the next look (hold_back()). */
 #include "survey.h"
 
 #include "group.h"
@@ -25,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NETSTAT_BYTES = 16384, SYSCTL_BYTES = 64 };
+enum { NETSTAT_BYTES = 16384, SYSCTL_BYTES = 64, MOST_DUMPS = 3 };
 
 struct lb_survey {
   struct lb_source *source;
@@ -35,7 +37,8 @@ struct lb_survey {
   struct lb_mover *movers;
   size_t movers_cap;
 
-  struct lb_netstat netstat; /* as last read */
+  struct lb_netstat netstat; /* as far as settled */
+  uint64_t overflows_read;   /* ListenOverflows as last read */
   uint64_t total[LB_MIBS];
   uint64_t overflows_unattributed;
   bool primed;     /* the first counters are read */
@@ -104,10 +107,15 @@ static uint64_t increment(uint64_t before, uint64_t now) {
   return before <= UINT32_MAX && wrapped <= INT32_MAX ? wrapped : 0;
 }
 
-static uint64_t sum_movements(const struct lb_ledger *ledger) {
+static bool was_full(const struct lb_socket *socket) {
+  return socket->full_now || socket->full_before;
+}
+
+static uint64_t sum_movements(const struct lb_ledger *ledger, bool full_only) {
   uint64_t sum = 0;
   for (size_t i = 0; i < ledger->len; i++)
-    sum += lb_socket_movement(&ledger->v[i]);
+    if (!full_only || was_full(&ledger->v[i]))
+      sum += lb_socket_movement(&ledger->v[i]);
   return sum;
 }
 
@@ -133,7 +141,7 @@ static size_t find_movers(struct lb_survey *survey) {
       survey->movers[len++] = (struct lb_mover){
           .socket = i,
           .movement = movement,
-          .full = socket->full_now || socket->full_before,
+          .full = was_full(socket),
       };
   }
   return len;
@@ -157,9 +165,9 @@ static void credit(struct lb_survey *survey, const struct lb_mover *mover) {
   carry_over(socket, mover->drops);
 }
 
-static void share(struct lb_survey *survey, struct lb_increments increments) {
+static void share(struct lb_survey *survey, struct lb_increments found) {
   size_t len = find_movers(survey);
-  struct lb_increments left = lb_share(survey->movers, len, increments);
+  struct lb_increments left = lb_share(survey->movers, len, found);
   survey->overflows_unattributed += left.overflows;
   for (size_t i = 0; i < len; i++)
     credit(survey, &survey->movers[i]);
@@ -172,12 +180,37 @@ static void prime(struct lb_survey *survey, const struct lb_netstat *netstat) {
   for (size_t i = 0; i < survey->ledger.len; i++)
     survey->ledger.v[i].settled = survey->ledger.v[i].row.sk_drops;
   survey->netstat = *netstat;
+  survey->overflows_read = netstat->counter[LB_MIB_LISTEN_OVERFLOWS];
   survey->primed = true;
 }
 
 static void note_asked(struct lb_ledger *ledger) {
   for (size_t i = 0; i < ledger->len; i++)
     ledger->v[i].asked = ledger->v[i].row.sk_drops;
+}
+
+static struct lb_increments increments(const struct lb_survey *survey,
+                                       const struct lb_netstat *netstat) {
+  const uint64_t *before = survey->netstat.counter, *now = netstat->counter;
+  return (struct lb_increments){
+      .drops = increment(before[LB_MIB_LISTEN_DROPS], now[LB_MIB_LISTEN_DROPS]),
+      .overflows = increment(before[LB_MIB_LISTEN_OVERFLOWS],
+                             now[LB_MIB_LISTEN_OVERFLOWS]),
+  };
+}
+
+/* Takes overflows whose drops are not counted yet out of what was read, for one
+ * look: tcp_conn_request() and tcp_v4_syn_recv_sock() raise ListenOverflows
+ * before they call tcp_listendrop(). */
+static void hold_back(struct lb_survey *survey, struct lb_netstat *netstat) {
+  uint64_t *overflows = &netstat->counter[LB_MIB_LISTEN_OVERFLOWS];
+  uint64_t fresh = increment(survey->overflows_read, *overflows);
+  survey->overflows_read = *overflows;
+  struct lb_increments read = increments(survey, netstat);
+  if (read.overflows <= read.drops)
+    return;
+  uint64_t early = read.overflows - read.drops;
+  *overflows -= early < fresh ? early : fresh;
 }
 
 /* Reads the counters and gives every increment its place. -errno only where
@@ -195,21 +228,17 @@ static int settle(struct lb_survey *survey, uint64_t now_ms) {
     return 0;
   }
 
-  struct lb_increments increments = {
-      .drops = increment(survey->netstat.counter[LB_MIB_LISTEN_DROPS],
-                         netstat.counter[LB_MIB_LISTEN_DROPS]),
-      .overflows = increment(survey->netstat.counter[LB_MIB_LISTEN_OVERFLOWS],
-                             netstat.counter[LB_MIB_LISTEN_OVERFLOWS]),
-  };
-  uint64_t movements = sum_movements(ledger);
-  if (increments.drops > movements || increments.overflows > movements) {
+  hold_back(survey, &netstat);
+  struct lb_increments found = increments(survey, &netstat);
+  if (found.drops > sum_movements(ledger, false) ||
+      found.overflows > sum_movements(ledger, true)) {
     int err = dump(survey, now_ms);
     if (err)
       return err;
   }
   if (reserve_movers(survey))
     return -ENOMEM;
-  share(survey, increments);
+  share(survey, found);
   for (int i = 0; i < LB_MIBS; i++)
     survey->total[i] +=
         increment(survey->netstat.counter[i], netstat.counter[i]);
@@ -235,7 +264,7 @@ int lb_survey_look(struct lb_survey *survey, uint64_t now_ms) {
   survey->is_current = false;
   lb_ledger_begin(ledger);
   int err = dump(survey, now_ms);
-  if (!err && lb_ledger_misses(ledger))
+  for (int i = 1; i < MOST_DUMPS && !err && lb_ledger_misses(ledger); i++)
     err = dump(survey, now_ms);
   if (!err && ledger->moved)
     err = settle(survey, now_ms);

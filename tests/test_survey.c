@@ -24,7 +24,8 @@ struct kernel {
   uint64_t syn_drops, cookies;
   unsigned somaxconn;
 
-  uint64_t hidden;   /* cookie that the next dump leaves out */
+  uint64_t hidden;   /* cookie that the next dumps leave out */
+  int hidden_dumps;  /* so many of them; 0: one */
   int dump_err;      /* of each dump while set */
   int netstat_err;   /* of each read while set */
   bool no_overflows; /* a kernel without ListenOverflows */
@@ -48,7 +49,8 @@ static int dump(struct lb_source *source, struct lb_rows *rows) {
     assert_non_null(row);
     *row = kernel->sockets[i];
   }
-  kernel->hidden = 0;
+  if (--kernel->hidden_dumps <= 0)
+    kernel->hidden = 0;
   return 0;
 }
 
@@ -394,6 +396,21 @@ static void a_socket_that_one_dump_misses_is_not_gone(void **state) {
                   "overflows 0\n");
 }
 
+static void a_socket_that_two_dumps_miss_is_not_gone(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  listen_on(kernel, 1, 80);
+  listen_on(kernel, 2, 80);
+  look(world);
+  kernel->hidden = 1;
+  kernel->hidden_dumps = 2;
+  look(world);
+  assert_readings(world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
+                         "overflows_unattributed 0 somaxconn 4096\n"
+                         "80: queue 0 limit 16 fill 0 sockets 2 full 0 drops 0 "
+                         "overflows 0\n");
+}
+
 static void a_socket_back_from_shutdown_does_not_count_anew(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
@@ -447,6 +464,59 @@ what_happens_after_the_counters_is_found_in_the_next_look(void **state) {
   look(world);
   assert_int_equal(counter(world, "80", LB_OVERFLOWS), 11);
   assert_int_equal(counter(world, "", LB_OVERFLOWS_UNATTRIBUTED), 0);
+}
+
+static void a_scan_beside_an_overload_gets_nothing(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  listen_on(kernel, 1, 80)->queue = 9;
+  listen_on(kernel, 2, 443);
+  look(world);
+  overflow(kernel, 1, 3);
+  noise(kernel, 2, 100);
+  kernel->before = overflow_before_netstat; /* 5 that the dump did not see */
+  look(world);
+  assert_int_equal(counter(world, "80", LB_OVERFLOWS), 8);
+  assert_int_equal(counter(world, "443", LB_OVERFLOWS), 0);
+}
+
+static void overflow_early(struct kernel *kernel, const char *read) {
+  if (strcmp(read, "netstat") == 0)
+    kernel->overflows++; /* and the drop follows in a moment */
+}
+
+static void an_overflow_counted_before_its_drop_waits(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  listen_on(kernel, 1, 80);
+  look(world);
+  kernel->before = overflow_early;
+  look(world);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS), 0);
+  kernel->before = NULL;
+  noise(kernel, 1, 1);
+  kernel->drops++;
+  look(world);
+  assert_int_equal(counter(world, "80", LB_OVERFLOWS), 1);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS), 1);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS_UNATTRIBUTED), 0);
+}
+
+static void an_overflow_without_a_drop_waits_for_one_look(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  listen_on(kernel, 1, 80);
+  look(world);
+  kernel->overflows++;
+  look(world);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS_UNATTRIBUTED), 0);
+  kernel->overflows++;
+  look(world);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS), 1);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS_UNATTRIBUTED), 1);
+  look(world);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS), 2);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS_UNATTRIBUTED), 2);
 }
 
 /* --- failures ------------------------------------------------------------ */
@@ -787,9 +857,13 @@ int main(void) {
       IN_WORLD(a_selected_listener_that_is_away_sends_its_counters),
       IN_WORLD(a_found_port_that_is_away_is_silent_and_comes_back),
       IN_WORLD(a_socket_that_one_dump_misses_is_not_gone),
+      IN_WORLD(a_socket_that_two_dumps_miss_is_not_gone),
       IN_WORLD(a_socket_back_from_shutdown_does_not_count_anew),
       IN_WORLD(what_happens_between_dump_and_counters_is_found),
       IN_WORLD(what_happens_after_the_counters_is_found_in_the_next_look),
+      IN_WORLD(a_scan_beside_an_overload_gets_nothing),
+      IN_WORLD(an_overflow_counted_before_its_drop_waits),
+      IN_WORLD(an_overflow_without_a_drop_waits_for_one_look),
       IN_WORLD(a_failed_look_is_made_up_for),
       IN_WORLD(a_look_that_fails_half_way_is_made_up_for),
       IN_WORLD(without_netstat_there_are_gauges_only),
