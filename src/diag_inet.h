@@ -8,7 +8,8 @@
 
 #include <linux/netlink.h>
 
-#define LB_INET_REQUEST_SIZE 128 /* bytes that hold any request built here */
+#define LB_INET_REQUEST_SIZE                                                   \
+  128 /* holds any request; align the buffer for one */
 
 /* Builds the request that walks the listeners of both families at once:
  * TCPDIAG_GETSOCK, which inet_diag_dump_compat() (net/ipv4/inet_diag.c, seen in

@@ -15,11 +15,14 @@
 #include <linux/netlink.h>
 #include <string.h>
 
-static int get_status(const struct nlmsghdr *msg, int fallback) {
-  int status = fallback;
+enum { MAX_ERRNO = 4095 }; /* include/linux/err.h of the kernel */
+
+/* The int that NLMSG_DONE and struct nlmsgerr begin with: 0 or -errno. */
+static int get_status(const struct nlmsghdr *msg) {
+  int status = 0;
   if (NLMSG_PAYLOAD(msg, 0) >= sizeof(status))
     memcpy(&status, NLMSG_DATA(msg), sizeof(status));
-  return status;
+  return status < -MAX_ERRNO ? -EBADMSG : status;
 }
 
 static int take_row(const struct lb_dump *dump, const struct nlmsghdr *msg) {
@@ -46,11 +49,11 @@ static int take_message(const struct lb_dump *dump,
   switch (msg->nlmsg_type) {
   case NLMSG_NOOP:
     return 1;
-  case NLMSG_DONE: /* carries an int since Linux 2.6, 0 or -errno */
-    status = get_status(msg, 0);
+  case NLMSG_DONE:
+    status = get_status(msg);
     return status < 0 ? status : 0;
-  case NLMSG_ERROR: /* struct nlmsgerr begins with it */
-    status = get_status(msg, 0);
+  case NLMSG_ERROR:
+    status = get_status(msg);
     return status < 0 ? status : -EBADMSG;
   default:
     status = take_row(dump, msg);

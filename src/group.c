@@ -117,12 +117,14 @@ void lb_group_begin(struct lb_group *group) {
 static bool is_bound_to(const struct lb_group *group,
                         const struct lb_selection *selection,
                         const struct lb_row *row) {
+  if (selection->addresses_len == 0)
+    return true;
   const struct lb_address *addresses =
-      group->settings->addresses + selection->addresses_at;
+      &group->settings->addresses[selection->addresses_at];
   for (size_t i = 0; i < selection->addresses_len; i++)
     if (memcmp(addresses[i].bytes, row->address, sizeof(row->address)) == 0)
       return true;
-  return selection->addresses_len == 0;
+  return false;
 }
 
 struct lb_visit lb_group_visit(struct lb_group *group,

@@ -38,7 +38,7 @@ static int dump(struct live *live, struct nlmsghdr *request,
 }
 
 static int dump_by_family(struct live *live, struct lb_rows *rows) {
-  char buf[LB_INET_REQUEST_SIZE];
+  _Alignas(struct nlmsghdr) char buf[LB_INET_REQUEST_SIZE];
   int err = dump(live, lb_inet_request(buf, AF_INET), rows);
   return err ? err : dump(live, lb_inet_request(buf, AF_INET6), rows);
 }
@@ -47,7 +47,7 @@ static int dump_both(struct live *live, struct lb_rows *rows) {
   if (live->by_family)
     return dump_by_family(live, rows);
   size_t before = rows->len;
-  char buf[LB_INET_REQUEST_SIZE];
+  _Alignas(struct nlmsghdr) char buf[LB_INET_REQUEST_SIZE];
   int err = dump(live, lb_inet_request_both(buf), rows);
   if (err != -EOPNOTSUPP && err != -EINVAL)
     return err;

@@ -22,7 +22,7 @@ enum {
 struct lb_netlink {
   struct mnl_socket *socket; /* NULL: closed */
   uint32_t seq;
-  char buf[BUFFER_BYTES];
+  _Alignas(struct nlmsghdr) char buf[BUFFER_BYTES];
 };
 
 int lb_netlink_new(struct lb_netlink **out) {

@@ -49,6 +49,9 @@ report(const struct lb_errors *errors, const char *format, ...) {
   va_start(args, format);
   vsnprintf(sentence, sizeof(sentence), format, args);
   va_end(args);
+  for (char *c = sentence; *c; c++) /* a value may hold anything */
+    if ((unsigned char)*c < ' ' || *c == 0x7f)
+      *c = '?';
   errors->error(errors->data, sentence);
 }
 
@@ -126,8 +129,6 @@ static int get_ports(const oconfig_value_t *value, struct lb_ports *out) {
 }
 
 static int take_port(struct place *place, const oconfig_item_t *item) {
-  if (!place->listener)
-    place->options->tried_port = true;
   for (int i = 0; i < item->values_num; i++) {
     const oconfig_value_t *value = &item->values[i];
     struct lb_ports ports;
@@ -224,7 +225,6 @@ static int take_ignore_selected(struct place *place,
 /* --- options of later versions: their defaults do no harm ---------------- */
 
 static int refuse_paths(struct place *place, const oconfig_item_t *item) {
-  place->options->tried_service = true;
   for (int i = 0; i < item->values_num; i++)
     reject(place, "LocalPath", &item->values[i],
            "this version does not look at UNIX sockets", "LocalPort");
@@ -234,9 +234,11 @@ static int refuse_paths(struct place *place, const oconfig_item_t *item) {
 static int refuse_listening_paths(struct place *place,
                                   const oconfig_item_t *item) {
   bool on;
-  if (!get_boolean(item, &on) || on)
-    reject(place, "ListeningPaths", &item->values[0],
-           "this version does not look at UNIX sockets", "false");
+  if (get_boolean(item, &on) && !on)
+    return 0;
+  place->options->tried_service = true;
+  reject(place, "ListeningPaths", &item->values[0],
+         "this version does not look at UNIX sockets", "false");
   return 0;
 }
 
@@ -261,7 +263,6 @@ static int refuse_sample_interval(struct place *place,
 }
 
 static int refuse_namespace(struct place *place, const oconfig_item_t *item) {
-  place->refused = true;
   for (int i = 0; i < item->values_num; i++)
     reject(place, "NetNamespace", &item->values[i],
            "this version looks at collectd's own network namespace only",
@@ -275,27 +276,33 @@ static int take_listener(struct place *place, const oconfig_item_t *item);
 
 enum { IN_PLUGIN = 1, IN_LISTENER = 2, IN_BOTH = IN_PLUGIN | IN_LISTENER };
 
+enum { PORT = 1, SERVICE = 2, ADDRESS = 4, NAMESPACE = 8 };
+
 struct option {
   const char *name;
   const char *form; /* what its values are, where it has none */
   int (*take)(struct place *place, const oconfig_item_t *item);
   unsigned where;
   bool is_block;
+  unsigned role; /* in the selection */
 };
 
 static const struct option known_options[] = {
-    {"LocalPort", LB_PORTS_FORM, take_port, IN_BOTH, false},
+    {"LocalPort", LB_PORTS_FORM, take_port, IN_BOTH, false, PORT},
     {"LocalAddress", "a numeric IPv4 or IPv6 address", take_address,
-     IN_LISTENER, false},
-    {"ListeningPorts", "true or false", take_listening_ports, IN_PLUGIN, false},
-    {"IgnoreSelected", "true or false", take_ignore_selected, IN_PLUGIN, false},
+     IN_LISTENER, false, ADDRESS},
+    {"ListeningPorts", "true or false", take_listening_ports, IN_PLUGIN, false,
+     0},
+    {"IgnoreSelected", "true or false", take_ignore_selected, IN_PLUGIN, false,
+     0},
     {"Listener", "a block with a name, <Listener \"name\">", take_listener,
-     IN_PLUGIN, true},
-    {"LocalPath", "LocalPort", refuse_paths, IN_BOTH, false},
-    {"ListeningPaths", "false", refuse_listening_paths, IN_PLUGIN, false},
-    {"NetNamespace", "no NetNamespace", refuse_namespace, IN_BOTH, false},
-    {"SampleInterval", "0", refuse_sample_interval, IN_PLUGIN, false},
-    {"InspectQueue", "false", refuse_inspect_queue, IN_PLUGIN, false},
+     IN_PLUGIN, true, SERVICE},
+    {"LocalPath", "LocalPort", refuse_paths, IN_BOTH, false, SERVICE},
+    {"ListeningPaths", "false", refuse_listening_paths, IN_PLUGIN, false, 0},
+    {"NetNamespace", "no NetNamespace", refuse_namespace, IN_BOTH, false,
+     NAMESPACE},
+    {"SampleInterval", "0", refuse_sample_interval, IN_PLUGIN, false, 0},
+    {"InspectQueue", "false", refuse_inspect_queue, IN_PLUGIN, false, 0},
 };
 
 static const struct option *find_option(const char *name, bool in_listener) {
@@ -307,23 +314,41 @@ static const struct option *find_option(const char *name, bool in_listener) {
   return NULL;
 }
 
+/* What was tried, whether it comes out good or bad. */
+static void note_role(struct place *place, const struct option *option) {
+  if (option->role & PORT && !place->listener)
+    place->options->tried_port = true;
+  if (option->role & SERVICE && !place->listener)
+    place->options->tried_service = true;
+  if (option->role & NAMESPACE)
+    place->refused = true;
+}
+
+static void reject_unknown(const struct place *place, const char *key,
+                           const oconfig_item_t *item) {
+  reject(place, key, item->values_num ? &item->values[0] : NULL,
+         item->children_num ? "unknown block" : "unknown option",
+         place->listener
+             ? "LocalPort and LocalAddress"
+             : "LocalPort, ListeningPorts, IgnoreSelected and <Listener>");
+}
+
 static int take_child(struct place *place, const oconfig_item_t *item) {
   const struct option *option = find_option(item->key, place->listener != NULL);
   char key[80];
   snprintf(key, sizeof(key), item->children_num ? "<%.64s>" : "%.64s",
            item->key);
-  if (!option)
-    reject(place, key, item->values_num ? &item->values[0] : NULL,
-           item->children_num ? "unknown block" : "unknown option",
-           place->listener
-               ? "LocalPort and LocalAddress"
-               : "LocalPort, ListeningPorts, IgnoreSelected and <Listener>");
-  else if (item->children_num && !option->is_block)
-    reject(place, key, NULL, "an option, not a block", option->form);
-  else if (item->values_num == 0)
-    reject(place, key, NULL, "no value", option->form);
-  else
+  if (!option) {
+    reject_unknown(place, key, item);
+    return 0;
+  }
+  note_role(place, option);
+  bool misplaced = item->children_num && !option->is_block;
+  if (!misplaced && item->values_num)
     return option->take(place, item);
+  reject(place, key, NULL, misplaced ? "an option, not a block" : "no value",
+         option->form);
+  place->lost_address |= (option->role & ADDRESS) != 0;
   return 0;
 }
 
@@ -351,7 +376,6 @@ static const char *unusable(const struct place *inside) {
 
 static int take_listener(struct place *place, const oconfig_item_t *item) {
   const oconfig_value_t *value = &item->values[0];
-  place->options->tried_service = true;
   if (item->values_num != 1 || value->type != OCONFIG_TYPE_STRING ||
       !lb_label_is_valid(value->value.string)) {
     reject(place, "Listener", value, "not one name",

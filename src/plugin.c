@@ -17,10 +17,11 @@
 
 #define LOG_NAME LB_PLUGIN_NAME " plugin: "
 
-/* One trouble, said once until it is over or turns into another. */
+/* One trouble, said once until it is over. Another reason is said as well, but
+ * through collectd's growing pauses, for reasons can alternate. */
 struct complaint {
   c_complain_t state;
-  int err;
+  int err; /* as last said */
 };
 
 static struct {
@@ -37,11 +38,13 @@ static struct {
 
 static void complain(struct complaint *complaint, int err, const char *what,
                      const char *so, const char *why) {
-  if (complaint->err != err)
-    C_COMPLAIN_INIT(&complaint->state);
-  complaint->err = err;
-  c_complain_once(LOG_ERR, &complaint->state, LOG_NAME "%s failed%s: %s", what,
-                  so, why);
+  if (complaint->err == err)
+    return;
+  cdtime_t last = complaint->state.last;
+  c_complain(LOG_ERR, &complaint->state, LOG_NAME "%s failed%s: %s", what, so,
+             why);
+  if (complaint->state.last != last)
+    complaint->err = err;
 }
 
 static const char looking[] = "Reading the listening sockets by sock_diag";

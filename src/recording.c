@@ -31,6 +31,8 @@ struct header {
   uint32_t byte_order;
 };
 
+enum { MAX_ERRNO = 4095 };
+
 static const struct header expected = {
     .magic = "lbacklog", .version = 1, .byte_order = 0x01020304};
 
@@ -147,11 +149,22 @@ static bool is_sound(const struct lb_replay *replay) {
       return false;
     left -= sizeof(struct record);
     struct record record = record_at(replay, at);
-    if (record.len > left || padded(record.len) > left || record.status > 0)
+    if (record.len > left || padded(record.len) > left || record.status > 0 ||
+        record.status < -MAX_ERRNO)
       return false;
     at = after(replay, at);
   }
   return true;
+}
+
+/* What one dump came to: its bytes, as far as there were any, and what the
+ * recorder knew of it. */
+static int outcome(int fed, int32_t status) {
+  if (fed < 0)
+    return fed;
+  if (status)
+    return status;
+  return fed ? -EBADMSG : 0; /* the end is missing */
 }
 
 /* Answers from the records up to the next LISTENERS, as live.c makes them: a
@@ -160,19 +173,19 @@ static int play_listeners(struct lb_replay *replay, size_t *at,
                           struct lb_rows *rows) {
   struct lb_dump dump = {.rows = rows};
   size_t before = rows->len;
-  int err = 0;
+  int fed = 1, last = -EBADMSG;
   for (; *at < replay->end; *at = after(replay, *at)) {
     struct record record = record_at(replay, *at);
-    if (record.kind == DATAGRAM && err >= 0) {
-      err = lb_dump_feed(&dump, bytes_of(replay, *at), record.len);
+    if (record.kind == DATAGRAM && fed >= 0) {
+      fed = lb_dump_feed(&dump, bytes_of(replay, *at), record.len);
     } else if (record.kind == DUMP) {
-      bool failed = err < 0 || record.status;
-      err = 0;
-      if (failed)
+      last = outcome(fed, record.status);
+      fed = 1;
+      if (last)
         rows->len = before;
     } else if (record.kind == LISTENERS) {
       *at = after(replay, *at);
-      return err < 0 ? err : record.status;
+      return record.status ? record.status : last;
     }
   }
   return 1;

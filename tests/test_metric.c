@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/* The table of readings is a public interface: dashboards, thresholds and
+ * archives go by these names, so a change has to be made here, too. */
+#include "metric.h"
+
+#include "unit.h"
+
+static void the_table_is_what_users_were_promised(void **state) {
+  (void)state;
+  struct text got = {.len = 0};
+  for (int i = 0; i < LB_METRICS; i++)
+    say(&got, "%s-%s %s%s%s: %s\n", lb_metrics[i].type, lb_metrics[i].name,
+        lb_metrics[i].is_counter ? "counter" : "gauge",
+        lb_metrics[i].scopes & LB_LISTENER ? " listener" : "",
+        lb_metrics[i].scopes & LB_NAMESPACE ? " namespace" : "",
+        lb_metrics[i].meaning);
+  assert_string_equal(
+      got.at,
+      "queue_length-queue gauge listener: connections waiting for accept()\n"
+      "queue_length-limit gauge listener: backlog in force, after the "
+      "somaxconn clamp\n"
+      "percent-fill gauge listener: how full the fullest socket is; 100: the "
+      "kernel drops\n"
+      "count-sockets gauge listener: listening sockets found\n"
+      "count-full gauge listener: of these, full\n"
+      "derive-drops counter listener namespace: connection attempts dropped "
+      "(ListenDrops)\n"
+      "derive-overflows counter listener namespace: of these, by a full "
+      "accept queue (ListenOverflows)\n"
+      "derive-syn_drops counter namespace: SYNs dropped by a full SYN queue "
+      "(TCPReqQFullDrop)\n"
+      "derive-syncookies_sent counter namespace: SYN cookies sent "
+      "(SyncookiesSent)\n"
+      "derive-overflows_unattributed counter namespace: overflows that no "
+      "socket explains\n"
+      "queue_length-somaxconn gauge namespace: upper bound of any limit "
+      "(net.core.somaxconn)\n");
+}
+
+static void no_two_share_type_and_name_in_a_scope(void **state) {
+  (void)state;
+  for (int i = 0; i < LB_METRICS; i++)
+    for (int j = 0; j < i; j++)
+      if (lb_metrics[i].scopes & lb_metrics[j].scopes &&
+          strcmp(lb_metrics[i].name, lb_metrics[j].name) == 0)
+        fail_msg("%s twice", lb_metrics[i].name);
+}
+
+static void the_types_are_stock_and_suit_the_kind(void **state) {
+  (void)state;
+  static const struct {
+    const char *type;
+    unsigned is_counter;
+  } stock[] = {
+      {"queue_length", 0}, {"percent", 0}, {"count", 0}, {"derive", 1}};
+  for (int i = 0; i < LB_METRICS; i++) {
+    size_t j = 0;
+    while (j < LEN(stock) && strcmp(stock[j].type, lb_metrics[i].type))
+      j++;
+    assert_in_range(j, 0, LEN(stock) - 1);
+    assert_int_equal(lb_metrics[i].is_counter, stock[j].is_counter);
+    assert_in_range(lb_metrics[i].scopes, 1, LB_LISTENER | LB_NAMESPACE);
+  }
+}
+
+static void what_was_not_put_is_absent(void **state) {
+  (void)state;
+  struct lb_values values = {.present = 0};
+  lb_put_gauge(&values, LB_QUEUE, 0);
+  lb_put_gauge(&values, LB_SOMAXCONN, 4096);
+  lb_put_counter(&values, LB_DROPS, UINT64_MAX);
+  struct text got = {.len = 0};
+  for (int i = 0; i < LB_METRICS; i++)
+    if (values.present & 1u << i) {
+      if (lb_metrics[i].is_counter)
+        say(&got, "%s %llu\n", lb_metrics[i].name,
+            (unsigned long long)values.v[i].counter);
+      else
+        say(&got, "%s %g\n", lb_metrics[i].name, values.v[i].gauge);
+    }
+  assert_string_equal(got.at, "queue 0\n"
+                              "drops 18446744073709551615\n"
+                              "somaxconn 4096\n");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_table_is_what_users_were_promised),
+      cmocka_unit_test(no_two_share_type_and_name_in_a_scope),
+      cmocka_unit_test(the_types_are_stock_and_suit_the_kind),
+      cmocka_unit_test(what_was_not_put_is_absent),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,783 @@
+// SPDX-License-Identifier: MIT
+/* Recordings: written by hand through the witness that the live source has,
+ * they answer as the kernel did; damaged ones do no harm. */
+#include "recording.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const struct lb_row http = {
+    .cookie = 1,
+    .address = {[10] = 0xff, 0xff, 127, 0, 0, 1},
+    .queue = 3,
+    .limit = 2,
+    .sk_drops = 5,
+    .inode = 1513,
+    .port = 80,
+    .family = AF_INET,
+    .has_drops = true,
+};
+#define HTTP                                                                   \
+  "IPv4 [::ffff:127.0.0.1]:80 queue 3 limit 2 drops 5 inode 1513 cookie 1\n"
+
+static const struct lb_row https = {
+    .cookie = 2,
+    .limit = 4096,
+    .inode = 1514,
+    .port = 443,
+    .family = AF_INET6,
+    .has_drops = true,
+};
+#define HTTPS "IPv6 [::]:443 queue 0 limit 4096 drops 0 inode 1514 cookie 2\n"
+
+/* --- recording ----------------------------------------------------------- */
+
+struct recording {
+  int fd;
+  char path[32];
+  struct lb_recorder *recorder;
+  const struct lb_witness *witness;
+};
+
+/* To a file in memory, which no test can leave behind. */
+static struct recording start(void) {
+  struct recording recording = {.fd = memfd_create("recording", MFD_CLOEXEC)};
+  assert_true(recording.fd >= 0);
+  snprintf(recording.path, sizeof(recording.path), "/proc/self/fd/%d",
+           recording.fd);
+  assert_int_equal(lb_recorder_open(recording.path, &recording.recorder), 0);
+  recording.witness = lb_recorder_witness(recording.recorder);
+  return recording;
+}
+
+static void record_rows(struct recording *recording, const struct lb_row *first,
+                        const struct lb_row *second) {
+  struct datagram datagram = {.len = 0};
+  put_row(&datagram, first);
+  if (second)
+    put_row(&datagram, second);
+  recording->witness->datagram(recording->witness->data, datagram.at,
+                               datagram.len, 0);
+}
+
+static void record_done(struct recording *recording, int status) {
+  struct datagram datagram = {.len = 0};
+  put_done(&datagram, status);
+  recording->witness->datagram(recording->witness->data, datagram.at,
+                               datagram.len, 0);
+}
+
+static void record_refusal(struct recording *recording, int status) {
+  struct datagram datagram = {.len = 0};
+  put_error(&datagram, status);
+  recording->witness->datagram(recording->witness->data, datagram.at,
+                               datagram.len, 0);
+}
+
+static void record_outcome(struct recording *recording, int status) {
+  recording->witness->datagram(recording->witness->data, NULL, 0, status);
+}
+
+static void record_listeners(struct recording *recording, int status) {
+  recording->witness->listeners(recording->witness->data, status);
+}
+
+static void record_text(struct recording *recording, enum lb_text which,
+                        const char *text) {
+  recording->witness->text(recording->witness->data, which, text,
+                           (ssize_t)strlen(text));
+}
+
+/* One good answer of one or two rows. */
+static void record_answer(struct recording *recording,
+                          const struct lb_row *first,
+                          const struct lb_row *second) {
+  record_rows(recording, first, second);
+  record_done(recording, 0);
+  record_outcome(recording, 0);
+  record_listeners(recording, 0);
+}
+
+static void close_recorder(struct recording *recording) {
+  assert_int_equal(lb_recorder_close(recording->recorder), 0);
+}
+
+static struct lb_replay *finish(struct recording *recording) {
+  struct lb_replay *replay;
+  close_recorder(recording);
+  assert_int_equal(lb_replay_open(recording->path, &replay), 0);
+  close(recording->fd);
+  return replay;
+}
+
+struct bytes {
+  char *at;
+  size_t len;
+};
+
+static struct bytes finish_as_bytes(struct recording *recording) {
+  close_recorder(recording);
+  off_t end = lseek(recording->fd, 0, SEEK_END);
+  assert_true(end > 0);
+  struct bytes bytes = {malloc((size_t)end), (size_t)end};
+  assert_int_equal(pread(recording->fd, bytes.at, bytes.len, 0), end);
+  close(recording->fd);
+  return bytes;
+}
+
+/* --- replay -------------------------------------------------------------- */
+
+static void say_look(struct text *got, struct lb_replay *replay) {
+  uint64_t now_ms = 77;
+  if (lb_replay_next(replay, &now_ms))
+    say(got, "look %llu\n", (unsigned long long)now_ms);
+  else
+    say(got, "end\n");
+}
+
+static void say_listeners(struct text *got, struct lb_replay *replay) {
+  struct lb_source *source = lb_replay_source(replay);
+  struct lb_rows rows = {0};
+  int err = source->listeners(source, &rows);
+  say(got, "listeners %d\n", err);
+  if (!err)
+    say_rows(got, &rows);
+  lb_rows_free(&rows);
+}
+
+static void say_text(struct text *got, struct lb_replay *replay,
+                     enum lb_text which) {
+  struct lb_source *source = lb_replay_source(replay);
+  char buf[256];
+  ssize_t len = source->text(source, which, buf, sizeof(buf));
+  say(got, "text %d: %d", (int)which, (int)len);
+  if (len >= 0) {
+    assert_int_equal(strlen(buf), len);
+    say(got, " \"%s\"", buf);
+  }
+  say(got, "\n");
+}
+
+static void everything_comes_back_as_it_was(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1000);
+  record_answer(&recording, &http, &https);
+  record_text(&recording, LB_TEXT_NETSTAT, "TcpExt: A\nTcpExt: 1\n");
+  record_text(&recording, LB_TEXT_SOMAXCONN, "4096\n");
+  lb_recorder_look(recording.recorder, 18446744073709551615u);
+  record_answer(&recording, &https, NULL);
+  record_text(&recording, LB_TEXT_NETSTAT, "TcpExt: A\nTcpExt: 22\n");
+  record_text(&recording, LB_TEXT_SOMAXCONN, "128\n");
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0};
+  for (int i = 0; i < 2; i++) {
+    say_look(&got, replay);
+    say_listeners(&got, replay);
+    say_text(&got, replay, LB_TEXT_NETSTAT);
+    say_text(&got, replay, LB_TEXT_SOMAXCONN);
+  }
+  say_look(&got, replay);
+  say_look(&got, replay);
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "look 1000\n"
+                              "listeners 0\n" HTTP HTTPS
+                              "text 0: 20 \"TcpExt: A\nTcpExt: 1\n\"\n"
+                              "text 1: 5 \"4096\n\"\n"
+                              "look 18446744073709551615\n"
+                              "listeners 0\n" HTTPS
+                              "text 0: 21 \"TcpExt: A\nTcpExt: 22\n\"\n"
+                              "text 1: 4 \"128\n\"\n"
+                              "end\n"
+                              "end\n");
+}
+
+static void each_kind_is_answered_in_its_own_order(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  record_text(&recording, LB_TEXT_NETSTAT, "a");
+  record_answer(&recording, &http, NULL);
+  record_text(&recording, LB_TEXT_SOMAXCONN, "1");
+  record_text(&recording, LB_TEXT_NETSTAT, "b");
+  record_answer(&recording, &https, NULL);
+  record_text(&recording, LB_TEXT_SOMAXCONN, "2");
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0};
+  say_look(&got, replay);
+  say_text(&got, replay, LB_TEXT_SOMAXCONN);
+  say_listeners(&got, replay);
+  say_listeners(&got, replay);
+  say_text(&got, replay, LB_TEXT_NETSTAT);
+  say_text(&got, replay, LB_TEXT_SOMAXCONN);
+  say_text(&got, replay, LB_TEXT_NETSTAT);
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "look 1\n"
+                              "text 1: 1 \"1\"\n"
+                              "listeners 0\n" HTTP "listeners 0\n" HTTPS
+                              "text 0: 1 \"a\"\n"
+                              "text 1: 1 \"2\"\n"
+                              "text 0: 1 \"b\"\n");
+}
+
+static void asked_once_more_the_last_answer_is_repeated(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  record_answer(&recording, &http, NULL);
+  record_answer(&recording, &https, NULL);
+  record_text(&recording, LB_TEXT_NETSTAT, "a");
+  record_text(&recording, LB_TEXT_NETSTAT, "b");
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0};
+  say_look(&got, replay);
+  for (int i = 0; i < 4; i++) {
+    say_listeners(&got, replay);
+    say_text(&got, replay, LB_TEXT_NETSTAT);
+  }
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "look 1\n"
+                              "listeners 0\n" HTTP "text 0: 1 \"a\"\n"
+                              "listeners 0\n" HTTPS "text 0: 1 \"b\"\n"
+                              "listeners 0\n" HTTPS "text 0: 1 \"b\"\n"
+                              "listeners 0\n" HTTPS "text 0: 1 \"b\"\n");
+}
+
+static void what_was_not_asked_in_a_look_is_no_data(void **state) {
+  (void)state;
+  struct recording recording = start();
+  record_answer(&recording, &http, NULL); /* before any look */
+  lb_recorder_look(recording.recorder, 1);
+  record_answer(&recording, &http, NULL);
+  record_text(&recording, LB_TEXT_NETSTAT, "a");
+  lb_recorder_look(recording.recorder, 2);
+  lb_recorder_look(recording.recorder, 3);
+  record_text(&recording, LB_TEXT_SOMAXCONN, "1");
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0}, want = {.len = 0};
+  say_listeners(&got, replay); /* no look yet */
+  for (int i = 0; i < 3; i++) {
+    say_look(&got, replay);
+    say_listeners(&got, replay);
+    say_text(&got, replay, LB_TEXT_NETSTAT);
+    say_text(&got, replay, LB_TEXT_SOMAXCONN);
+  }
+  lb_replay_free(replay);
+  say(&want,
+      "listeners %1$d\n"
+      "look 1\nlisteners 0\n" HTTP "text 0: 1 \"a\"\ntext 1: %1$d\n"
+      "look 2\nlisteners %1$d\ntext 0: %1$d\ntext 1: %1$d\n"
+      "look 3\nlisteners %1$d\ntext 0: %1$d\ntext 1: 1 \"1\"\n",
+      -ENODATA);
+  assert_string_equal(got.at, want.at);
+}
+
+static void what_is_left_of_a_look_is_passed_over(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  record_answer(&recording, &http, NULL);
+  record_answer(&recording, &http, NULL);
+  record_text(&recording, LB_TEXT_NETSTAT, "a");
+  lb_recorder_look(recording.recorder, 2);
+  record_answer(&recording, &https, NULL);
+  record_text(&recording, LB_TEXT_NETSTAT, "b");
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0};
+  say_look(&got, replay);
+  say_listeners(&got, replay);
+  say_look(&got, replay);
+  say_text(&got, replay, LB_TEXT_NETSTAT);
+  say_listeners(&got, replay);
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "look 1\n"
+                              "listeners 0\n" HTTP "look 2\n"
+                              "text 0: 1 \"b\"\n"
+                              "listeners 0\n" HTTPS);
+}
+
+static void an_answer_of_several_datagrams_is_one(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  record_rows(&recording, &http, &https);
+  record_rows(&recording, &http, NULL);
+  record_rows(&recording, &https, &https);
+  record_done(&recording, 0);
+  record_outcome(&recording, 0);
+  record_listeners(&recording, 0);
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0};
+  say_look(&got, replay);
+  say_listeners(&got, replay);
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "look 1\n"
+                              "listeners 0\n" HTTP HTTPS HTTP HTTPS HTTPS);
+}
+
+/* --- failures ------------------------------------------------------------ */
+
+static void of_a_failed_dump_and_a_good_one_the_good_one_counts(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  record_rows(&recording, &http, NULL); /* then the kernel lost the rest */
+  record_outcome(&recording, -ENOBUFS);
+  record_answer(&recording, &https, NULL);
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0};
+  say_look(&got, replay);
+  say_listeners(&got, replay);
+  say_listeners(&got, replay);
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "look 1\n"
+                              "listeners 0\n" HTTPS "listeners 0\n" HTTPS);
+}
+
+static void a_dump_cut_off_and_a_good_one_likewise(void **state) {
+  (void)state;
+  struct recording recording = start();
+  struct datagram cut = {.len = 0};
+  put_row(&cut, &http);
+  put_row(&cut, &http);
+  lb_recorder_look(recording.recorder, 1);
+  recording.witness->datagram(recording.witness->data, cut.at, cut.len - 8, 0);
+  record_outcome(&recording, -EBADMSG);
+  record_answer(&recording, &https, NULL);
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0};
+  say_look(&got, replay);
+  say_listeners(&got, replay);
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "look 1\n"
+                              "listeners 0\n" HTTPS);
+}
+
+/* As live.c asks a kernel that refuses the request for both. */
+static void refused_for_both_families_it_is_one_after_the_other(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  record_refusal(&recording, -EOPNOTSUPP);
+  record_outcome(&recording, -EOPNOTSUPP);
+  record_rows(&recording, &http, NULL);
+  record_done(&recording, 0);
+  record_outcome(&recording, 0);
+  record_rows(&recording, &https, NULL);
+  record_done(&recording, 0);
+  record_outcome(&recording, 0);
+  record_listeners(&recording, 0);
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0};
+  say_look(&got, replay);
+  say_listeners(&got, replay);
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "look 1\n"
+                              "listeners 0\n" HTTP HTTPS);
+}
+
+static void a_look_that_failed_fails_again(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  record_outcome(&recording, -EAFNOSUPPORT);
+  record_listeners(&recording, -EAFNOSUPPORT);
+  lb_recorder_look(recording.recorder, 2);
+  record_done(&recording, -ENOENT);
+  record_outcome(&recording, -ENOENT);
+  record_listeners(&recording, -ENOENT);
+  lb_recorder_look(recording.recorder, 3);
+  record_rows(&recording, &http, NULL);
+  record_outcome(&recording, -ENOBUFS);
+  record_rows(&recording, &http, NULL);
+  record_outcome(&recording, -ETIMEDOUT);
+  record_listeners(&recording, -ETIMEDOUT);
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0}, want = {.len = 0};
+  for (int i = 0; i < 3; i++) {
+    say_look(&got, replay);
+    say_listeners(&got, replay);
+  }
+  lb_replay_free(replay);
+  say(&want,
+      "look 1\nlisteners %d\nlook 2\nlisteners %d\nlook 3\nlisteners %d\n",
+      -EAFNOSUPPORT, -ENOENT, -ETIMEDOUT);
+  assert_string_equal(got.at, want.at);
+}
+
+static void a_recorder_that_was_stopped_in_an_answer_gives_none(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  record_rows(&recording, &http, NULL);
+  record_done(&recording, 0);
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0}, want = {.len = 0};
+  say_look(&got, replay);
+  say_listeners(&got, replay);
+  say_look(&got, replay);
+  lb_replay_free(replay);
+  say(&want, "look 1\nlisteners %d\nend\n", -ENODATA);
+  assert_string_equal(got.at, want.at);
+}
+
+static void rows_are_appended_to_those_that_are_there(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  record_rows(&recording, &http, NULL);
+  record_outcome(&recording, -ENOBUFS);
+  record_answer(&recording, &https, NULL);
+
+  struct lb_replay *replay = finish(&recording);
+  struct lb_source *source = lb_replay_source(replay);
+  struct lb_rows rows = {0};
+  struct text got = {.len = 0};
+  say_look(&got, replay);
+  *lb_rows_add(&rows) = http;
+  assert_int_equal(source->listeners(source, &rows), 0);
+  assert_int_equal(source->listeners(source, &rows), 0);
+  say_rows(&got, &rows);
+  lb_rows_free(&rows);
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "look 1\n" HTTP HTTPS HTTPS);
+}
+
+static void a_file_that_could_not_be_read_cannot_be_again(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  recording.witness->text(recording.witness->data, LB_TEXT_NETSTAT, NULL,
+                          -EACCES);
+  record_text(&recording, LB_TEXT_SOMAXCONN, "");
+
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0}, want = {.len = 0};
+  say_look(&got, replay);
+  say_text(&got, replay, LB_TEXT_NETSTAT);
+  say_text(&got, replay, LB_TEXT_SOMAXCONN);
+  lb_replay_free(replay);
+  say(&want, "look 1\ntext 0: %d\ntext 1: 0 \"\"\n", -EACCES);
+  assert_string_equal(got.at, want.at);
+}
+
+static void a_text_needs_room_for_itself_and_a_nul(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  record_text(&recording, LB_TEXT_SOMAXCONN, "4096\n");
+  struct lb_replay *replay = finish(&recording);
+  struct lb_source *source = lb_replay_source(replay);
+  uint64_t now_ms;
+  char buf[6] = "";
+  assert_int_equal(lb_replay_next(replay, &now_ms), 1);
+  for (size_t size = 0; size <= 5; size++)
+    assert_int_equal(source->text(source, LB_TEXT_SOMAXCONN, buf, size),
+                     -EFBIG);
+  assert_int_equal(source->text(source, LB_TEXT_SOMAXCONN, buf, 6), 5);
+  assert_string_equal(buf, "4096\n");
+  lb_replay_free(replay);
+}
+
+/* --- files --------------------------------------------------------------- */
+
+static void a_recording_of_any_size_is_read_whole(void **state) {
+  (void)state;
+  /* 64 KiB in all, one word less, one more, and three times that */
+  static const size_t sizes[] = {65472, 65464, 65480, 196544, 200000};
+  for (size_t i = 0; i < LEN(sizes); i++) {
+    char *text = malloc(sizes[i] + 1), *got = malloc(sizes[i] + 1);
+    memset(text, 'x', sizes[i]);
+    text[sizes[i] - 1] = 'y';
+    text[sizes[i]] = '\0';
+    struct recording recording = start();
+    lb_recorder_look(recording.recorder, 1);
+    record_text(&recording, LB_TEXT_NETSTAT, text);
+    struct lb_replay *replay = finish(&recording);
+    struct lb_source *source = lb_replay_source(replay);
+    uint64_t now_ms;
+    assert_int_equal(lb_replay_next(replay, &now_ms), 1);
+    assert_int_equal(source->text(source, LB_TEXT_NETSTAT, got, sizes[i] + 1),
+                     sizes[i]);
+    assert_string_equal(got, text);
+    lb_replay_free(replay);
+    free(text);
+    free(got);
+  }
+}
+
+static void an_empty_recording_has_no_looks(void **state) {
+  (void)state;
+  struct recording recording = start();
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0};
+  say_look(&got, replay);
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "end\n");
+}
+
+static void a_recorder_overwrites_what_was_there(void **state) {
+  (void)state;
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1);
+  lb_recorder_look(recording.recorder, 2);
+  close_recorder(&recording);
+  assert_int_equal(lb_recorder_open(recording.path, &recording.recorder), 0);
+  lb_recorder_look(recording.recorder, 3);
+  struct lb_replay *replay = finish(&recording);
+  struct text got = {.len = 0};
+  say_look(&got, replay);
+  say_look(&got, replay);
+  lb_replay_free(replay);
+  assert_string_equal(got.at, "look 3\nend\n");
+}
+
+static void a_path_that_cannot_be_opened_is_an_error(void **state) {
+  (void)state;
+  struct lb_recorder *recorder;
+  struct lb_replay *replay;
+  assert_int_equal(lb_recorder_open("/dev/null/x", &recorder), -ENOTDIR);
+  assert_int_equal(lb_recorder_open("/", &recorder), -EISDIR);
+  assert_int_equal(lb_recorder_open("", &recorder), -ENOENT);
+  assert_int_equal(lb_replay_open("/dev/null/x", &replay), -ENOTDIR);
+  assert_int_equal(lb_replay_open("", &replay), -ENOENT);
+  assert_int_equal(lb_replay_open("/dev/null", &replay), -EBADMSG);
+}
+
+static void a_full_disk_is_an_error_at_the_end(void **state) {
+  (void)state;
+  struct lb_recorder *recorder;
+  assert_int_equal(lb_recorder_open("/dev/full", &recorder), 0);
+  lb_recorder_look(recorder, 1); /* the buffer takes it */
+  assert_int_equal(lb_recorder_close(recorder), -ENOSPC);
+
+  assert_int_equal(lb_recorder_open("/dev/full", &recorder), 0);
+  for (int i = 0; i < 10000; i++)
+    lb_recorder_look(recorder, 1);
+  assert_int_equal(lb_recorder_close(recorder), -ENOSPC);
+}
+
+/* --- damage -------------------------------------------------------------- */
+
+/* 13 records, with every kind of them. */
+static struct bytes small_recording(void) {
+  struct recording recording = start();
+  lb_recorder_look(recording.recorder, 1000);
+  record_rows(&recording, &http, NULL);
+  record_outcome(&recording, -ENOBUFS);
+  record_answer(&recording, &https, NULL);
+  record_text(&recording, LB_TEXT_NETSTAT, "TcpExt: A\nTcpExt: 1\n");
+  record_text(&recording, LB_TEXT_SOMAXCONN, "4096\n");
+  lb_recorder_look(recording.recorder, 2000);
+  record_done(&recording, -ENOENT);
+  record_outcome(&recording, -ENOENT);
+  record_listeners(&recording, -ENOENT);
+  return finish_as_bytes(&recording);
+}
+
+enum { SMALL_RECORDS = 13 };
+
+static int open_bytes(const char *at, size_t len, struct lb_replay **replay) {
+  char *exact = malloc(len);
+  if (len)
+    memcpy(exact, at, len);
+  int err = lb_replay_new(exact, len, replay);
+  free(exact);
+  return err;
+}
+
+static bool is_errno(ssize_t err) { return err >= -4095 && err < 0; }
+
+/* Whatever it says, it is an answer or an error, and comes to an end. */
+static void play_all(struct lb_replay *replay) {
+  struct lb_source *source = lb_replay_source(replay);
+  uint64_t now_ms;
+  unsigned looks = 0;
+  while (lb_replay_next(replay, &now_ms)) {
+    assert_in_range(++looks, 1, SMALL_RECORDS);
+    for (int i = 0; i < 4; i++) {
+      struct lb_rows rows = {0};
+      int err = source->listeners(source, &rows);
+      size_t len = rows.len;
+      lb_rows_free(&rows);
+      if (err && !is_errno(err))
+        fail_msg("listeners() gives %d", err);
+      assert_in_range(len, 0, 2);
+      for (int which = 0; which < LB_TEXTS; which++) {
+        char buf[64];
+        ssize_t n = source->text(source, (enum lb_text)which, buf, sizeof(buf));
+        if (!is_errno(n) && (n < 0 || n >= (ssize_t)sizeof(buf) || buf[n]))
+          fail_msg("text() gives %zd", n);
+      }
+    }
+  }
+}
+
+static void a_file_of_another_kind_is_refused(void **state) {
+  (void)state;
+  struct bytes bytes = small_recording();
+  static const struct {
+    size_t at; /* in the header: magic, version, byte order */
+    int want;
+  } cases[] = {{0, -EBADMSG},     {7, -EBADMSG},     {8, -EOPNOTSUPP},
+               {11, -EOPNOTSUPP}, {12, -EOPNOTSUPP}, {15, -EOPNOTSUPP}};
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct lb_replay *replay = NULL;
+    bytes.at[cases[i].at] ^= 3;
+    assert_int_equal(open_bytes(bytes.at, bytes.len, &replay), cases[i].want);
+    assert_null(replay);
+    bytes.at[cases[i].at] ^= 3;
+  }
+  free(bytes.at);
+}
+
+static void the_header_is_of_version_1(void **state) {
+  (void)state;
+  struct bytes bytes = small_recording();
+  uint32_t version, byte_order;
+  memcpy(&version, bytes.at + 8, sizeof(version));
+  memcpy(&byte_order, bytes.at + 12, sizeof(byte_order));
+  assert_memory_equal(bytes.at, "lbacklog", 8);
+  assert_int_equal(version, 1);
+  assert_int_equal(byte_order, 0x01020304);
+  free(bytes.at);
+}
+
+static void a_file_cut_off_is_refused_save_between_records(void **state) {
+  (void)state;
+  struct bytes bytes = small_recording();
+  unsigned accepted = 0;
+  for (size_t len = 0; len <= bytes.len; len++) {
+    struct lb_replay *replay;
+    int err = open_bytes(bytes.at, len, &replay);
+    if (err) {
+      assert_int_equal(err, -EBADMSG);
+      continue;
+    }
+    accepted++;
+    play_all(replay);
+    lb_replay_free(replay);
+  }
+  free(bytes.at);
+  assert_int_equal(accepted, SMALL_RECORDS + 1);
+}
+
+/* A recording says that the dump was good, but its bytes are none: that is not
+ * "nobody listens". */
+static void damaged_bytes_of_a_good_dump_are_an_error(void **state) {
+  (void)state;
+  for (int damage = 0; damage < 3; damage++) {
+    struct recording recording = start();
+    struct datagram datagram = {.len = 0};
+    struct inet_diag_msg *diag =
+        mnl_nlmsg_get_payload(put_row(&datagram, &http));
+    if (damage == 0)
+      diag->idiag_state = TCP_ESTABLISHED;
+    lb_recorder_look(recording.recorder, 1);
+    recording.witness->datagram(recording.witness->data, datagram.at,
+                                datagram.len, 0);
+    if (damage != 1) /* the end is missing */
+      record_done(&recording, damage == 2 ? -ENOENT : 0);
+    record_outcome(&recording, 0);
+    record_listeners(&recording, 0);
+
+    struct lb_replay *replay = finish(&recording);
+    struct lb_source *source = lb_replay_source(replay);
+    struct lb_rows rows = {0};
+    uint64_t now_ms;
+    lb_replay_next(replay, &now_ms);
+    int err = source->listeners(source, &rows);
+    lb_rows_free(&rows);
+    lb_replay_free(replay);
+    if (!is_errno(err))
+      fail_msg("damage %d gives %d", damage, err);
+  }
+}
+
+static void no_damage_of_one_bit_does_harm(void **state) {
+  (void)state;
+  struct bytes bytes = small_recording();
+  for (size_t bit = 0; bit < bytes.len * 8; bit++) {
+    struct lb_replay *replay;
+    char *damaged = &bytes.at[bit / 8], whole = *damaged;
+    *damaged = (char)(whole ^ 1 << bit % 8);
+    int err = open_bytes(bytes.at, bytes.len, &replay);
+    *damaged = whole;
+    if (err) {
+      assert_true(err == -EBADMSG || err == -EOPNOTSUPP);
+      continue;
+    }
+    play_all(replay);
+    lb_replay_free(replay);
+  }
+  free(bytes.at);
+}
+
+static void no_damage_of_one_byte_does_harm(void **state) {
+  (void)state;
+  struct bytes bytes = small_recording();
+  for (size_t i = 0; i < bytes.len; i++) {
+    struct lb_replay *replay;
+    bytes.at[i] = (char)~bytes.at[i];
+    int err = open_bytes(bytes.at, bytes.len, &replay);
+    bytes.at[i] = (char)~bytes.at[i];
+    if (err) {
+      assert_true(err == -EBADMSG || err == -EOPNOTSUPP);
+      continue;
+    }
+    play_all(replay);
+    lb_replay_free(replay);
+  }
+  free(bytes.at);
+}
+
+static void a_replay_that_is_not_there_can_be_freed(void **state) {
+  (void)state;
+  lb_replay_free(NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(everything_comes_back_as_it_was),
+      cmocka_unit_test(each_kind_is_answered_in_its_own_order),
+      cmocka_unit_test(asked_once_more_the_last_answer_is_repeated),
+      cmocka_unit_test(what_was_not_asked_in_a_look_is_no_data),
+      cmocka_unit_test(what_is_left_of_a_look_is_passed_over),
+      cmocka_unit_test(an_answer_of_several_datagrams_is_one),
+      cmocka_unit_test(of_a_failed_dump_and_a_good_one_the_good_one_counts),
+      cmocka_unit_test(a_dump_cut_off_and_a_good_one_likewise),
+      cmocka_unit_test(refused_for_both_families_it_is_one_after_the_other),
+      cmocka_unit_test(a_look_that_failed_fails_again),
+      cmocka_unit_test(a_recorder_that_was_stopped_in_an_answer_gives_none),
+      cmocka_unit_test(rows_are_appended_to_those_that_are_there),
+      cmocka_unit_test(a_file_that_could_not_be_read_cannot_be_again),
+      cmocka_unit_test(a_text_needs_room_for_itself_and_a_nul),
+      cmocka_unit_test(a_recording_of_any_size_is_read_whole),
+      cmocka_unit_test(an_empty_recording_has_no_looks),
+      cmocka_unit_test(a_recorder_overwrites_what_was_there),
+      cmocka_unit_test(a_path_that_cannot_be_opened_is_an_error),
+      cmocka_unit_test(a_full_disk_is_an_error_at_the_end),
+      cmocka_unit_test(a_file_of_another_kind_is_refused),
+      cmocka_unit_test(the_header_is_of_version_1),
+      cmocka_unit_test(a_file_cut_off_is_refused_save_between_records),
+      cmocka_unit_test(damaged_bytes_of_a_good_dump_are_an_error),
+      cmocka_unit_test(no_damage_of_one_bit_does_harm),
+      cmocka_unit_test(no_damage_of_one_byte_does_harm),
+      cmocka_unit_test(a_replay_that_is_not_there_can_be_freed),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
