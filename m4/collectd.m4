@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+# LB_COLLECTD_HEADERS
+# Finds the headers that collectd's plugins are written against, by compiling with them. Sets
+#   COLLECTD_CPPFLAGS  for files that include collectd.h,
+#   OCONFIG_CPPFLAGS   for files that include liboconfig/oconfig.h only.
+# As system headers: our warnings are not for them.
+AC_DEFUN([LB_COLLECTD_HEADERS], [
+  AC_ARG_WITH([collectd-headers],
+    [AS_HELP_STRING([--with-collectd-headers=DIR],
+      [where collectd's headers are: an include directory, or a collectd source tree in which ./configure was run])])
+  AS_CASE([$with_collectd_headers],
+    [''|yes|no], [lb_roots="/usr/include /usr/local/include /opt/collectd/include"],
+    [test -d "$with_collectd_headers" ||
+       AC_MSG_ERROR([--with-collectd-headers: no directory $with_collectd_headers])
+     lb_dir=`cd "$with_collectd_headers" && pwd`
+     lb_roots="$lb_dir $lb_dir/include"])
+
+  AC_MSG_CHECKING([for collectd's headers])
+  lb_headers_found=
+  lb_why=
+  for lb_root in $lb_roots; do
+    # Debian; headers in folders; all in one folder; the same two without "collectd/"; a source tree
+    for lb_layout in .:collectd:collectd/core:collectd/core/daemon \
+        collectd:collectd/daemon collectd .:daemon . src:src/daemon; do
+      test -z "$lb_headers_found" || continue
+      _LB_TRY_LAYOUT([$lb_root], [$lb_layout])
+    done
+  done
+  AS_IF([test -z "$lb_headers_found"],
+    [AC_MSG_RESULT([no])
+     AC_MSG_ERROR([collectd's plugin headers (collectd.h, plugin.h, utils_complain.h) not found.
+  Looked in: $lb_roots
+  ${lb_why:-There is no collectd.h in any of them.}
+  Debian: apt-get install collectd-dev
+  Fedora packages no plugin headers: unpack the source of the collectd 5 you run, run ./configure
+  in it, and give that tree to --with-collectd-headers=DIR])])
+  AC_MSG_RESULT([$lb_headers_found])
+  AC_SUBST([COLLECTD_CPPFLAGS])
+  AC_SUBST([OCONFIG_CPPFLAGS])
+])
+
+# _LB_TRY_LAYOUT(root, folders): one place; a failure says in lb_why what stood in the way.
+AC_DEFUN([_LB_TRY_LAYOUT], [
+  lb_flags=
+  lb_oconfig=
+  lb_collectd_h=
+  for lb_dir in `AS_ECHO(["$2"]) | tr : ' '`; do
+    AS_CASE([$lb_dir], [.], [lb_dir=$1], [lb_dir=$1/$lb_dir])
+    test "$lb_dir" = /usr/include || lb_flags="$lb_flags -isystem $lb_dir"
+    test ! -f "$lb_dir/liboconfig/oconfig.h" || lb_oconfig="-isystem $lb_dir"
+    test ! -f "$lb_dir/collectd.h" || lb_collectd_h=$lb_dir/collectd.h
+  done
+  AS_IF([test -n "$lb_collectd_h"], [
+    lb_save_CPPFLAGS=$CPPFLAGS
+    CPPFLAGS="$CPPFLAGS$lb_flags -D_GNU_SOURCE -DHAVE_CONFIG_H"
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[
+        #include <collectd.h>
+        #include <plugin.h>
+        #include <utils_complain.h>
+        #include <liboconfig/oconfig.h>
+        static int lb_config(oconfig_item_t *ci) { return ci->children_num; }
+        static c_complain_t lb_complaint = C_COMPLAIN_INIT_STATIC;
+      ]], [[
+        value_t value = {.gauge = 0};
+        value_list_t vl = VALUE_LIST_INIT;
+        vl.values = &value;
+        vl.values_len = 1;
+        plugin_register_complex_config("lb", lb_config);
+        c_complain_once(LOG_ERR, &lb_complaint, "%d", plugin_dispatch_values(&vl));
+      ]])],
+      [lb_headers_found=$lb_collectd_h
+       COLLECTD_CPPFLAGS=$lb_flags
+       OCONFIG_CPPFLAGS=$lb_oconfig],
+      [lb_why="$lb_collectd_h does not compile: `grep 'error:' conftest.err | head -n 1`"
+       AS_IF([test -f "$1/src/daemon/collectd.h" && test ! -f "$1/src/config.h"],
+         [lb_why="$1 is a collectd source tree without src/config.h: run ./configure in it first."])])
+    CPPFLAGS=$lb_save_CPPFLAGS
+  ])
+])
+
+# LB_COLLECTD_PLUGINDIR
+# Sets plugindir: where collectd has its plugins. Debian has them in /usr/lib/collectd, whatever libdir is.
+AC_DEFUN([LB_COLLECTD_PLUGINDIR], [
+  AC_ARG_WITH([plugindir],
+    [AS_HELP_STRING([--with-plugindir=DIR],
+      [where collectd looks for plugins @<:@default: where its plugins are, else LIBDIR/collectd@:>@])])
+  AC_MSG_CHECKING([for collectd's plugin directory])
+  AS_CASE([$with_plugindir],
+    [''|yes|no],
+    [plugindir='${libdir}/collectd'
+     AS_CASE([$prefix], [NONE], [lb_prefix=$ac_default_prefix], [lb_prefix=$prefix])
+     lb_libdir=`prefix=$lb_prefix; exec_prefix=$lb_prefix; eval AS_ECHO(["$libdir"])`
+     for lb_dir in "$lb_prefix/lib/collectd" /usr/lib/collectd /usr/lib64/collectd "$lb_libdir/collectd"; do
+       AS_IF([ls "$lb_dir"/*.so >/dev/null 2>&1], [plugindir=$lb_dir; break])
+     done],
+    [plugindir=$with_plugindir])
+  AC_MSG_RESULT([$plugindir])
+  AC_SUBST([plugindir])
+])
