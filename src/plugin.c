@@ -17,8 +17,10 @@
 
 #define LOG_NAME LB_PLUGIN_NAME " plugin: "
 
-/* One trouble, said once until it is over. Another reason is said as well, but
- * through collectd's growing pauses, for reasons can alternate. */
+/* One trouble, said once until it is over. Another reason for it, and the same
+ * again later, is said as well, but through collectd's growing pauses: reasons
+ * can alternate, and trouble can come and go with every read. So its end does
+ * not reset the pauses, as c_release() would. */
 struct complaint {
   c_complain_t state;
   int err; /* as last said */
@@ -64,7 +66,8 @@ static void complain_file(struct complaint *complaint, int err,
 }
 
 static void release(struct complaint *complaint, const char *what) {
-  c_release(LOG_NOTICE, &complaint->state, LOG_NAME "%s works again.", what);
+  if (complaint->err)
+    NOTICE(LOG_NAME "%s works again.", what);
   complaint->err = 0;
 }
 
