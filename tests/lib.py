@@ -440,6 +440,7 @@ class Process:
             self.popen = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
                 start_new_session=True,
+                cwd="/",  # where even a server that drops its privileges may be
                 env={**os.environ, "PATH": PATH, **(env or {})}, **options)
         _cleanup.callback(self.stop, signal.SIGKILL)
 
