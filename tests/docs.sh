@@ -68,7 +68,8 @@ versions_agree() {
 links_lead_somewhere() {
   status=0
   for page in README.md ChangeLog.md doc/TROUBLESHOOTING.md; do
-    for target in $(grep -o '](\([^)#]*\)[^)]*)' "$src/$page" | sed 's/](\([^)#]*\).*/\1/'); do
+    # shellcheck disable=SC2013
+    for target in $(grep -oE '\]\([^)#]*|src(set)?="[^"]*' "$src/$page" | sed 's/^[^(="]*[(="]*//'); do
       case $target in http*) continue ;; esac
       [ -e "$src/$(dirname "$page")/$target" ] || {
         echo "$page links to $target, which is not there"
@@ -97,5 +98,5 @@ check 'program and ChangeLog are of one version' versions_agree
 check 'links lead somewhere' links_lead_somewhere
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
-check 'every source file has its licence line' sh -c 'cd "$1" && ! grep -L "SPDX-License-Identifier: MIT" src/*.[ch] tests/*.[ch] tests/*.sh tests/*.py tests/netns quickstart | grep .' sh "$src"
+check 'every source file has its licence line' sh -c 'cd "$1" && ! grep -L "SPDX-License-Identifier: MIT" src/*.[ch] tests/*.[ch] tests/*.sh tests/*.py tests/netns quickstart graph/* | grep .' sh "$src"
 check 'no reading has a type of its own' sh -c '"$1" --list-values | cut -d- -f1 | sort -u | grep -vxE "queue_length|percent|count|derive" && exit 1; exit 0' sh "$probe"
