@@ -67,7 +67,7 @@ versions_agree() {
 # Files of ours that a Markdown page links to
 links_lead_somewhere() {
   status=0
-  for page in README.md ChangeLog.md doc/TROUBLESHOOTING.md doc/writers.md; do
+  for page in README.md ChangeLog.md doc/TROUBLESHOOTING.md doc/writers.md doc/fleet.md; do
     # shellcheck disable=SC2013
     for target in $(grep -oE '\]\([^)#]*|src(set)?="[^"]*' "$src/$page" | sed 's/^[^(="]*[(="]*//'); do
       case $target in http*) continue ;; esac
