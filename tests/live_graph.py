@@ -180,8 +180,10 @@ class Svg:
         found = []
         for path in self.root.iter(
                 "{http://www.w3.org/2000/svg}path"):
-            shade = re.search(rf"{attribute}:\s*rgb\(([^)]*)\)",
-                              path.get("style", ""))
+            # in a style up to cairo 1.16, in an attribute since 1.18
+            shade = re.search(r"rgb\(([^)]*)\)", path.get(attribute) or next(
+                (part for part in path.get("style", "").split(";")
+                 if part.strip().startswith(attribute + ":")), ""))
             if shade and [round(float(part.strip(" %")) * 2.55) for part in
                           shade.group(1).split(",")] == want:
                 numbers = list(map(float, re.findall(
