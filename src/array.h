@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Arrays that only configuration grows. */
+/* Arrays that grow with the configuration and with the ports found. */
 #ifndef LB_ARRAY_H
 #define LB_ARRAY_H
 

@@ -4,6 +4,8 @@
  * heads are 256 KiB of which the kernel gives us the pages we touch. */
 #include "group.h"
 
+#include "array.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,50 +21,30 @@ struct lb_group {
   const struct lb_settings *settings;
   struct lb_listener *v; /* the selections first, in their order */
   size_t len;
-  size_t cap;
   struct node *nodes;
   size_t nodes_len;
-  size_t nodes_cap;
   uint32_t *heads; /* by port: node index + 1; 0: none */
 };
 
-static int reserve(void *array, size_t len, size_t *cap, size_t size) {
-  if (len < *cap)
-    return 0;
-  void *old;
-  memcpy(&old, array, sizeof(old));
-  size_t grown_cap = *cap ? *cap * 2 : 32;
-  void *grown = reallocarray(old, grown_cap, size);
-  if (!grown)
-    return -ENOMEM;
-  memcpy(array, &grown, sizeof(grown));
-  *cap = grown_cap;
-  return 0;
-}
-
 /* Puts the newest listener at the end of the port's chain. */
 static int link_port(struct lb_group *group, uint16_t port, size_t listener) {
-  int err = reserve(&group->nodes, group->nodes_len, &group->nodes_cap,
-                    sizeof(*group->nodes));
+  struct node node = {.listener = (uint32_t)listener};
+  uint32_t last = 0;
+  for (uint32_t at = group->heads[port]; at; at = group->nodes[at - 1].next) {
+    if (group->nodes[at - 1].listener == listener) /* its ranges overlap */
+      return 0;
+    last = at;
+  }
+  int err = lb_append(&group->nodes, &group->nodes_len, &node, 1, sizeof(node));
   if (err)
     return err;
-  uint32_t *end = &group->heads[port];
-  while (*end) {
-    struct node *node = &group->nodes[*end - 1];
-    if (node->listener == listener) /* its ranges overlap */
-      return 0;
-    end = &node->next;
-  }
-  group->nodes[group->nodes_len] = (struct node){(uint32_t)listener, 0};
-  *end = (uint32_t)++group->nodes_len;
+  uint32_t *end = last ? &group->nodes[last - 1].next : &group->heads[port];
+  *end = (uint32_t)group->nodes_len;
   return 0;
 }
 
 static int add_listener(struct lb_group *group, struct lb_listener listener) {
-  int err = reserve(&group->v, group->len, &group->cap, sizeof(*group->v));
-  if (!err)
-    group->v[group->len++] = listener;
-  return err;
+  return lb_append(&group->v, &group->len, &listener, 1, sizeof(listener));
 }
 
 static int add_selection(struct lb_group *group,

@@ -8,20 +8,8 @@ probe=${LB_PROBE:-./listen_backlog-probe}
 rules=$src/alerts/listen_backlog.rules.yml
 tests=$src/alerts/listen_backlog.test.yml
 help=$src/doc/TROUBLESHOOTING.md
-n=0
-
-# check WHAT COMMAND...: ok when the command succeeds; what it prints says why not
-check() {
-  n=$((n + 1))
-  what=$1
-  shift
-  if why=$("$@" 2>&1); then
-    echo "ok $n - $what"
-  else
-    echo "not ok $n - $what"
-    echo "$why" | sed 's/^/# /'
-  fi
-}
+# shellcheck source=tests/tap.sh
+. "$src/tests/tap.sh"
 
 alerts() { sed -n 's/^ *- alert: //p' "$rules"; }
 

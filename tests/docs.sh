@@ -7,20 +7,8 @@ set -u
 src=${LB_SRCDIR:-.}
 probe=${LB_PROBE:-./listen_backlog-probe}
 man5=$src/man/collectd-listen_backlog.5
-n=0
-
-# check WHAT COMMAND...: ok when the command succeeds; what it prints says why not
-check() {
-  n=$((n + 1))
-  what=$1
-  shift
-  if why=$("$@" 2>&1); then
-    echo "ok $n - $what"
-  else
-    echo "not ok $n - $what"
-    echo "$why" | sed 's/^/# /'
-  fi
-}
+# shellcheck source=tests/tap.sh
+. "$src/tests/tap.sh"
 
 # Each line of stdin stands in the file.
 each_in() {

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# The one word that the shell tests are written in; to be sourced.
+
+n=0
+
+# check WHAT COMMAND...: ok when the command succeeds; what it prints says why not
+check() {
+  n=$((n + 1))
+  what=$1
+  shift
+  if why=$("$@" 2>&1); then
+    echo "ok $n - $what"
+  else
+    echo "not ok $n - $what"
+    echo "$why" | sed 's/^/# /'
+  fi
+}
