@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Arrays that grow with the configuration and with the ports found. */
+/* Arrays that grow: with the configuration and what is found, or from look to
+ * look. */
 #ifndef LB_ARRAY_H
 #define LB_ARRAY_H
 
@@ -11,5 +12,10 @@
  */
 int lb_append(void *array, size_t *len, const void *items, size_t n,
               size_t size);
+
+/* Makes room for one item more in an array of len that has room for *cap, and
+ * that is used again and again: its memory is never given back. 0 or -ENOMEM,
+ * nothing changed. */
+int lb_reserve(void *array, size_t len, size_t *cap, size_t size);
 
 #endif
