@@ -5,11 +5,12 @@
  * What the fields mean: tcp_diag_get_info(), net/ipv4/tcp_diag.c. */
 #include "diag_inet.h"
 
+#include "attr.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
-#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -45,9 +46,8 @@ struct nlmsghdr *lb_inet_request(char buf[static LB_INET_REQUEST_SIZE],
   return msg;
 }
 
-/* IPv4 addresses become ::ffff:a.b.c.d, so that one comparison serves both
- * families; the address of an IPv6 socket is taken as it is. */
-static void get_address(const struct inet_diag_msg *diag, uint8_t address[16]) {
+void lb_inet_address(const struct inet_diag_msg *diag,
+                     uint8_t address[static 16]) {
   if (diag->idiag_family == AF_INET6) {
     memcpy(address, diag->id.idiag_src, 16);
     return;
@@ -76,17 +76,12 @@ static bool parse_attribute(const struct rtattr *attr, struct lb_row *row) {
   }
 }
 
-static bool parse_attributes(const void *attributes, size_t len,
-                             struct lb_row *row) {
-  const struct rtattr *attr = attributes;
-  while (len > 0) {
-    if (!RTA_OK(attr, len) || !parse_attribute(attr, row))
+static bool parse_attributes(const void *at, size_t len, struct lb_row *row) {
+  struct lb_attrs attrs = {at, len};
+  for (const struct rtattr *attr; (attr = lb_attrs_next(&attrs));)
+    if (!parse_attribute(attr, row))
       return false;
-    size_t step = RTA_ALIGN(attr->rta_len);
-    attr = (const void *)((const char *)attr + step);
-    len -= step < len ? step : len;
-  }
-  return true;
+  return attrs.len == 0;
 }
 
 int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row) {
@@ -108,7 +103,7 @@ int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row) {
       .port = ntohs(diag->id.idiag_sport),
       .family = diag->idiag_family,
   };
-  get_address(diag, row->address);
+  lb_inet_address(diag, row->address);
   size_t len = msg->nlmsg_len - NLMSG_LENGTH(sizeof(*diag));
   return parse_attributes(diag + 1, len, row) ? 0 : -EBADMSG;
 }

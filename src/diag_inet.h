@@ -26,4 +26,11 @@ struct nlmsghdr *lb_inet_request(char buf[static LB_INET_REQUEST_SIZE],
  * IPv4 or IPv6 socket. */
 int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row);
 
+struct inet_diag_msg;
+
+/* The local address of an answer: IPv4 as ::ffff:a.b.c.d, so that one
+ * comparison serves both families; that of an IPv6 socket as it is. */
+void lb_inet_address(const struct inet_diag_msg *diag,
+                     uint8_t address[static 16]);
+
 #endif

@@ -9,10 +9,10 @@
  * which would look like "nobody listens". */
 #include "dump.h"
 
+#include "diag_conn.h"
 #include "diag_inet.h"
 
 #include <errno.h>
-#include <linux/netlink.h>
 #include <string.h>
 
 enum { MAX_ERRNO = 4095 }; /* include/linux/err.h of the kernel */
@@ -25,14 +25,57 @@ static int get_status(const struct nlmsghdr *msg) {
   return status < -MAX_ERRNO ? -EBADMSG : status;
 }
 
-static int take_row(const struct lb_dump *dump, const struct nlmsghdr *msg) {
-  struct lb_row *row = lb_rows_add(dump->rows);
+static int take_row(void *data, const struct nlmsghdr *msg) {
+  struct lb_rows *rows = data;
+  struct lb_row *row = lb_rows_add(rows);
   if (!row)
     return -ENOMEM;
   int err = lb_inet_row(msg, row);
   if (err)
-    dump->rows->len--;
+    rows->len--;
   return err;
+}
+
+static int take_path(void *data, const struct nlmsghdr *msg) {
+  struct lb_rows *rows = data;
+  struct lb_row *row = lb_rows_add(rows);
+  if (!row)
+    return -ENOMEM;
+  int err = lb_unix_row(msg, rows->paths, row);
+  if (err)
+    rows->len--;
+  return err < 0 ? err : 0;
+}
+
+static int take_conn(void *data, const struct nlmsghdr *msg) {
+  struct lb_conns *conns = data;
+  struct lb_conn *conn = lb_conns_add(conns);
+  if (!conn)
+    return -ENOMEM;
+  int err = lb_conn_parse(msg, conn);
+  if (err)
+    conns->len--;
+  return err < 0 ? err : 0;
+}
+
+static int take_pending(void *data, const struct nlmsghdr *msg) {
+  return lb_unix_pending(msg, data);
+}
+
+struct lb_taker lb_take_rows(struct lb_rows *rows) {
+  return (struct lb_taker){take_row, rows};
+}
+
+struct lb_taker lb_take_paths(struct lb_rows *rows) {
+  return (struct lb_taker){take_path, rows};
+}
+
+struct lb_taker lb_take_conns(struct lb_conns *conns) {
+  return (struct lb_taker){take_conn, conns};
+}
+
+struct lb_taker lb_take_pending(struct lb_pending *pending) {
+  return (struct lb_taker){take_pending, pending};
 }
 
 /* 1: go on; 0: the dump is over; -errno. */
@@ -51,13 +94,15 @@ static int take_message(const struct lb_dump *dump,
     return 1;
   case NLMSG_DONE:
     status = get_status(msg);
-    return status < 0 ? status : 0;
+    if (status < 0)
+      return status;
+    return dump->single ? -EBADMSG : 0; /* which would answer nothing */
   case NLMSG_ERROR:
     status = get_status(msg);
     return status < 0 ? status : -EBADMSG;
   default:
-    status = take_row(dump, msg);
-    return status ? status : 1;
+    status = dump->taker.take(dump->taker.data, msg);
+    return status ? status : !dump->single;
   }
 }
 

@@ -1,24 +1,47 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets to listeners: what users selected, or one per port. */
+/* Sockets to listeners: what users selected, or one per port or path. */
 #ifndef LB_GROUP_H
 #define LB_GROUP_H
 
 #include "label.h"
+#include "labels.h"
 #include "metric.h"
 #include "row.h"
 #include "settings.h"
 
+/* What a walk of the waiting connections found. */
+struct lb_inspected {
+  uint64_t queue;     /* of its TCP sockets, as far as it stood all the while */
+  uint64_t visible;   /* connections that wait and that the kernel shows */
+  uint64_t abandoned; /* clients that have closed or reset */
+  uint64_t syn;       /* half-open connections */
+  uint32_t wait_ms;   /* of the longest-waiting one that is visible */
+  bool done;          /* else all of this is unknown */
+  bool lacks_abandoned; /* of some UNIX socket the kernel cannot tell */
+};
+
 struct lb_listener {
-  const char *name; /* borrowed from the settings; NULL: the port number */
-  uint16_t port;    /* of the label, where name is NULL */
-  bool selected;    /* else found by ListeningPorts */
+  const char *label; /* NULL: somebody else has it; counted, not reported */
+  const struct lb_selection *selection; /* NULL: found */
+  uint32_t node;                        /* of a found one: its only one */
+  uint32_t next_spare;                  /* see lb_group_forget() */
+  bool has_ports;
+  bool has_paths;
 
   /* this look, sums over its sockets */
   uint64_t queue;
   uint64_t limit;
-  double fill; /* percent of the fullest, 0 to 100 */
   uint32_t sockets;
-  uint32_t full;
+  uint32_t tcp_sockets;
+
+  /* this interval */
+  uint64_t peak;
+  uint32_t looks; /* in which it had a socket */
+  uint32_t busy;  /* of these, in which somebody waited */
+  uint32_t full;  /* sockets */
+  double fill;    /* percent of the fullest, 0 to 100 */
+  struct lb_inspected inspected;
+
   uint32_t clamped;  /* hints: limit equals somaxconn, first said now */
   uint32_t outgrown; /* hints: somaxconn has been raised above it since */
 
@@ -27,18 +50,43 @@ struct lb_listener {
   uint64_t overflows;
 };
 
+/* Sources that are left out because they could have no label of their own,
+ * since this was last reset: the first, and how many. */
+struct lb_clash {
+  unsigned count;
+  int err; /* -EEXIST: somebody has it; -ENAMETOOLONG: it would be cut off */
+  char label[LB_LABEL_SIZE];
+  char source[LB_PATH_SIZE + 40]; /* in words */
+};
+
 struct lb_group;
 
-/* Borrows settings for its life. 0 or -ENOMEM; the caller owns *out. */
-int lb_group_new(const struct lb_settings *settings, struct lb_group **out);
+/* Borrows all of it for its life. 0 or -ENOMEM; the caller owns *out. */
+int lb_group_new(const struct lb_settings *settings,
+                 const struct lb_scope *scope, struct lb_labels *labels,
+                 struct lb_paths *paths, struct lb_group **out);
 void lb_group_free(struct lb_group *group);
 
-/* Starts a look: every listener has no sockets. */
-void lb_group_begin(struct lb_group *group);
+/* Whether UNIX sockets matter to any listener. */
+bool lb_group_wants_paths(const struct lb_group *group);
 
-/* Makes the listener of a port that nobody selected, where ListeningPorts
- * wants it. 0 or -ENOMEM. To be called once for each new socket. */
+/* Starts an interval. */
+void lb_group_begin_interval(struct lb_group *group);
+
+/* Starts a look: every listener has no sockets. Where UNIX sockets could not be
+ * asked for, listeners that may have some stay out of it. */
+void lb_group_begin(struct lb_group *group, bool knows_paths);
+
+/* Makes the listener of a port or path that nobody selected, where
+ * ListeningPorts or ListeningPaths wants it. 0 or -ENOMEM. To be called once
+ * for each new socket. */
 int lb_group_discover(struct lb_group *group, const struct lb_row *row);
+
+/* Forgets the found listener of a path whose number goes to another. */
+void lb_group_forget(struct lb_group *group, uint32_t path);
+
+/* Says to the paths which numbers the group itself needs. */
+void lb_group_keep_paths(const struct lb_group *group);
 
 /* The listeners that a socket counts for, one after another: more than one
  * where selections overlap, none where nobody wants it.
@@ -57,21 +105,32 @@ struct lb_visit lb_group_visit(struct lb_group *group,
                                const struct lb_row *row);
 struct lb_listener *lb_group_next(struct lb_visit *visit);
 
-/* Adds a socket to all listeners that it counts for. */
-void lb_group_add(struct lb_group *group, const struct lb_row *row);
+/* Whether it counts for any listener that is reported. */
+bool lb_group_wants(struct lb_group *group, const struct lb_row *row);
+
+/* Adds a socket to all listeners that it counts for. is_full: it is the first
+ * time in the interval that it was seen full. */
+void lb_group_add(struct lb_group *group, const struct lb_row *row,
+                  bool is_full);
+
+/* In place of lb_group_begin() and lb_group_add(): a look that showed the same
+ * as the one before, in the same interval. */
+void lb_group_repeat(struct lb_group *group);
 
 size_t lb_group_len(const struct lb_group *group);
-const struct lb_listener *lb_group_get(const struct lb_group *group, size_t i);
+struct lb_listener *lb_group_get(const struct lb_group *group, size_t i);
 
-/* The listener's label, in buf where it is a port number. */
-const char *lb_listener_label(const struct lb_listener *listener,
-                              char buf[static LB_LABEL_SIZE]);
+/* Notes that a source is left out; see above. */
+void lb_group_note_clash(struct lb_group *group, int err, const char *label,
+                         const char *source);
+
+/* What could not be labelled, for the caller to read and to reset. */
+struct lb_clash *lb_group_clash(struct lb_group *group);
 
 /* Whether there is anything to say: a found port that nobody listens on any
  * more keeps its counters, for it may come back, but is not reported. */
-static inline bool lb_listener_is_reported(const struct lb_listener *listener) {
-  return listener->selected || listener->sockets > 0;
-}
+bool lb_group_reports(const struct lb_group *group,
+                      const struct lb_listener *listener);
 
 /* The listener's readings; counters only where they were brought up to date. */
 struct lb_values lb_listener_values(const struct lb_listener *listener,

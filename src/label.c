@@ -3,6 +3,7 @@
  * rewrites "/" and cuts off at 127 bytes, must find nothing to rewrite. */
 #include "label.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,51 @@ uint16_t lb_label_port(const char *label) {
   for (size_t i = 0; i < len; i++)
     port = port * 10 + (unsigned)(label[i] - '0');
   return port > UINT16_MAX ? 0 : (uint16_t)port;
+}
+
+/* What a path is without its leading slash, unless it is nothing else. */
+static const char *without_slash(const char *path, size_t *len) {
+  bool strip = *len > 1 && path[0] == '/';
+  *len -= strip;
+  return path + strip;
+}
+
+static void write_label(char label[static LB_LABEL_SIZE], const char *text,
+                        size_t len) {
+  for (size_t i = 0; i < len; i++) {
+    bool plain = text[i] > ' ' && text[i] < 0x7f;
+    label[i] = text[i] == '/' ? '-' : plain ? text[i] : '_';
+  }
+  label[len] = '\0';
+}
+
+void lb_label_of_path(char label[static LB_LABEL_SIZE],
+                      const struct lb_path *path) {
+  size_t len = path->len;
+  const char *text = without_slash(path->bytes, &len);
+  write_label(label, text, len);
+  if (len == 0)
+    strcpy(label, "-");
+  else if (path->bytes[0] == '\0')
+    label[0] = '@';
+}
+
+int lb_label_of_place(char label[static LB_LABEL_SIZE], const char *place) {
+  size_t len = strlen(place);
+  const char *text = without_slash(place, &len);
+  if (len >= LB_LABEL_SIZE)
+    return -ENAMETOOLONG;
+  write_label(label, text, len);
+  return 0;
+}
+
+int lb_label_in(char label[static LB_LABEL_SIZE], const char *netns,
+                const char *own) {
+  size_t prefix = *netns ? strlen(netns) + 1 : 0;
+  if (prefix + strlen(own) >= LB_LABEL_SIZE)
+    return -ENAMETOOLONG;
+  snprintf(label, LB_LABEL_SIZE, "%s%s%s", netns, prefix ? ":" : "", own);
+  return 0;
 }
 
 bool lb_label_is_valid(const char *name) {

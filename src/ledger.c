@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { FIRST_SLOTS = 128 };
 
@@ -81,6 +82,7 @@ static struct lb_socket *add(struct lb_ledger *ledger,
   };
   *find_slot(ledger, row->cookie) = (uint32_t)++ledger->len;
   ledger->present++;
+  ledger->changed = true;
   return socket;
 }
 
@@ -91,7 +93,13 @@ static void enter_look(struct lb_ledger *ledger, struct lb_socket *socket) {
   socket->full_now = false;
   socket->look = ledger->look;
   ledger->seen_again += was_there;
+  ledger->changed |= !was_there;
   ledger->present++;
+}
+
+static bool is_changed(const struct lb_row *before, const struct lb_row *now) {
+  return before->queue != now->queue || before->limit != now->limit ||
+         before->port != now->port;
 }
 
 int lb_ledger_merge(struct lb_ledger *ledger, const struct lb_rows *rows,
@@ -106,14 +114,25 @@ int lb_ledger_merge(struct lb_ledger *ledger, const struct lb_rows *rows,
       enter_look(ledger, socket);
     if (!socket)
       return -ENOMEM;
+    ledger->changed |= is_changed(&socket->row, row);
     socket->row = *row;
     socket->seen_ms = now_ms;
     socket->full_now |= lb_is_full(row->queue, row->limit);
-    ledger->lacks_drops |= !row->has_drops;
+    ledger->lacks_drops |= !row->has_drops && row->family != AF_UNIX;
     ledger->moved |= lb_socket_movement(socket) != 0;
     guess = (size_t)(socket - ledger->v) + 1;
   }
   return 0;
+}
+
+void lb_ledger_keep_paths(struct lb_ledger *ledger, uint64_t now_ms) {
+  for (size_t i = 0; i < ledger->len; i++) {
+    struct lb_socket *socket = &ledger->v[i];
+    if (socket->row.family != AF_UNIX || socket->look != ledger->complete)
+      continue;
+    enter_look(ledger, socket);
+    socket->seen_ms = now_ms;
+  }
 }
 
 void lb_ledger_begin(struct lb_ledger *ledger) {
@@ -121,13 +140,24 @@ void lb_ledger_begin(struct lb_ledger *ledger) {
   ledger->present = 0;
   ledger->seen_again = 0;
   ledger->moved = false;
+  ledger->changed = false;
+}
+
+/* UNIX sockets have no counts that could be back, and names without end. */
+static bool is_over(const struct lb_ledger *ledger,
+                    const struct lb_socket *socket, uint64_t now_ms) {
+  if (socket->row.family == AF_UNIX && ledger->look - socket->look > 1)
+    return true;
+  return now_ms - socket->seen_ms > LB_LEDGER_KEEP_MS;
 }
 
 static void forget(struct lb_ledger *ledger, uint64_t now_ms) {
   size_t kept = 0;
   for (size_t i = 0; i < ledger->len; i++) {
-    if (now_ms - ledger->v[i].seen_ms > LB_LEDGER_KEEP_MS)
+    if (is_over(ledger, &ledger->v[i], now_ms)) {
+      ledger->forgot_paths |= ledger->v[i].row.family == AF_UNIX;
       continue;
+    }
     if (kept != i)
       ledger->v[kept] = ledger->v[i];
     kept++;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What is known of every listening socket of one network namespace, monitored
  * or not, from look to look. Keyed by cookie, which outlives restarts of the
- * plugin's view, not of the server: a restarted server has a new socket. */
+ * plugin's view, not of the server: a restarted server has a new socket. TCP
+ * and UNIX sockets draw their cookies from one source: sock_gen_cookie(),
+ * net/core/sock_diag.c. */
 #ifndef LB_LEDGER_H
 #define LB_LEDGER_H
 
 #include "row.h"
 
 /* A socket that left is remembered this long: a dump can miss a live one, and
- * after shutdown() and listen() the same socket is back with its old count. */
+ * after shutdown() and listen() the same socket is back with its old count. A
+ * UNIX socket has none, and is forgotten after two looks without it. */
 #define LB_LEDGER_KEEP_MS 60000
 
 struct lb_socket {
@@ -18,6 +21,9 @@ struct lb_socket {
   uint32_t settled;    /* sk_drops up to here have had their share */
   uint32_t asked;      /* sk_drops before the counters were read */
   uint32_t hint_limit; /* the limit that was hinted at; see hints */
+  uint32_t full_in;    /* the interval in which it was last counted as full */
+  uint32_t noted;      /* the walk for which its queue was noted; 0: none */
+  uint32_t noted_queue;
   bool full_now;       /* at some dump of the look it was last seen in */
   bool full_before;    /* in the look before */
   bool hinted_clamped; /* hints are given once per socket */
@@ -37,7 +43,10 @@ struct lb_ledger {
   size_t seen_again; /* of those of the last complete look */
   size_t known;      /* sockets from here on are new since that one */
   bool moved;        /* some sk_drops is not settled, as far as merged */
-  bool lacks_drops;  /* a row came without sk_drops: Linux before 4.7 */
+  bool changed;      /* this look's rows differ in more than sk_drops from those
+                        of the last complete one, as far as merged */
+  bool lacks_drops;  /* a TCP row came without sk_drops: Linux before 4.7 */
+  bool forgot_paths; /* a UNIX socket has gone out of it; reset by its reader */
 };
 
 void lb_ledger_free(struct lb_ledger *ledger);
@@ -51,13 +60,24 @@ void lb_ledger_begin(struct lb_ledger *ledger);
 int lb_ledger_merge(struct lb_ledger *ledger, const struct lb_rows *rows,
                     uint64_t now_ms);
 
+/* Takes the UNIX sockets of the last complete look for present in this one,
+ * where it could not ask for them. */
+void lb_ledger_keep_paths(struct lb_ledger *ledger, uint64_t now_ms);
+
 /* Whether a socket of the last complete look has not been seen in this one. */
 static inline bool lb_ledger_misses(const struct lb_ledger *ledger) {
   return ledger->seen_again < ledger->present_before;
 }
 
+/* Whether this look shows the same sockets as the last complete one, and in the
+ * same state. */
+static inline bool lb_ledger_is_same(const struct lb_ledger *ledger) {
+  return !ledger->changed && !lb_ledger_misses(ledger);
+}
+
 /* Ends a look as complete, again where more was merged after that, and forgets
- * sockets gone for LB_LEDGER_KEEP_MS. */
+ * TCP sockets gone for LB_LEDGER_KEEP_MS and UNIX sockets gone for two looks.
+ */
 void lb_ledger_end(struct lb_ledger *ledger, uint64_t now_ms);
 
 static inline bool lb_socket_is_present(const struct lb_ledger *ledger,

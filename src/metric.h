@@ -9,11 +9,16 @@
 enum lb_metric_id {
   LB_QUEUE,
   LB_LIMIT,
+  LB_PEAK,
+  LB_BUSY,
   LB_FILL,
   LB_SOCKETS,
   LB_FULL,
   LB_DROPS,
   LB_OVERFLOWS,
+  LB_WAIT,
+  LB_ABANDONED,
+  LB_SYN,
   LB_SYN_DROPS,
   LB_SYNCOOKIES_SENT,
   LB_OVERFLOWS_UNATTRIBUTED,
@@ -21,13 +26,13 @@ enum lb_metric_id {
   LB_METRICS
 };
 
-enum lb_scope { LB_LISTENER = 1, LB_NAMESPACE = 2 };
+enum lb_subject { LB_LISTENER = 1, LB_NAMESPACE = 2 };
 
 struct lb_metric {
   const char *name;    /* and collectd's type instance */
   const char *type;    /* of collectd's stock types.db */
   unsigned is_counter; /* else a gauge */
-  unsigned scopes;     /* enum lb_scope */
+  unsigned subjects;   /* enum lb_subject */
   const char *meaning;
 };
 

@@ -33,20 +33,24 @@ int lb_netlink_new(struct lb_netlink **out) {
   return 0;
 }
 
-static void close_socket(struct lb_netlink *nl) {
+void lb_netlink_free(struct lb_netlink *nl) {
+  if (!nl)
+    return;
+  lb_netlink_close(nl);
+  free(nl);
+}
+
+bool lb_netlink_is_open(const struct lb_netlink *nl) { return nl->socket; }
+
+void lb_netlink_close(struct lb_netlink *nl) {
   if (nl->socket)
     mnl_socket_close(nl->socket);
   nl->socket = NULL;
 }
 
-void lb_netlink_free(struct lb_netlink *nl) {
-  if (!nl)
-    return;
-  close_socket(nl);
-  free(nl);
-}
-
-static int open_socket(struct lb_netlink *nl) {
+int lb_netlink_open(struct lb_netlink *nl) {
+  if (nl->socket)
+    return 0;
   nl->socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
   if (!nl->socket)
     return -errno;
@@ -55,7 +59,7 @@ static int open_socket(struct lb_netlink *nl) {
       setsockopt(mnl_socket_get_fd(nl->socket), SOL_SOCKET, SO_RCVTIMEO,
                  &timeout, sizeof(timeout)) < 0) {
     int err = -errno;
-    close_socket(nl);
+    lb_netlink_close(nl);
     return err;
   }
   return 0;
@@ -81,14 +85,17 @@ static ssize_t receive(struct lb_netlink *nl) {
 }
 
 static int run_dump(struct lb_netlink *nl, const struct nlmsghdr *request,
-                    struct lb_rows *rows, const struct lb_tap *tap) {
+                    struct lb_taker taker, const struct lb_tap *tap) {
   ssize_t n = send_request(nl, request);
   if (n < 0)
     return (int)n;
 
-  struct lb_dump dump = {.rows = rows,
-                         .seq = request->nlmsg_seq,
-                         .portid = mnl_socket_get_portid(nl->socket)};
+  struct lb_dump dump = {
+      .taker = taker,
+      .seq = request->nlmsg_seq,
+      .portid = mnl_socket_get_portid(nl->socket),
+      .single = !(request->nlmsg_flags & NLM_F_DUMP),
+  };
   int more;
   do {
     n = receive(nl);
@@ -102,27 +109,30 @@ static int run_dump(struct lb_netlink *nl, const struct nlmsghdr *request,
 }
 
 int lb_netlink_dump(struct lb_netlink *nl, struct nlmsghdr *request,
-                    struct lb_rows *rows, const struct lb_tap *tap) {
-  int err = nl->socket ? 0 : open_socket(nl);
+                    struct lb_taker taker, const struct lb_tap *tap) {
+  int err = lb_netlink_open(nl);
   if (!err) {
     if (++nl->seq == 0) /* 0 would match any answer */
       nl->seq = 1;
     request->nlmsg_seq = nl->seq;
-    err = run_dump(nl, request, rows, tap);
+    err = run_dump(nl, request, taker, tap);
     if (err)
-      close_socket(nl);
+      lb_netlink_close(nl);
   }
   if (tap)
     tap->datagram(tap->data, NULL, 0, err);
   return err;
 }
 
-const char *lb_netlink_error(int err, char buf[static LB_REASON_SIZE]) {
+const char *lb_netlink_error(int err, const char *module,
+                             char buf[static LB_REASON_SIZE]) {
   char name[80];
   switch (err) {
   case -ENOENT:
   case -EOPNOTSUPP:
-    return "the kernel has no tcp_diag; is the module loaded?";
+    snprintf(buf, LB_REASON_SIZE, "the kernel has no %s; is the module loaded?",
+             module);
+    return buf;
   case -EBADMSG:
     return "malformed answer";
   case -EPROTO:

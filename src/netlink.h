@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The sock_diag socket, the only socket of the plugin. */
+/* A sock_diag socket, the plugin's only kind of socket. */
 #ifndef LB_NETLINK_H
 #define LB_NETLINK_H
 
 #include "dump.h"
 
 #include <linux/netlink.h>
+#include <stdbool.h>
 
 /* Sees every datagram as received, before it is parsed, and last an empty one
  * with the dump's outcome in status. */
@@ -20,19 +21,28 @@ struct lb_netlink;
 int lb_netlink_new(struct lb_netlink **out);
 void lb_netlink_free(struct lb_netlink *nl);
 
-/* Sends the request and appends all its rows; sets its sequence number. The
- * socket is opened on the first call, in the network namespace of the calling
- * thread, and kept: a used one answers in batches of 32 KiB, a fresh one
- * starts with 3.5 KB. After any error it is closed, so that no late answer can
- * meet the next request. 0 or -errno, as lb_dump_feed() has them, and:
- * -EAFNOSUPPORT, -EPERM, -EPROTONOSUPPORT: no such socket here; -ENOBUFS: the
- * kernel lost the rest; -ENOSPC: a datagram was cut off; -ETIMEDOUT: no answer
- * within a second. */
-int lb_netlink_dump(struct lb_netlink *nl, struct nlmsghdr *request,
-                    struct lb_rows *rows, const struct lb_tap *tap);
+/* Opens the socket, where it is not, in the network namespace of the calling
+ * thread, which it then belongs to. 0 or -errno: -EAFNOSUPPORT, -EPERM,
+ * -EPROTONOSUPPORT: no such socket here. */
+int lb_netlink_open(struct lb_netlink *nl);
+bool lb_netlink_is_open(const struct lb_netlink *nl);
+void lb_netlink_close(struct lb_netlink *nl);
 
-/* A reason in words for the errors of a dump; in buf where it is no literal. */
+/* Sends the request and hands the answer's messages to the taker; sets the
+ * request's sequence number. A request without NLM_F_DUMP has one message for
+ * an answer. The socket is opened where it is not, and kept: a used one answers
+ * in batches of 32 KiB, a fresh one starts with 3.5 KB. After any error it is
+ * closed, so that no late answer can meet the next request. 0 or -errno, as
+ * lb_netlink_open() and lb_dump_feed() have them, and: -ENOBUFS: the kernel
+ * lost the rest; -ENOSPC: a datagram was cut off; -ETIMEDOUT: no answer within
+ * a second. */
+int lb_netlink_dump(struct lb_netlink *nl, struct nlmsghdr *request,
+                    struct lb_taker taker, const struct lb_tap *tap);
+
+/* A reason in words for the errors of a dump; in buf where it is no literal.
+ * module: what answers such a dump in the kernel, "tcp_diag" or "unix_diag". */
 #define LB_REASON_SIZE 160
-const char *lb_netlink_error(int err, char buf[static LB_REASON_SIZE]);
+const char *lb_netlink_error(int err, const char *module,
+                             char buf[static LB_REASON_SIZE]);
 
 #endif

@@ -28,10 +28,12 @@ void lb_options_free(struct lb_options *options);
 int lb_options_block(struct lb_options *options, const oconfig_item_t *block,
                      const struct lb_errors *errors);
 
-/* All blocks together. With nothing selected every listening port is. 0;
- * -ENOENT where something was selected and nothing valid is left; -ENOMEM. The
- * caller owns what *out, zeroed before, then holds. */
-int lb_options_settings(const struct lb_options *options,
+/* All blocks together, for reads every interval_s seconds. With nothing
+ * selected every listening port is. 0; -ENOENT where something was selected and
+ * nothing valid is left; -ENOMEM. The caller owns what *out, zeroed before,
+ * then holds.
+ */
+int lb_options_settings(const struct lb_options *options, double interval_s,
                         struct lb_settings *out,
                         const struct lb_errors *errors);
 

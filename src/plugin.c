@@ -6,14 +6,12 @@
  * callback that fails is called less and less often, where ours has to notice
  * by itself that the trouble is over. */
 #include "dispatch.h"
-#include "live.h"
+#include "monitor.h"
 #include "netlink.h"
 #include "options.h"
-#include "survey.h"
+#include "sampler.h"
 
 #include <utils_complain.h>
-
-#include <time.h>
 
 #define LOG_NAME LB_PLUGIN_NAME " plugin: "
 
@@ -29,40 +27,43 @@ struct complaint {
 static struct {
   struct lb_options *options;
   struct lb_settings settings;
-  struct lb_source *source;
-  struct lb_survey *survey;
+  struct lb_live_world world;
+  struct lb_monitor *monitor;
+  struct lb_sampler *sampler;
   struct complaint look;
+  struct complaint elsewhere;
+  struct complaint listing;
   struct complaint netstat;
   struct complaint somaxconn;
+  struct complaint paths;
+  struct complaint walk;
+  struct complaint late;
+  struct complaint clash;
+  bool said_slowed;
 } plugin;
 
 /* --- log ----------------------------------------------------------------- */
 
-static void complain(struct complaint *complaint, int err, const char *what,
-                     const char *so, const char *why) {
+/* Says it, where it is due; false: it was said already, or must wait. */
+__attribute__((format(printf, 4, 5))) static bool
+complain(struct complaint *complaint, int level, int err, const char *format,
+         ...) {
   if (complaint->err == err)
-    return;
+    return false;
+  char sentence[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(sentence, sizeof(sentence), format, args);
+  va_end(args);
+  for (char *c = sentence; *c; c++) /* a path may hold anything */
+    if ((unsigned char)*c < ' ' || *c == 0x7f)
+      *c = '?';
   cdtime_t last = complaint->state.last;
-  c_complain(LOG_ERR, &complaint->state, LOG_NAME "%s failed%s: %s", what, so,
-             why);
-  if (complaint->state.last != last)
-    complaint->err = err;
-}
-
-static const char looking[] = "Reading the listening sockets by sock_diag";
-
-static void complain_look(int err) {
-  char buf[LB_REASON_SIZE];
-  complain(&plugin.look, err, looking, ", so nothing is reported",
-           lb_netlink_error(err, buf));
-}
-
-static void complain_file(struct complaint *complaint, int err,
-                          const char *what) {
-  char buf[LB_REASON_SIZE];
-  complain(complaint, err, what, "",
-           err == -EBADMSG ? "unknown format"
-                           : strerror_r(-err, buf, sizeof(buf)));
+  c_complain(level, &complaint->state, LOG_NAME "%s", sentence);
+  if (complaint->state.last == last)
+    return false;
+  complaint->err = err;
+  return true;
 }
 
 static void release(struct complaint *complaint, const char *what) {
@@ -71,19 +72,29 @@ static void release(struct complaint *complaint, const char *what) {
   complaint->err = 0;
 }
 
+static const char *file_error(int err, char buf[static LB_REASON_SIZE]) {
+  return err == -EBADMSG ? "unknown format"
+                         : strerror_r(-err, buf, LB_REASON_SIZE);
+}
+
+/* c_complain() cuts off what has more than 511 bytes, so sentences of its own
+ * leave room for the rest. */
+enum { NAMES_BYTES = 512, FEW_NAMES_BYTES = 160 };
+
 /* Listeners in a sentence: "80, 443 (8 sockets)" and " and 3 more". */
 struct names {
-  char text[512];
+  char text[NAMES_BYTES];
   size_t len;
   char more[24];
   unsigned left_out;
 };
 
-static void add_name(struct names *names, const char *label, uint32_t sockets) {
+static void add_name(struct names *names, size_t size, const char *label,
+                     uint32_t sockets) {
   char count[32] = "";
   if (sockets > 1)
     snprintf(count, sizeof(count), " (%u sockets)", (unsigned)sockets);
-  size_t room = sizeof(names->text) - names->len;
+  size_t room = size - names->len;
   int n = snprintf(names->text + names->len, room, "%s%s%s",
                    names->len ? ", " : "", label, count);
   if (n > 0 && (size_t)n < room) {
@@ -94,8 +105,8 @@ static void add_name(struct names *names, const char *label, uint32_t sockets) {
   snprintf(names->more, sizeof(names->more), " and %u more", ++names->left_out);
 }
 
-static void hint(const struct names *clamped, const struct names *outgrown) {
-  unsigned somaxconn = lb_survey_somaxconn(plugin.survey);
+static void hint(const struct names *clamped, const struct names *outgrown,
+                 unsigned somaxconn) {
   if (clamped->len)
     INFO(LOG_NAME "The backlog limit of %s%s equals net.core.somaxconn (%u): "
                   "the server may have asked for more than it got.",
@@ -133,8 +144,8 @@ static int config(oconfig_item_t *block) {
 }
 
 static int shut_down(void) {
-  lb_survey_free(plugin.survey);
-  lb_live_free(plugin.source);
+  lb_sampler_stop(plugin.sampler);
+  lb_monitor_free(plugin.monitor);
   lb_settings_free(&plugin.settings);
   lb_options_free(plugin.options);
   memset(&plugin, 0, sizeof(plugin));
@@ -142,20 +153,25 @@ static int shut_down(void) {
 }
 
 static int set_up(void) {
+  double interval_s = CDTIME_T_TO_DOUBLE(plugin_get_interval());
   int err = 0;
   if (!plugin.options) /* there is no <Plugin> block */
     err = lb_options_new(&plugin.options);
   if (!err)
-    err = lb_options_settings(plugin.options, &plugin.settings, &to_log);
+    err = lb_options_settings(plugin.options, interval_s, &plugin.settings,
+                              &to_log);
+  if (err)
+    return err;
+  lb_live_world_init(&plugin.world, NULL);
+  err = lb_monitor_new(&plugin.settings, &plugin.world.world, &plugin.monitor);
   if (!err)
-    err = lb_live_new("/proc", NULL, &plugin.source);
-  if (!err)
-    err = lb_survey_new(&plugin.settings, plugin.source, &plugin.survey);
+    err = lb_sampler_start(plugin.monitor, plugin.settings.sample_s,
+                           &plugin.sampler);
   return err;
 }
 
 static int init(void) {
-  if (plugin.survey)
+  if (plugin.sampler)
     return 0;
   int err = set_up();
   if (!err)
@@ -169,57 +185,219 @@ static int init(void) {
   return -1;
 }
 
+/* --- what a read has to say ---------------------------------------------- */
+
+/* One kind of trouble over all namespaces: the first that has it. */
+struct trouble {
+  int err;
+  const char *label; /* of the namespace */
+};
+
 struct report {
   cdtime_t time;
+  unsigned hinted_somaxconn; /* that the hints are about */
   struct names clamped;
   struct names outgrown;
+  int elsewhere;       /* why namespaces, */
+  struct names missed; /* these, could not be looked at */
+  struct trouble netstat;
+  struct trouble somaxconn;
+  struct trouble paths;
+  struct trouble walk;
 };
+
+static void flush_hints(struct report *report) {
+  hint(&report->clamped, &report->outgrown, report->hinted_somaxconn);
+  report->clamped = report->outgrown = (struct names){.len = 0};
+}
 
 static void on_reading(void *data, const struct lb_reading *reading) {
   struct report *report = data;
   if (reading->clamped)
-    add_name(&report->clamped, reading->label, reading->clamped);
+    add_name(&report->clamped, NAMES_BYTES, reading->label, reading->clamped);
   if (reading->outgrown)
-    add_name(&report->outgrown, reading->label, reading->outgrown);
+    add_name(&report->outgrown, NAMES_BYTES, reading->label, reading->outgrown);
   lb_dispatch(reading, report->time);
 }
 
-static uint64_t monotonic_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+static void note(struct trouble *trouble, int err, const char *label) {
+  if (err && !trouble->err)
+    *trouble = (struct trouble){err, label};
 }
 
-static void judge(const struct lb_troubles *troubles) {
-  static const char netstat[] = "Reading the counters in /proc/net/netstat";
-  static const char somaxconn[] = "Reading /proc/sys/net/core/somaxconn";
-  if (troubles->netstat)
-    complain_file(&plugin.netstat, troubles->netstat, netstat);
+static void say_clash(struct lb_clash *clash) {
+  static const char form[] =
+      "accepted is a <Listener> block with a name of its own";
+  char more[32] = "";
+  if (clash->count > 1)
+    snprintf(more, sizeof(more), " (and %u more)", clash->count - 1);
+  plugin.clash.err = 0;
+  if (clash->err == -EEXIST)
+    complain(&plugin.clash, LOG_ERR, clash->err,
+             "\"%s\" is the label of something else already, so %s%s is left "
+             "out; %s",
+             clash->label, clash->source, more, form);
   else
-    release(&plugin.netstat, netstat);
-  if (troubles->somaxconn)
-    complain_file(&plugin.somaxconn, troubles->somaxconn, somaxconn);
+    complain(&plugin.clash, LOG_ERR, clash->err,
+             "The label \"%s\" of %s%s would have more than 127 bytes, so it "
+             "is left out; %s",
+             clash->label, clash->source, more, form);
+  clash->count = 0;
+}
+
+/* Namespaces are named together that cannot be looked at for one reason, those
+ * with another in the next read. */
+static void note_missed(struct report *report,
+                        const struct lb_outcome *outcome) {
+  if (*outcome->said == outcome->err)
+    return;
+  if (!report->elsewhere)
+    report->elsewhere = outcome->err;
+  if (report->elsewhere == outcome->err)
+    add_name(&report->missed, FEW_NAMES_BYTES, outcome->label, 1);
+}
+
+static void mark_missed(void *data, const struct lb_outcome *outcome) {
+  const struct report *report = data;
+  if (outcome->path && outcome->err == report->elsewhere)
+    *outcome->said = outcome->err;
+}
+
+static void note_found(const struct lb_outcome *outcome) {
+  if (outcome->path && *outcome->said)
+    NOTICE(LOG_NAME "The network namespace %s can be looked at again.",
+           outcome->label);
+  *outcome->said = 0;
+}
+
+static void report_own(int err) {
+  static const char looking[] = "Reading the listening sockets by sock_diag";
+  char buf[LB_REASON_SIZE];
+  if (err)
+    complain(&plugin.look, LOG_ERR, err,
+             "%s failed, so nothing is reported: %s", looking,
+             lb_netlink_error(err, "tcp_diag", buf));
   else
-    release(&plugin.somaxconn, somaxconn);
+    release(&plugin.look, looking);
+}
+
+static void on_outcome(void *data, const struct lb_outcome *outcome) {
+  struct report *report = data;
+  if (!outcome->path)
+    report_own(outcome->err);
+  else if (outcome->err)
+    note_missed(report, outcome);
+  if (outcome->err)
+    return;
+  note_found(outcome);
+  note(&report->netstat, outcome->troubles.netstat, outcome->label);
+  note(&report->somaxconn, outcome->troubles.somaxconn, outcome->label);
+  note(&report->paths, outcome->troubles.paths, outcome->label);
+  note(&report->walk, outcome->walk, outcome->label);
+  unsigned somaxconn = lb_survey_somaxconn(outcome->survey);
+  if (somaxconn != report->hinted_somaxconn)
+    flush_hints(report);
+  report->hinted_somaxconn = somaxconn;
+  lb_survey_readings(outcome->survey, on_reading, report);
+  struct lb_clash *clash = lb_survey_clash(outcome->survey);
+  if (clash->count)
+    say_clash(clash);
+}
+
+static void judge(struct complaint *complaint, const struct trouble *trouble,
+                  const char *what, const char *so, const char *why) {
+  const char *label = trouble->label;
+  if (trouble->err)
+    complain(complaint, LOG_ERR, trouble->err, "%s%s%s failed%s: %s", what,
+             label[0] ? " in the network namespace " : "", label, so, why);
+  else
+    release(complaint, what);
+}
+
+static void judge_all(struct report *report) {
+  char buf[LB_REASON_SIZE];
+  judge(&plugin.netstat, &report->netstat,
+        "Reading the counters in /proc/net/netstat", "",
+        file_error(report->netstat.err, buf));
+  judge(&plugin.somaxconn, &report->somaxconn,
+        "Reading /proc/sys/net/core/somaxconn", "",
+        file_error(report->somaxconn.err, buf));
+  judge(&plugin.paths, &report->paths,
+        "Reading the listening UNIX sockets by sock_diag",
+        ", so nothing is reported of them",
+        lb_netlink_error(report->paths.err, "unix_diag", buf));
+  judge(&plugin.walk, &report->walk,
+        "Reading the waiting connections by sock_diag",
+        ", so wait, abandoned and syn are not reported",
+        lb_netlink_error(report->walk.err, "tcp_diag", buf));
+  if (report->elsewhere &&
+      complain(&plugin.elsewhere, LOG_ERR, report->elsewhere,
+               "Looking at the network namespace %s%s failed: %s",
+               report->missed.text, report->missed.more,
+               lb_netns_error(report->elsewhere, buf)))
+    lb_monitor_visit(plugin.monitor, mark_missed, report);
+  plugin.elsewhere.err = 0; /* each namespace remembers by itself */
+}
+
+static void judge_listing(void) {
+  static const char listing[] =
+      "Listing the network namespaces in /run/netns and /run/docker/netns";
+  char buf[LB_REASON_SIZE];
+  int err = lb_monitor_trouble(plugin.monitor);
+  if (err)
+    complain(&plugin.listing, LOG_ERR, err, "%s failed: %s", listing,
+             lb_netns_error(err, buf));
+  else
+    release(&plugin.listing, listing);
+}
+
+static void judge_walks(void) {
+  struct lb_walks walks = lb_monitor_walks(plugin.monitor);
+  if (!walks.slowed || plugin.said_slowed)
+    return;
+  INFO(LOG_NAME
+       "Looking at the waiting connections takes %.1f ms, more than "
+       "1 %% of the time, so wait, abandoned and syn are reported less "
+       "often than the rest.",
+       (double)walks.cost_ns / 1e6);
+  plugin.said_slowed = true;
+}
+
+/* Some are late on any host now and then. */
+static void judge_samples(void) {
+  struct lb_samples samples = lb_sampler_count(plugin.sampler);
+  if (samples.late > 10 && samples.late > samples.made)
+    complain(
+        &plugin.late, LOG_WARNING, -ETIME,
+        "%llu of %llu looks within the last interval were left out, "
+        "because their time had passed: collectd gets too little CPU time, "
+        "or SampleInterval is too short.",
+        (unsigned long long)samples.late,
+        (unsigned long long)(samples.late + samples.made));
+  else
+    plugin.late.err = 0;
 }
 
 static int read_callback(void) {
-  if (!plugin.survey) /* init failed, which should have ended the reads */
+  if (!plugin.sampler) /* init failed, which should have ended the reads */
     return 0;
-  struct report report = {.time = cdtime()};
-  struct lb_troubles troubles;
-  uint64_t now_ms = monotonic_ms();
-  int err = lb_survey_look(plugin.survey, now_ms);
-  if (!err)
-    err = lb_survey_end(plugin.survey, now_ms, &troubles);
-  if (err) {
-    complain_look(err);
-    return 0;
-  }
-  release(&plugin.look, looking);
-  judge(&troubles);
-  lb_survey_readings(plugin.survey, on_reading, &report);
-  hint(&report.clamped, &report.outgrown);
+  struct report report = {.time = 0};
+  lb_sampler_hold(plugin.sampler);
+  lb_monitor_begin_end(plugin.monitor, lb_sampler_now_ms());
+  lb_sampler_release(plugin.sampler);
+
+  lb_monitor_walk(plugin.monitor);
+
+  lb_sampler_hold(plugin.sampler);
+  report.time = cdtime();
+  lb_monitor_end(plugin.monitor, lb_sampler_now_ms());
+  lb_monitor_visit(plugin.monitor, on_outcome, &report);
+  flush_hints(&report);
+  judge_all(&report);
+  judge_listing();
+  judge_walks();
+  judge_samples();
+  lb_sampler_release(plugin.sampler);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A header and records in host byte order, each a struct record and its bytes,
- * padded to 8. A look is a record of its kind and all up to the next. */
+ * padded to 8. A look is a record of its kind and all up to the next of either
+ * kind. In a recording older than the channels all are of the first, 0. */
 #include "recording.h"
 
 #include "dump.h"
@@ -11,17 +12,29 @@
 #include <string.h>
 
 enum kind {
-  LOOK = 1,
+  LOOK = 1,  /* that ends an interval */
   DATAGRAM,  /* as received */
   DUMP,      /* one netlink dump ended with this status */
   LISTENERS, /* all that was asked for listeners ended with this status */
   TEXT,      /* + enum lb_text; status: -errno or 0 */
+  SAMPLE = TEXT + 16, /* a look within an interval */
+  PATHS,              /* as LISTENERS */
+  WAITING,
+  PENDING,
+};
+
+static const enum kind answer_kinds[LB_CHANNELS] = {
+    [LB_CHANNEL_LISTENERS] = LISTENERS,
+    [LB_CHANNEL_PATHS] = PATHS,
+    [LB_CHANNEL_WAITING] = WAITING,
+    [LB_CHANNEL_PENDING] = PENDING,
 };
 
 struct record {
   uint32_t kind;
   int32_t status;
-  uint64_t now_ms; /* of a LOOK */
+  uint64_t number; /* LOOK, SAMPLE: the clock in ms; DATAGRAM, DUMP: enum
+                      lb_channel; WAITING, PENDING: the cost in ns */
   uint64_t len;    /* of the bytes that follow, without padding */
 };
 
@@ -59,15 +72,23 @@ static void put_record(struct lb_recorder *recorder, struct record record,
   put(recorder, zeros, padded(record.len) - record.len);
 }
 
-static void on_datagram(void *data, const void *bytes, size_t len, int status) {
+static void on_datagram(void *data, enum lb_channel channel, const void *bytes,
+                        size_t len, int status) {
   put_record(data,
-             (struct record){
-                 .kind = bytes ? DATAGRAM : DUMP, .status = status, .len = len},
+             (struct record){.kind = bytes ? DATAGRAM : DUMP,
+                             .status = status,
+                             .number = channel,
+                             .len = len},
              bytes);
 }
 
-static void on_listeners(void *data, int status) {
-  put_record(data, (struct record){.kind = LISTENERS, .status = status}, NULL);
+static void on_answer(void *data, enum lb_channel channel, int status,
+                      uint64_t cost_ns) {
+  put_record(data,
+             (struct record){.kind = answer_kinds[channel],
+                             .status = status,
+                             .number = cost_ns},
+             NULL);
 }
 
 static void on_text(void *data, enum lb_text text, const char *buf,
@@ -90,7 +111,7 @@ int lb_recorder_open(const char *path, struct lb_recorder **out) {
     return err;
   }
   recorder->witness =
-      (struct lb_witness){on_datagram, on_listeners, on_text, recorder};
+      (struct lb_witness){on_datagram, on_answer, on_text, recorder};
   put(recorder, &expected, sizeof(expected));
   *out = recorder;
   return 0;
@@ -100,8 +121,11 @@ const struct lb_witness *lb_recorder_witness(struct lb_recorder *recorder) {
   return &recorder->witness;
 }
 
-void lb_recorder_look(struct lb_recorder *recorder, uint64_t now_ms) {
-  put_record(recorder, (struct record){.kind = LOOK, .now_ms = now_ms}, NULL);
+void lb_recorder_look(struct lb_recorder *recorder, uint64_t now_ms,
+                      bool ends) {
+  put_record(recorder,
+             (struct record){.kind = ends ? LOOK : SAMPLE, .number = now_ms},
+             NULL);
 }
 
 int lb_recorder_close(struct lb_recorder *recorder) {
@@ -114,16 +138,20 @@ int lb_recorder_close(struct lb_recorder *recorder) {
 
 /* --- replay -------------------------------------------------------------- */
 
+/* Answers of one kind in this look. */
+struct cursor {
+  size_t next; /* where the next one starts */
+  size_t last; /* and the last one did; 0: none */
+};
+
 struct lb_replay {
   struct lb_source source; /* first: a replay is a source */
   char *bytes;
   size_t len;
-  size_t next_look;      /* where to search it */
-  size_t end;            /* of this look */
-  size_t listeners;      /* where the next answer starts */
-  size_t last_listeners; /* and the last one did; 0: none */
-  size_t text[LB_TEXTS];
-  size_t last_text[LB_TEXTS];
+  size_t next_look; /* where to search it */
+  size_t end;       /* of this look */
+  struct cursor answers[LB_CHANNELS];
+  struct cursor texts[LB_TEXTS];
 };
 
 /* The record at a place that was checked by is_sound(). */
@@ -167,42 +195,100 @@ static int outcome(int fed, int32_t status) {
   return fed ? -EBADMSG : 0; /* the end is missing */
 }
 
-/* Answers from the records up to the next LISTENERS, as live.c makes them: a
- * dump that failed is one that was made again. 1: there is none. */
-static int play_listeners(struct lb_replay *replay, size_t *at,
-                          struct lb_rows *rows) {
-  struct lb_dump dump = {.rows = rows};
-  size_t before = rows->len;
+struct play {
+  struct lb_replay *replay;
+  enum lb_channel channel;
+  struct lb_taker taker;
+  size_t *len;       /* of what the taker appends to, or NULL */
+  size_t before;     /* what it was */
+  uint64_t *cost_ns; /* added to, or NULL */
+};
+
+static void forget_answer(const struct play *play) {
+  if (play->len)
+    *play->len = play->before;
+}
+
+/* Answers from the records up to the channel's next outcome, as live.c makes
+ * them: a dump that failed is one that was made again. 1: there is none. */
+static int play_answer(const struct play *play, size_t *at) {
+  struct lb_replay *replay = play->replay;
+  struct lb_dump dump = {.taker = play->taker,
+                         .single = play->channel == LB_CHANNEL_PENDING};
   int fed = 1, last = -EBADMSG;
   for (; *at < replay->end; *at = after(replay, *at)) {
     struct record record = record_at(replay, *at);
-    if (record.kind == DATAGRAM && fed >= 0) {
+    bool ours = record.number == play->channel;
+    if (record.kind == DATAGRAM && ours && fed >= 0) {
       fed = lb_dump_feed(&dump, bytes_of(replay, *at), record.len);
-    } else if (record.kind == DUMP) {
+    } else if (record.kind == DUMP && ours) {
       last = outcome(fed, record.status);
       fed = 1;
       if (last)
-        rows->len = before;
-    } else if (record.kind == LISTENERS) {
+        forget_answer(play);
+    } else if (record.kind == answer_kinds[play->channel]) {
       *at = after(replay, *at);
+      if (play->cost_ns)
+        *play->cost_ns += record.number;
       return record.status ? record.status : last;
     }
   }
   return 1;
 }
 
-static int replay_listeners(struct lb_source *source, struct lb_rows *rows) {
-  struct lb_replay *replay = (struct lb_replay *)source;
-  size_t at = replay->listeners, before = rows->len;
-  int status = play_listeners(replay, &at, rows);
+static int play_next(const struct play *play) {
+  struct cursor *cursor = &play->replay->answers[play->channel];
+  size_t at = cursor->next;
+  int status = play_answer(play, &at);
   if (status <= 0) {
-    replay->last_listeners = replay->listeners;
-    replay->listeners = at;
+    *cursor = (struct cursor){.next = at, .last = cursor->next};
     return status;
   }
-  rows->len = before;
-  at = replay->last_listeners;
-  return at ? play_listeners(replay, &at, rows) : -ENODATA;
+  forget_answer(play);
+  at = cursor->last;
+  return at ? play_answer(play, &at) : -ENODATA;
+}
+
+static int replay_listeners(struct lb_source *source, struct lb_rows *rows) {
+  return play_next(&(struct play){.replay = (struct lb_replay *)source,
+                                  .channel = LB_CHANNEL_LISTENERS,
+                                  .taker = lb_take_rows(rows),
+                                  .len = &rows->len,
+                                  .before = rows->len});
+}
+
+static int replay_paths(struct lb_source *source, struct lb_rows *rows) {
+  return play_next(&(struct play){.replay = (struct lb_replay *)source,
+                                  .channel = LB_CHANNEL_PATHS,
+                                  .taker = lb_take_paths(rows),
+                                  .len = &rows->len,
+                                  .before = rows->len});
+}
+
+/* What was asked for then was the same, as far as the readings are. */
+static int replay_waiting(struct lb_source *source,
+                          const struct lb_query *query, struct lb_conns *conns,
+                          uint64_t *cost_ns) {
+  (void)query;
+  return play_next(&(struct play){.replay = (struct lb_replay *)source,
+                                  .channel = LB_CHANNEL_WAITING,
+                                  .taker = lb_take_conns(conns),
+                                  .len = &conns->len,
+                                  .before = conns->len,
+                                  .cost_ns = cost_ns});
+}
+
+static int replay_pending(struct lb_source *source, const struct lb_row *row,
+                          struct lb_pending *pending, uint64_t *cost_ns) {
+  struct lb_pending found;
+  (void)row;
+  int err = play_next(&(struct play){.replay = (struct lb_replay *)source,
+                                     .channel = LB_CHANNEL_PENDING,
+                                     .taker = lb_take_pending(&found),
+                                     .cost_ns = cost_ns});
+  if (!err)
+    *pending = found;
+  return err;
 }
 
 static ssize_t play_text(const struct lb_replay *replay, size_t at, char *buf,
@@ -220,16 +306,14 @@ static ssize_t play_text(const struct lb_replay *replay, size_t at, char *buf,
 static ssize_t replay_text(struct lb_source *source, enum lb_text text,
                            char *buf, size_t size) {
   struct lb_replay *replay = (struct lb_replay *)source;
-  size_t at = replay->text[text];
+  struct cursor *cursor = &replay->texts[text];
+  size_t at = cursor->next;
   while (at < replay->end &&
          record_at(replay, at).kind != (uint32_t)TEXT + text)
     at = after(replay, at);
-  if (at < replay->end) {
-    replay->last_text[text] = at;
-    replay->text[text] = after(replay, at);
-  }
-  at = replay->last_text[text];
-  return at ? play_text(replay, at, buf, size) : -ENODATA;
+  if (at < replay->end)
+    *cursor = (struct cursor){.next = after(replay, at), .last = at};
+  return cursor->last ? play_text(replay, cursor->last, buf, size) : -ENODATA;
 }
 
 static int check_header(const void *bytes, size_t len) {
@@ -258,7 +342,11 @@ int lb_replay_new(const void *bytes, size_t len, struct lb_replay **out) {
   }
   memcpy(copy, bytes, len);
   *replay = (struct lb_replay){
-      .source = {replay_listeners, replay_text},
+      .source = {.listeners = replay_listeners,
+                 .paths = replay_paths,
+                 .text = replay_text,
+                 .waiting = replay_waiting,
+                 .pending = replay_pending},
       .bytes = copy,
       .len = len,
       .next_look = sizeof(struct header),
@@ -317,34 +405,45 @@ void lb_replay_free(struct lb_replay *replay) {
   free(replay);
 }
 
-/* The first LOOK from here on, or the end. */
+static bool is_look(const struct lb_replay *replay, size_t at) {
+  uint32_t kind = record_at(replay, at).kind;
+  return kind == LOOK || kind == SAMPLE;
+}
+
+/* The first look from here on, or the end. */
 static size_t find_look(const struct lb_replay *replay, size_t at) {
-  while (at < replay->len && record_at(replay, at).kind != LOOK)
+  while (at < replay->len && !is_look(replay, at))
     at = after(replay, at);
   return at;
 }
 
-size_t lb_replay_looks(const struct lb_replay *replay) {
-  size_t looks = 0, at = find_look(replay, sizeof(struct header));
-  for (; at < replay->len; at = find_look(replay, after(replay, at)))
-    looks++;
-  return looks;
+size_t lb_replay_intervals(const struct lb_replay *replay) {
+  size_t intervals = 0;
+  for (size_t at = sizeof(struct header); at < replay->len;
+       at = after(replay, at))
+    intervals += record_at(replay, at).kind == LOOK;
+  return intervals;
 }
 
-int lb_replay_next(struct lb_replay *replay, uint64_t *now_ms) {
+int lb_replay_next(struct lb_replay *replay, uint64_t *now_ms, bool *ends) {
   size_t at = find_look(replay, replay->next_look);
   if (at >= replay->len)
     return 0;
-  *now_ms = record_at(replay, at).now_ms;
+  struct record record = record_at(replay, at);
+  *now_ms = record.number;
+  *ends = record.kind == LOOK;
   at = after(replay, at);
-  replay->listeners = at;
-  replay->last_listeners = 0;
-  for (int i = 0; i < LB_TEXTS; i++) {
-    replay->text[i] = at;
-    replay->last_text[i] = 0;
-  }
+  for (int i = 0; i < LB_CHANNELS; i++)
+    replay->answers[i] = (struct cursor){.next = at};
+  for (int i = 0; i < LB_TEXTS; i++)
+    replay->texts[i] = (struct cursor){.next = at};
   replay->end = replay->next_look = find_look(replay, at);
   return 1;
+}
+
+bool lb_replay_ends_next(const struct lb_replay *replay) {
+  return replay->next_look < replay->len &&
+         record_at(replay, replay->next_look).kind == LOOK;
 }
 
 struct lb_source *lb_replay_source(struct lb_replay *replay) {

@@ -18,8 +18,10 @@ int lb_recorder_open(const char *path, struct lb_recorder **out);
 /* What the live source to be recorded needs; lives as long as the recorder. */
 const struct lb_witness *lb_recorder_witness(struct lb_recorder *recorder);
 
-/* Starts a look; now_ms is the clock that it is given. */
-void lb_recorder_look(struct lb_recorder *recorder, uint64_t now_ms);
+/* Starts a look; now_ms is the clock that it is given. ends: it is the one at
+ * the end of an interval. What a walk is answered belongs to the look that it
+ * comes after. */
+void lb_recorder_look(struct lb_recorder *recorder, uint64_t now_ms, bool ends);
 
 /* 0, or -errno where something could not be written since it was opened. */
 int lb_recorder_close(struct lb_recorder *recorder);
@@ -34,12 +36,16 @@ int lb_replay_new(const void *bytes, size_t len, struct lb_replay **out);
 int lb_replay_open(const char *path, struct lb_replay **out);
 void lb_replay_free(struct lb_replay *replay);
 
-/* How many looks it holds. */
-size_t lb_replay_looks(const struct lb_replay *replay);
+/* How many looks that end an interval it holds. */
+size_t lb_replay_intervals(const struct lb_replay *replay);
 
 /* Goes to the next look. 1, or 0 at the end. What is left of the look before is
  * passed over. */
-int lb_replay_next(struct lb_replay *replay, uint64_t *now_ms);
+int lb_replay_next(struct lb_replay *replay, uint64_t *now_ms, bool *ends);
+
+/* Whether the look after this one ends an interval: of a recording with walks
+ * this one is then what they began with. */
+bool lb_replay_ends_next(const struct lb_replay *replay);
 
 /* Answers as recorded in this look, in order and each kind on its own; asked
  * once more than recorded it repeats the last answer, -ENODATA without one. */

@@ -3,18 +3,12 @@
  * steady state allocates nothing. */
 #include "row.h"
 
+#include "array.h"
+
 #include <stdlib.h>
 
-struct lb_row *lb_rows_add(struct lb_rows *rows) {
-  if (rows->len == rows->cap) {
-    size_t cap = rows->cap ? rows->cap * 2 : 64;
-    struct lb_row *v = reallocarray(rows->v, cap, sizeof(*v));
-    if (!v)
-      return NULL;
-    rows->v = v;
-    rows->cap = cap;
-  }
-  return &rows->v[rows->len++];
+int lb_rows_grow(struct lb_rows *rows) {
+  return lb_reserve(&rows->v, rows->len, &rows->cap, sizeof(*rows->v));
 }
 
 void lb_rows_free(struct lb_rows *rows) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One listening socket as the kernel shows it, and a growable array of them.
+/* One listening socket as the kernel shows it, TCP or UNIX, and a growable
+ * array of them.
  *
  * This is the struct in which everything meets: the parser fills it, the
  * ledger, the groups and the probe read it. It has no behaviour. */
@@ -13,14 +14,15 @@
 struct lb_row {
   uint64_t cookie;     /* unique since boot and for the life of the socket */
   uint8_t address[16]; /* bound to; IPv4 as ::ffff:a.b.c.d; network order */
+  uint32_t path;       /* AF_UNIX: the number of its name in lb_rows.paths */
   uint32_t queue;      /* connections waiting for accept() */
   uint32_t limit;      /* backlog in force, after the somaxconn clamp */
   uint32_t sk_drops;   /* dropped segments, wraps at 32 bits; see has_drops */
   uint32_t ifindex;    /* SO_BINDTODEVICE or VRF; 0: any device */
   uint32_t inode;
   uint16_t port;  /* host order */
-  uint8_t family; /* AF_INET or AF_INET6 */
-  bool has_drops; /* the kernel reports sk_drops (since Linux 4.7) */
+  uint8_t family; /* AF_INET, AF_INET6 or AF_UNIX, which has no port */
+  bool has_drops; /* TCP: the kernel reports sk_drops (since Linux 4.7) */
   bool v6only;    /* an IPv6 socket that takes no IPv4 connections */
 };
 
@@ -30,14 +32,25 @@ static inline bool lb_is_full(uint32_t queue, uint32_t limit) {
   return queue > limit;
 }
 
+struct lb_paths;
+
 struct lb_rows {
+  struct lb_paths *paths; /* borrowed; for the names of UNIX sockets */
   struct lb_row *v;
   size_t len;
   size_t cap;
 };
 
+/* Makes room for one more. 0 or -ENOMEM. */
+int lb_rows_grow(struct lb_rows *rows);
+
 /* Returns a new last row, uninitialised, or NULL when out of memory. */
-struct lb_row *lb_rows_add(struct lb_rows *rows);
+static inline struct lb_row *lb_rows_add(struct lb_rows *rows) {
+  if (rows->len == rows->cap && lb_rows_grow(rows))
+    return NULL;
+  return &rows->v[rows->len++];
+}
+
 void lb_rows_free(struct lb_rows *rows);
 
 #endif

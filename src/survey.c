@@ -18,7 +18,6 @@
  *    between. Such an overflow waits for the next look (hold_back()). */
 #include "survey.h"
 
-#include "group.h"
 #include "ledger.h"
 #include "netstat.h"
 #include "share.h"
@@ -26,11 +25,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { NETSTAT_BYTES = 16384, SYSCTL_BYTES = 64, MOST_DUMPS = 3 };
 
 struct lb_survey {
   struct lb_source *source;
+  const struct lb_scope *scope;
+  struct lb_labels *labels;
+  const char *label; /* NULL: somebody else has it */
+  struct lb_paths *paths;
   struct lb_group *group;
   struct lb_ledger ledger;
   struct lb_rows rows;
@@ -47,18 +51,45 @@ struct lb_survey {
 
   uint32_t somaxconn;
   bool has_somaxconn;
-  char text[NETSTAT_BYTES];
+
+  uint32_t interval;
+  bool ended;      /* the next look begins another */
+  bool is_grouped; /* the listeners have what the last look showed */
+  int paths_err;   /* of the UNIX sockets in the last look */
+  uint32_t walk;   /* number of the last one planned */
 };
 
-int lb_survey_new(const struct lb_settings *settings, struct lb_source *source,
-                  struct lb_survey **out) {
+static int set_up(struct lb_survey *survey,
+                  const struct lb_settings *settings) {
+  const struct lb_scope *scope = survey->scope;
+  int err = lb_paths_new(&survey->paths);
+  if (!err)
+    err = lb_labels_claim(survey->labels, scope->label, &survey->label);
+  if (err == -ENOMEM)
+    return err;
+  int clash = err;
+  survey->rows.paths = survey->paths;
+  err = lb_group_new(settings, scope, survey->labels, survey->paths,
+                     &survey->group);
+  if (!err && clash)
+    lb_group_note_clash(survey->group, clash, scope->label,
+                        "the network namespace");
+  return err;
+}
+
+int lb_survey_new(const struct lb_settings *settings,
+                  const struct lb_scope *scope, struct lb_labels *labels,
+                  struct lb_source *source, struct lb_survey **out) {
   struct lb_survey *survey = calloc(1, sizeof(*survey));
   if (!survey)
     return -ENOMEM;
   survey->source = source;
-  int err = lb_group_new(settings, &survey->group);
+  survey->scope = scope;
+  survey->labels = labels;
+  survey->interval = 1;
+  int err = set_up(survey, settings);
   if (err) {
-    free(survey);
+    lb_survey_free(survey);
     return err;
   }
   *out = survey;
@@ -69,18 +100,43 @@ void lb_survey_free(struct lb_survey *survey) {
   if (!survey)
     return;
   lb_group_free(survey->group);
+  lb_labels_release(survey->labels, survey->label);
   lb_ledger_free(&survey->ledger);
   lb_rows_free(&survey->rows);
+  lb_paths_free(survey->paths);
   free(survey->movers);
   free(survey);
 }
 
-static int dump(struct lb_survey *survey, uint64_t now_ms) {
+void lb_survey_move(struct lb_survey *survey, struct lb_source *source) {
+  survey->source = source;
+  lb_ledger_free(&survey->ledger);
+  survey->ledger.forgot_paths = true;
+  survey->is_grouped = false;
+  memset(survey->netstat.counter, 0, sizeof(survey->netstat.counter));
+  survey->overflows_read = 0;
+}
+
+/* A failure to see the UNIX sockets costs only theirs. */
+static void dump_paths(struct lb_survey *survey) {
+  size_t before = survey->rows.len;
+  survey->paths_err = survey->source->paths(survey->source, &survey->rows);
+  if (survey->paths_err)
+    survey->rows.len = before;
+}
+
+/* UNIX sockets have no sk_drops: what is about those leaves them out. */
+static int dump(struct lb_survey *survey, bool paths, uint64_t now_ms) {
   struct lb_ledger *ledger = &survey->ledger;
+  bool asks = paths && lb_group_wants_paths(survey->group);
   survey->rows.len = 0;
   int err = survey->source->listeners(survey->source, &survey->rows);
+  if (!err && asks)
+    dump_paths(survey);
   if (!err)
     err = lb_ledger_merge(ledger, &survey->rows, now_ms);
+  if (!err && asks && survey->paths_err)
+    lb_ledger_keep_paths(ledger, now_ms);
   for (size_t i = ledger->known; i < ledger->len && !err; i++)
     err = lb_group_discover(survey->group, &ledger->v[i].row);
   return err;
@@ -89,9 +145,10 @@ static int dump(struct lb_survey *survey, uint64_t now_ms) {
 /* --- counters ------------------------------------------------------------ */
 
 static int read_netstat(struct lb_survey *survey, struct lb_netstat *out) {
-  ssize_t len = survey->source->text(survey->source, LB_TEXT_NETSTAT,
-                                     survey->text, sizeof(survey->text));
-  return len < 0 ? (int)len : lb_netstat_parse(survey->text, out);
+  char text[NETSTAT_BYTES];
+  ssize_t len =
+      survey->source->text(survey->source, LB_TEXT_NETSTAT, text, sizeof(text));
+  return len < 0 ? (int)len : lb_netstat_parse(text, out);
 }
 
 static bool can_share(const struct lb_netstat *netstat) {
@@ -232,7 +289,7 @@ static int settle(struct lb_survey *survey, uint64_t now_ms) {
   struct lb_increments found = increments(survey, &netstat);
   if (found.drops > sum_movements(ledger, false) ||
       found.overflows > sum_movements(ledger, true)) {
-    int err = dump(survey, now_ms);
+    int err = dump(survey, false, now_ms);
     if (err)
       return err;
   }
@@ -249,29 +306,161 @@ static int settle(struct lb_survey *survey, uint64_t now_ms) {
 
 /* --- looks --------------------------------------------------------------- */
 
-static void regroup(struct lb_survey *survey) {
-  const struct lb_ledger *ledger = &survey->ledger;
-  lb_group_begin(survey->group);
-  for (size_t i = 0; i < ledger->len; i++) {
-    const struct lb_socket *socket = &ledger->v[i];
-    if (lb_socket_is_present(ledger, socket))
-      lb_group_add(survey->group, &socket->row);
+/* Whether this is the first time in the interval that it was seen full. */
+static bool becomes_full(const struct lb_survey *survey,
+                         struct lb_socket *socket) {
+  if (!socket->full_now || socket->full_in == survey->interval)
+    return false;
+  socket->full_in = survey->interval;
+  return true;
+}
+
+/* Most looks show what the look before has shown. */
+static void regroup(struct lb_survey *survey, bool is_same) {
+  struct lb_ledger *ledger = &survey->ledger;
+  if (is_same) {
+    lb_group_repeat(survey->group);
+    return;
   }
+  lb_group_begin(survey->group, survey->paths_err == 0);
+  for (size_t i = 0; i < ledger->len; i++) {
+    struct lb_socket *socket = &ledger->v[i];
+    if (lb_socket_is_present(ledger, socket))
+      lb_group_add(survey->group, &socket->row, becomes_full(survey, socket));
+  }
+}
+
+static void begin_interval(struct lb_survey *survey) {
+  survey->ended = false;
+  survey->interval++;
+  lb_group_begin_interval(survey->group);
 }
 
 int lb_survey_look(struct lb_survey *survey, uint64_t now_ms) {
   struct lb_ledger *ledger = &survey->ledger;
+  bool begins = survey->ended;
+  int paths_err_before = survey->paths_err;
+  if (begins)
+    begin_interval(survey);
   survey->is_current = false;
   lb_ledger_begin(ledger);
-  int err = dump(survey, now_ms);
+  int err = dump(survey, true, now_ms);
   for (int i = 1; i < MOST_DUMPS && !err && lb_ledger_misses(ledger); i++)
-    err = dump(survey, now_ms);
+    err = dump(survey, true, now_ms);
   if (!err && ledger->moved)
     err = settle(survey, now_ms);
-  if (err)
+  if (err) {
+    survey->is_grouped = false;
     return err;
+  }
+  bool is_same = survey->is_grouped && !begins && lb_ledger_is_same(ledger) &&
+                 survey->paths_err == paths_err_before;
   lb_ledger_end(ledger, now_ms);
-  regroup(survey);
+  regroup(survey, is_same);
+  survey->is_grouped = true;
+  return 0;
+}
+
+/* --- what waits ---------------------------------------------------------- */
+
+static bool is_wanted(const struct lb_survey *survey,
+                      const struct lb_socket *socket) {
+  return lb_socket_is_present(&survey->ledger, socket) &&
+         lb_group_wants(survey->group, &socket->row);
+}
+
+int lb_survey_plan(struct lb_survey *survey, struct lb_walk *walk) {
+  struct lb_ledger *ledger = &survey->ledger;
+  lb_walk_begin(walk);
+  survey->walk++;
+  for (size_t i = 0; i < ledger->len; i++) {
+    struct lb_socket *socket = &ledger->v[i];
+    if (!is_wanted(survey, socket))
+      continue;
+    socket->noted = survey->walk;
+    socket->noted_queue = socket->row.queue;
+    if (lb_walk_add(walk, &socket->row))
+      return -ENOMEM;
+  }
+  lb_walk_plan(walk);
+  return 0;
+}
+
+/* Of a queue that is longer than what the walk shows of it the rest was reset:
+ * tcp_reset() takes such a connection out of the tables, not out of the queue.
+ * Connections come and go while the walk goes on, so only what stood there
+ * before and after it counts. */
+static uint32_t lasting_queue(const struct lb_survey *survey,
+                              const struct lb_socket *socket) {
+  if (socket->noted != survey->walk)
+    return 0;
+  return socket->noted_queue < socket->row.queue ? socket->noted_queue
+                                                 : socket->row.queue;
+}
+
+static void take_point(struct lb_inspected *sum, const struct lb_point *point) {
+  sum->queue += point->queue;
+  sum->visible += point->visible;
+  sum->abandoned += point->closed;
+  if (point->queue > point->visible)
+    sum->abandoned += point->queue - point->visible;
+  sum->syn += point->half_open;
+  if (point->wait_ms > sum->wait_ms)
+    sum->wait_ms = point->wait_ms;
+}
+
+static void take_target(struct lb_inspected *sum,
+                        const struct lb_target *target) {
+  if (!target->err)
+    sum->abandoned += target->found.closed;
+  else if (target->err != -ENOENT) /* else it has gone meanwhile */
+    sum->lacks_abandoned = true;
+}
+
+/* Of a listener all of whose sockets are younger than the plan nothing was
+ * asked. */
+static void begin_inspected(struct lb_survey *survey) {
+  const struct lb_ledger *ledger = &survey->ledger;
+  for (size_t i = 0; i < lb_group_len(survey->group); i++)
+    lb_group_get(survey->group, i)->inspected = (struct lb_inspected){0};
+  for (size_t i = 0; i < ledger->len; i++) {
+    const struct lb_socket *socket = &ledger->v[i];
+    if (socket->noted != survey->walk || !lb_socket_is_present(ledger, socket))
+      continue;
+    struct lb_visit visit = lb_group_visit(survey->group, &socket->row);
+    for (struct lb_listener *listener; (listener = lb_group_next(&visit));)
+      listener->inspected.done = true;
+  }
+}
+
+static void take_walk(struct lb_survey *survey, const struct lb_walk *walk) {
+  begin_inspected(survey);
+  for (size_t i = 0; i < walk->points_len; i++) {
+    struct lb_visit visit = lb_group_visit(survey->group, &walk->points[i].row);
+    for (struct lb_listener *listener; (listener = lb_group_next(&visit));)
+      take_point(&listener->inspected, &walk->points[i]);
+  }
+  for (size_t i = 0; i < walk->targets_len; i++) {
+    struct lb_visit visit =
+        lb_group_visit(survey->group, &walk->targets[i].row);
+    for (struct lb_listener *listener; (listener = lb_group_next(&visit));)
+      take_target(&listener->inspected, &walk->targets[i]);
+  }
+}
+
+/* Sockets that nobody wants have points as well, lest what waits there is laid
+ * on one of any address that is wanted. */
+int lb_survey_inspect(struct lb_survey *survey, struct lb_walk *walk) {
+  const struct lb_ledger *ledger = &survey->ledger;
+  for (size_t i = 0; i < ledger->len; i++) {
+    const struct lb_socket *socket = &ledger->v[i];
+    if (socket->row.family == AF_UNIX || !lb_socket_is_present(ledger, socket))
+      continue;
+    if (lb_walk_add_point(walk, &socket->row, lasting_queue(survey, socket)))
+      return -ENOMEM;
+  }
+  lb_walk_match(walk);
+  take_walk(survey, walk);
   return 0;
 }
 
@@ -294,8 +483,8 @@ static void hint(struct lb_survey *survey, struct lb_socket *socket) {
   bool clamped = limit == survey->somaxconn && !socket->hinted_clamped;
   bool outgrown = socket->hinted_clamped && socket->hint_limit == limit &&
                   survey->somaxconn > limit && !socket->hinted_outgrown;
-  if (!clamped && !outgrown)
-    return;
+  if ((!clamped && !outgrown) || !lb_group_wants(survey->group, &socket->row))
+    return; /* or nobody would be told */
   struct lb_visit visit = lb_group_visit(survey->group, &socket->row);
   for (struct lb_listener *listener; (listener = lb_group_next(&visit));) {
     listener->clamped += clamped;
@@ -306,6 +495,21 @@ static void hint(struct lb_survey *survey, struct lb_socket *socket) {
   socket->hint_limit = limit;
 }
 
+static void forget_path(void *data, uint32_t path) {
+  lb_group_forget(data, path);
+}
+
+static void sweep_paths(struct lb_survey *survey) {
+  struct lb_ledger *ledger = &survey->ledger;
+  lb_paths_begin_sweep(survey->paths);
+  lb_group_keep_paths(survey->group);
+  for (size_t i = 0; i < ledger->len; i++)
+    if (ledger->v[i].row.family == AF_UNIX)
+      lb_paths_keep(survey->paths, ledger->v[i].row.path);
+  lb_paths_end_sweep(survey->paths, forget_path, survey->group);
+  ledger->forgot_paths = false;
+}
+
 int lb_survey_end(struct lb_survey *survey, uint64_t now_ms,
                   struct lb_troubles *troubles) {
   if (!survey->is_current) {
@@ -313,15 +517,20 @@ int lb_survey_end(struct lb_survey *survey, uint64_t now_ms,
     if (err)
       return err;
     lb_ledger_end(&survey->ledger, now_ms); /* it may have dumped again */
+    survey->is_grouped = false;
   }
   struct lb_troubles found = {
       .netstat = survey->is_current ? 0 : survey->netstat_err,
       .somaxconn = read_somaxconn(survey),
+      .paths = survey->paths_err,
   };
   struct lb_ledger *ledger = &survey->ledger;
   for (size_t i = 0; i < ledger->len && survey->has_somaxconn; i++)
     if (lb_socket_is_present(ledger, &ledger->v[i]))
       hint(survey, &ledger->v[i]);
+  if (ledger->forgot_paths)
+    sweep_paths(survey);
+  survey->ended = true;
   *troubles = found;
   return 0;
 }
@@ -353,43 +562,54 @@ static struct lb_values namespace_values(const struct lb_survey *survey) {
   return values;
 }
 
+static struct lb_reading reading_of(const struct lb_listener *listener,
+                                    bool counters) {
+  return (struct lb_reading){
+      .label = listener->label,
+      .values = lb_listener_values(listener, counters),
+      .clamped = listener->clamped,
+      .outgrown = listener->outgrown,
+  };
+}
+
 void lb_survey_readings(const struct lb_survey *survey,
                         void (*visit)(void *data,
                                       const struct lb_reading *reading),
                         void *data) {
-  struct lb_reading reading = {.label = "", .values = namespace_values(survey)};
-  visit(data, &reading);
-
+  if (survey->label) {
+    struct lb_reading reading = {.label = survey->label,
+                                 .is_namespace = true,
+                                 .values = namespace_values(survey)};
+    visit(data, &reading);
+  }
   bool counters = survey->is_current && can_share(&survey->netstat) &&
                   !survey->ledger.lacks_drops;
   for (size_t i = 0; i < lb_group_len(survey->group); i++) {
     const struct lb_listener *listener = lb_group_get(survey->group, i);
-    if (!lb_listener_is_reported(listener))
+    if (!lb_group_reports(survey->group, listener))
       continue;
-    char buf[LB_LABEL_SIZE];
-    reading = (struct lb_reading){
-        .label = lb_listener_label(listener, buf),
-        .values = lb_listener_values(listener, counters),
-        .clamped = listener->clamped,
-        .outgrown = listener->outgrown,
-    };
+    struct lb_reading reading = reading_of(listener, counters);
     visit(data, &reading);
   }
 }
 
 void lb_survey_sockets(const struct lb_survey *survey,
-                       void (*visit)(void *data, const struct lb_row *row),
+                       void (*visit)(void *data, const struct lb_row *row,
+                                     const struct lb_path *path),
                        void *data) {
   const struct lb_ledger *ledger = &survey->ledger;
   for (size_t i = 0; i < ledger->len; i++) {
-    struct lb_visit listeners =
-        lb_group_visit(survey->group, &ledger->v[i].row);
-    if (lb_socket_is_present(ledger, &ledger->v[i]) &&
-        lb_group_next(&listeners))
-      visit(data, &ledger->v[i].row);
+    const struct lb_row *row = &ledger->v[i].row;
+    bool is_unix = row->family == AF_UNIX;
+    if (is_wanted(survey, &ledger->v[i]))
+      visit(data, row, is_unix ? lb_paths_get(survey->paths, row->path) : NULL);
   }
 }
 
 uint32_t lb_survey_somaxconn(const struct lb_survey *survey) {
   return survey->somaxconn;
+}
+
+struct lb_clash *lb_survey_clash(struct lb_survey *survey) {
+  return lb_group_clash(survey->group);
 }

@@ -4,27 +4,43 @@
 #ifndef LB_SURVEY_H
 #define LB_SURVEY_H
 
+#include "group.h"
 #include "metric.h"
 #include "settings.h"
 #include "source.h"
+#include "walk.h"
 
 struct lb_survey;
 
-/* Borrows settings and source for its life. 0 or -ENOMEM; the caller owns
- * *out. */
-int lb_survey_new(const struct lb_settings *settings, struct lb_source *source,
-                  struct lb_survey **out);
+/* Borrows all of it for its life. 0 or -ENOMEM; the caller owns *out. */
+int lb_survey_new(const struct lb_settings *settings,
+                  const struct lb_scope *scope, struct lb_labels *labels,
+                  struct lb_source *source, struct lb_survey **out);
 void lb_survey_free(struct lb_survey *survey);
+
+/* Goes on with another namespace that has come to the same place: its sockets
+ * are others, its counters began at 0, those reported here go on. */
+void lb_survey_move(struct lb_survey *survey, struct lb_source *source);
 
 /* Looks at every listener once; now_ms is any clock that never goes back. 0, or
  * -errno of the source or -ENOMEM: the look then counts for nothing, and what
- * it missed is made up for by the next one. */
+ * it missed is made up for by the next one. Any number of looks make an
+ * interval; the first one after lb_survey_end() begins the next. */
 int lb_survey_look(struct lb_survey *survey, uint64_t now_ms);
 
-/* What could not be read at the end of an interval; 0 or -errno each. */
+/* Plans a walk of what waited at the last look. 0 or -ENOMEM. */
+int lb_survey_plan(struct lb_survey *survey, struct lb_walk *walk);
+
+/* Takes in what the walk found; after a look that came after it and before
+ * lb_survey_end(). 0 or -ENOMEM. */
+int lb_survey_inspect(struct lb_survey *survey, struct lb_walk *walk);
+
+/* What could not be read in the look at the end of an interval; 0 or -errno
+ * each. */
 struct lb_troubles {
   int netstat;   /* /proc/net/netstat: no counters */
   int somaxconn; /* /proc/sys/net/core/somaxconn: no somaxconn, no hints */
+  int paths;     /* UNIX sockets: nothing of listeners that may have some */
 };
 
 /* Ends the interval after a look that was good: brings the counters up to date
@@ -33,7 +49,8 @@ int lb_survey_end(struct lb_survey *survey, uint64_t now_ms,
                   struct lb_troubles *troubles);
 
 struct lb_reading {
-  const char *label; /* "" is the namespace itself; valid during the call */
+  const char *label; /* "" is the own namespace; valid during the call */
+  bool is_namespace; /* else a listener */
   struct lb_values values;
   uint32_t clamped;  /* sockets whose limit was first seen to equal somaxconn */
   uint32_t outgrown; /* of such: somaxconn has been raised since */
@@ -46,12 +63,17 @@ void lb_survey_readings(const struct lb_survey *survey,
                                       const struct lb_reading *reading),
                         void *data);
 
-/* Visits the sockets of the last look that count for some listener. */
+/* Visits the sockets of the last look that count for some listener. path is the
+ * name of a UNIX one, NULL else. */
 void lb_survey_sockets(const struct lb_survey *survey,
-                       void (*visit)(void *data, const struct lb_row *row),
+                       void (*visit)(void *data, const struct lb_row *row,
+                                     const struct lb_path *path),
                        void *data);
 
 /* net.core.somaxconn as last read, for the text of a hint. */
 uint32_t lb_survey_somaxconn(const struct lb_survey *survey);
+
+/* What could have no label of its own, for the caller to read and to reset. */
+struct lb_clash *lb_survey_clash(struct lb_survey *survey);
 
 #endif

@@ -18,8 +18,10 @@ static double cpu_us(void) {
          (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
-static void count_sockets(void *data, const struct lb_row *row) {
+static void count_sockets(void *data, const struct lb_row *row,
+                          const struct lb_path *path) {
   (void)row;
+  (void)path;
   ++*(unsigned long *)data;
 }
 
@@ -42,10 +44,14 @@ static int look(struct lb_survey *survey, uint64_t now_ms, int interval) {
 int main(int argc, char **argv) {
   int looks = argc > 1 ? atoi(argv[1]) : 1000, interval = argc > 2;
   struct lb_settings settings = {.listening_ports = true};
+  const struct lb_scope own = {.label = ""};
+  const struct lb_live_options options = {.proc = "/proc"};
+  struct lb_labels *labels;
   struct lb_source *source;
   struct lb_survey *survey;
-  if (lb_live_new("/proc", NULL, &source) ||
-      lb_survey_new(&settings, source, &survey) || look(survey, 0, 1)) {
+  if (lb_labels_new(&labels) || lb_live_new(&options, &source) ||
+      lb_survey_new(&settings, &own, labels, source, &survey) ||
+      look(survey, 0, 1)) {
     fputs("bench_look: the first look failed\n", stderr);
     return EXIT_FAILURE;
   }
@@ -61,5 +67,6 @@ int main(int argc, char **argv) {
   printf("%.2f us, %lu listeners\n", spent / looks, sockets);
   lb_survey_free(survey);
   lb_live_free(source);
+  lb_labels_free(labels);
   return EXIT_SUCCESS;
 }

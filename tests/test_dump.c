@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Netlink bytes to rows, and bytes that are refused: what the kernel sends,
- * what it sends when something is wrong, and what it never should. */
+/* Netlink bytes to rows and to others that are taken out of them, and bytes
+ * that are refused: what the kernel sends, what it sends when something is
+ * wrong, and what it never should. The linker's --wrap sends allocations
+ * through here, where memory can run out. */
 #include "dump.h"
 
 #include "diag_inet.h"
@@ -51,7 +53,8 @@ static int feed(const struct lb_dump *dump, const void *bytes, size_t len) {
 static void check(const struct datagram *datagram, int want_result,
                   const char *want) {
   struct lb_rows rows = {0};
-  struct lb_dump dump = {.rows = &rows, .seq = SEQ, .portid = PORTID};
+  struct lb_dump dump = {
+      .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
   struct text got = {.len = 0};
   assert_int_equal(feed(&dump, datagram->at, datagram->len), want_result);
   say_rows(&got, &rows);
@@ -62,7 +65,8 @@ static void check(const struct datagram *datagram, int want_result,
 /* What the rows are then is nobody's business. */
 static void check_refused(const struct datagram *datagram, int want_err) {
   struct lb_rows rows = {0};
-  struct lb_dump dump = {.rows = &rows, .seq = SEQ, .portid = PORTID};
+  struct lb_dump dump = {
+      .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
   assert_int_equal(feed(&dump, datagram->at, datagram->len), want_err);
   lb_rows_free(&rows);
 }
@@ -129,7 +133,8 @@ static void a_row_without_attributes_is_a_row(void **state) {
 static void rows_are_appended_to_those_that_are_there(void **state) {
   (void)state;
   struct lb_rows rows = {0};
-  struct lb_dump dump = {.rows = &rows, .seq = SEQ, .portid = PORTID};
+  struct lb_dump dump = {
+      .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
   struct datagram datagrams[3] = {{.len = 0}, {.len = 0}, {.len = 0}};
   put_row(&datagrams[0], &http);
   put_row(&datagrams[0], &https);
@@ -147,7 +152,8 @@ static void rows_are_appended_to_those_that_are_there(void **state) {
 static void a_thousand_rows_are_kept(void **state) {
   (void)state;
   struct lb_rows rows = {0};
-  struct lb_dump dump = {.rows = &rows, .seq = SEQ, .portid = PORTID};
+  struct lb_dump dump = {
+      .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
   for (uint32_t i = 0; i < 1000; i++) {
     struct datagram datagram = {.len = 0};
     struct lb_row row = http;
@@ -282,7 +288,7 @@ static void an_answer_to_another_socket_is_refused(void **state) {
 static void a_replay_takes_any_number_and_socket(void **state) {
   (void)state;
   struct lb_rows rows = {0};
-  struct lb_dump dump = {.rows = &rows};
+  struct lb_dump dump = {.taker = lb_take_rows(&rows)};
   struct datagram datagram = {.len = 0};
   put_row(&datagram, &http);
   put_row(&datagram, &https)->nlmsg_seq = 0;
@@ -426,11 +432,256 @@ static void no_damage_of_one_bit_is_worse_than_an_error(void **state) {
     struct datagram damaged = whole;
     damaged.at[bit / 8] = (char)(damaged.at[bit / 8] ^ 1 << bit % 8);
     struct lb_rows rows = {0};
-    struct lb_dump any = {.rows = &rows};
+    struct lb_dump any = {.taker = lb_take_rows(&rows)};
     assert_true(feed(&any, damaged.at, damaged.len) <= 1);
     assert_in_range(rows.len, 0, 2);
     lb_rows_free(&rows);
   }
+}
+
+/* --- other takers -------------------------------------------------------- */
+
+static void unix_sockets_are_taken_too(void **state) {
+  (void)state;
+  static const struct lb_row app = {.cookie = 1, .limit = 5, .inode = 10};
+  struct lb_rows rows = {0};
+  struct lb_dump dump = {
+      .taker = lb_take_paths(&rows), .seq = SEQ, .portid = PORTID};
+  struct datagram datagrams[2] = {{.len = 0}, {.len = 0}};
+  struct text got = {.len = 0};
+  assert_int_equal(lb_paths_new(&rows.paths), 0);
+  put_unix_row(&datagrams[0], &app, SOCK_STREAM, "/run/app", 9);
+  put_unix_row(&datagrams[0], &app, SOCK_STREAM, NULL, 0); /* passed over */
+  put_unix_row(&datagrams[0], &app, SOCK_DGRAM, "/run/log", 9);
+  put_unix_row(&datagrams[0], &app, SOCK_SEQPACKET, "\0db", 3);
+  put_unix_row(&datagrams[1], &app, SOCK_STREAM, "/run/app", 9);
+  put_done(&datagrams[1], 0);
+  for (size_t i = 0; i < LEN(datagrams); i++)
+    say(&got, "%d\n", feed(&dump, datagrams[i].at, datagrams[i].len));
+  say_rows(&got, &rows);
+  assert_string_equal(got.at,
+                      "1\n"
+                      "0\n"
+                      "UNIX \"/run/app\" queue 0 limit 5 inode 10 cookie 1\n"
+                      "UNIX \"\\x00db\" queue 0 limit 5 inode 10 cookie 1\n"
+                      "UNIX \"/run/app\" queue 0 limit 5 inode 10 cookie 1\n");
+  assert_int_equal(rows.v[0].path, rows.v[2].path);
+  lb_paths_free(rows.paths);
+  lb_rows_free(&rows);
+}
+
+/* As a walk of connections shows one, without attributes. */
+static void put_connection(struct datagram *datagram, uint8_t tcp_state,
+                           uint32_t inode) {
+  struct nlmsghdr *msg = start_message(datagram, TCPDIAG_GETSOCK);
+  struct inet_diag_msg *diag = mnl_nlmsg_put_extra_header(msg, sizeof(*diag));
+  diag->idiag_family = AF_INET;
+  diag->idiag_state = tcp_state;
+  diag->id.idiag_sport = htons(80);
+  diag->idiag_inode = inode;
+  end_message(datagram, msg);
+}
+
+static void connections_are_taken_too(void **state) {
+  (void)state;
+  struct lb_conns conns = {0};
+  struct lb_dump dump = {
+      .taker = lb_take_conns(&conns), .seq = SEQ, .portid = PORTID};
+  struct datagram datagrams[2] = {{.len = 0}, {.len = 0}};
+  put_connection(&datagrams[0], TCP_SYN_RECV, 0);
+  put_connection(&datagrams[0], TCP_ESTABLISHED, 1513); /* passed over */
+  put_connection(&datagrams[1], TCP_SYN_RECV, 0);
+  put_done(&datagrams[1], 0);
+  assert_int_equal(feed(&dump, datagrams[0].at, datagrams[0].len), 1);
+  assert_int_equal(feed(&dump, datagrams[1].at, datagrams[1].len), 0);
+  assert_int_equal(conns.len, 2);
+  for (size_t i = 0; i < conns.len; i++) {
+    assert_int_equal(conns.v[i].kind, LB_CONN_HALF_OPEN);
+    assert_int_equal(conns.v[i].port, 80);
+  }
+  lb_conns_free(&conns);
+}
+
+static int refuse(void *data, const struct nlmsghdr *msg) {
+  struct text *log = data;
+  say(log, "type %u\n", msg->nlmsg_type);
+  return msg->nlmsg_type == 99 ? -EXDEV : 0;
+}
+
+static void what_the_taker_refuses_ends_the_dump(void **state) {
+  (void)state;
+  struct text log = {.len = 0};
+  struct lb_dump dump = {.taker = {refuse, &log}, .seq = SEQ, .portid = PORTID};
+  struct datagram datagram = {.len = 0};
+  put_empty(&datagram, 98);
+  put_empty(&datagram, NLMSG_NOOP);
+  put_empty(&datagram, 99);
+  put_empty(&datagram, 98);
+  assert_int_equal(feed(&dump, datagram.at, datagram.len), -EXDEV);
+  assert_string_equal(log.at, "type 98\ntype 99\n");
+}
+
+static void a_message_of_no_use_to_the_taker_is_malformed(void **state) {
+  (void)state;
+  struct lb_rows rows = {0};
+  struct lb_conns conns = {0};
+  struct lb_pending pending = {4711, 815};
+  assert_int_equal(lb_paths_new(&rows.paths), 0);
+  const struct lb_taker takers[] = {lb_take_rows(&rows), lb_take_paths(&rows),
+                                    lb_take_conns(&conns),
+                                    lb_take_pending(&pending)};
+  for (size_t i = 0; i < LEN(takers); i++) {
+    struct lb_dump dump = {.taker = takers[i], .seq = SEQ, .portid = PORTID};
+    struct datagram datagram = {.len = 0};
+    put_empty(&datagram, SOCK_DIAG_BY_FAMILY);
+    assert_int_equal(feed(&dump, datagram.at, datagram.len), -EBADMSG);
+  }
+  assert_int_equal(rows.len, 0);
+  assert_int_equal(conns.len, 0);
+  assert_int_equal(pending.waiting, 4711);
+  assert_int_equal(pending.closed, 815);
+  lb_paths_free(rows.paths);
+  lb_rows_free(&rows);
+  lb_conns_free(&conns);
+}
+
+/* --- single answers ------------------------------------------------------ */
+
+static int feed_single(const struct datagram *datagram,
+                       struct lb_pending *pending) {
+  struct lb_dump dump = {.taker = lb_take_pending(pending),
+                         .seq = SEQ,
+                         .portid = PORTID,
+                         .single = true};
+  *pending = (struct lb_pending){4711, 815};
+  return feed(&dump, datagram->at, datagram->len);
+}
+
+static void a_single_answer_is_one_message(void **state) {
+  (void)state;
+  static const uint32_t inodes[] = {7, 0, 8};
+  static const struct lb_row app = {.inode = 10};
+  struct datagram alone = {.len = 0}, among_others = {.len = 0};
+  struct lb_pending pending;
+  put_pending(&alone, &app, inodes, 3);
+  assert_int_equal(feed_single(&alone, &pending), 0);
+  assert_int_equal(pending.waiting, 3);
+  assert_int_equal(pending.closed, 1);
+  put_empty(&among_others, NLMSG_NOOP);
+  put_pending(&among_others, &app, inodes, 2);
+  put_pending(&among_others, &app, inodes, 3); /* is not read */
+  assert_int_equal(feed_single(&among_others, &pending), 0);
+  assert_int_equal(pending.waiting, 2);
+  assert_int_equal(pending.closed, 1);
+}
+
+static void a_single_answer_can_be_an_error(void **state) {
+  (void)state;
+  static const int errors[] = {-ENOENT, -ESTALE, -EMSGSIZE};
+  struct lb_pending pending;
+  for (size_t i = 0; i < LEN(errors); i++) {
+    struct datagram datagram = {.len = 0};
+    put_error(&datagram, errors[i]);
+    assert_int_equal(feed_single(&datagram, &pending), errors[i]);
+    assert_int_equal(pending.waiting, 4711);
+  }
+}
+
+static void a_single_answer_is_not_the_end_alone(void **state) {
+  (void)state;
+  static const int statuses[] = {0, -ENOENT};
+  struct lb_pending pending;
+  for (size_t i = 0; i < LEN(statuses); i++) {
+    struct datagram datagram = {.len = 0};
+    put_done(&datagram, statuses[i]);
+    assert_int_equal(feed_single(&datagram, &pending),
+                     statuses[i] ? statuses[i] : -EBADMSG);
+    assert_int_equal(pending.waiting, 4711);
+  }
+}
+
+static void a_single_answer_may_not_have_come_yet(void **state) {
+  (void)state;
+  struct datagram datagram = {.len = 0};
+  struct lb_pending pending;
+  put_empty(&datagram, NLMSG_NOOP);
+  assert_int_equal(feed_single(&datagram, &pending), 1);
+}
+
+static void a_single_answer_answers_its_own_question(void **state) {
+  (void)state;
+  static const struct lb_row app = {.inode = 10};
+  struct datagram foreign = {.len = 0}, stray = {.len = 0};
+  struct lb_pending pending;
+  put_pending(&foreign, &app, NULL, 0)->nlmsg_seq++;
+  assert_int_equal(feed_single(&foreign, &pending), -EPROTO);
+  put_pending(&stray, &app, NULL, 0)->nlmsg_pid++;
+  assert_int_equal(feed_single(&stray, &pending), -ESRCH);
+}
+
+/* --- out of memory ------------------------------------------------------- */
+
+static bool is_out_of_memory;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t n, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t n, size_t size);
+
+void *__wrap_malloc(size_t size) {
+  return is_out_of_memory ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size) {
+  return is_out_of_memory ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *old, size_t size) {
+  return is_out_of_memory ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_reallocarray(void *old, size_t n, size_t size) {
+  return is_out_of_memory ? NULL : __real_reallocarray(old, n, size);
+}
+
+static int feed_without_memory(struct lb_taker taker,
+                               const struct datagram *datagram) {
+  struct lb_dump dump = {.taker = taker, .seq = SEQ, .portid = PORTID};
+  is_out_of_memory = true;
+  int result = lb_dump_feed(&dump, datagram->at, datagram->len);
+  is_out_of_memory = false;
+  return result;
+}
+
+static void memory_can_run_out(void **state) {
+  (void)state;
+  struct lb_rows rows = {0};
+  struct lb_conns conns = {0};
+  struct datagram inet = {.len = 0}, local = {.len = 0},
+                  connection = {.len = 0};
+  assert_int_equal(lb_paths_new(&rows.paths), 0);
+  put_row(&inet, &http);
+  put_unix_row(&local, &http, SOCK_STREAM, "/run/app", 9);
+  put_connection(&connection, TCP_SYN_RECV, 0);
+  assert_int_equal(feed_without_memory(lb_take_rows(&rows), &inet), -ENOMEM);
+  assert_int_equal(feed_without_memory(lb_take_paths(&rows), &local), -ENOMEM);
+  assert_int_equal(feed_without_memory(lb_take_conns(&conns), &connection),
+                   -ENOMEM);
+  assert_int_equal(rows.len, 0);
+  assert_int_equal(conns.len, 0);
+
+  assert_non_null(lb_rows_add(&rows)); /* now for the name alone */
+  assert_int_equal(feed_without_memory(lb_take_paths(&rows), &local), -ENOMEM);
+  assert_int_equal(rows.len, 1);
+  assert_int_equal(feed_without_memory(lb_take_rows(&rows), &inet), 1);
+  assert_int_equal(rows.len, 2);
+  lb_paths_free(rows.paths);
+  lb_rows_free(&rows);
+  lb_conns_free(&conns);
 }
 
 /* --- as recorded --------------------------------------------------------- */
@@ -473,7 +724,8 @@ static void the_bytes_of_a_kernel_are_read(void **state) {
       0x14, 0x00, 0x00, 0x00, 0x03, 0x00, 0x02, 0x00, 0x07, 0x00,
       0x00, 0x00, 0x92, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
   struct lb_rows rows = {0};
-  struct lb_dump dump = {.rows = &rows, .seq = 7, .portid = 4242};
+  struct lb_dump dump = {
+      .taker = lb_take_rows(&rows), .seq = 7, .portid = 4242};
   struct text got = {.len = 0};
   say(&got, "%d ", feed(&dump, bytes, sizeof(bytes)));
   say(&got, "%d\n", feed(&dump, end, sizeof(end)));
@@ -498,7 +750,8 @@ static void a_datagram_may_stand_at_any_multiple_of_four(void **state) {
   char *place = malloc(datagram.len + 4);
   memcpy(place + 4, datagram.at, datagram.len);
   struct lb_rows rows = {0};
-  struct lb_dump dump = {.rows = &rows, .seq = SEQ, .portid = PORTID};
+  struct lb_dump dump = {
+      .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
   struct text got = {.len = 0};
   say(&got, "%d ", lb_dump_feed(&dump, place + 4, datagram.len));
   say_rows(&got, &rows);
@@ -579,6 +832,16 @@ int main(void) {
     cmocka_unit_test(an_attribute_cut_off_is_malformed),
     cmocka_unit_test(an_empty_v6only_is_malformed),
     cmocka_unit_test(no_damage_of_one_bit_is_worse_than_an_error),
+    cmocka_unit_test(unix_sockets_are_taken_too),
+    cmocka_unit_test(connections_are_taken_too),
+    cmocka_unit_test(what_the_taker_refuses_ends_the_dump),
+    cmocka_unit_test(a_message_of_no_use_to_the_taker_is_malformed),
+    cmocka_unit_test(a_single_answer_is_one_message),
+    cmocka_unit_test(a_single_answer_can_be_an_error),
+    cmocka_unit_test(a_single_answer_is_not_the_end_alone),
+    cmocka_unit_test(a_single_answer_may_not_have_come_yet),
+    cmocka_unit_test(a_single_answer_answers_its_own_question),
+    cmocka_unit_test(memory_can_run_out),
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     cmocka_unit_test(the_bytes_of_a_kernel_are_read),
 #endif

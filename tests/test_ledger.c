@@ -2,11 +2,7 @@
 /* What is remembered of sockets from look to look. */
 #include "ledger.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 static void see(struct lb_rows *rows, uint64_t cookie, uint32_t queue,
                 uint32_t limit, uint32_t sk_drops) {
@@ -16,7 +12,16 @@ static void see(struct lb_rows *rows, uint64_t cookie, uint32_t queue,
                          .queue = queue,
                          .limit = limit,
                          .sk_drops = sk_drops,
+                         .family = AF_INET,
                          .has_drops = true};
+}
+
+static void see_path(struct lb_rows *rows, uint64_t cookie, uint32_t queue,
+                     uint32_t limit) {
+  struct lb_row *row = lb_rows_add(rows);
+  assert_non_null(row);
+  *row = (struct lb_row){
+      .cookie = cookie, .queue = queue, .limit = limit, .family = AF_UNIX};
 }
 
 static const struct lb_socket *find(const struct lb_ledger *ledger,
@@ -67,6 +72,23 @@ static void a_socket_missing_is_noticed_until_seen(void **state) {
   assert_int_equal(lb_ledger_merge(&ledger, &rows, 1), 0);
   assert_false(lb_ledger_misses(&ledger));
   assert_int_equal(ledger.present, 3);
+  lb_rows_free(&rows);
+  lb_ledger_free(&ledger);
+}
+
+static void one_that_returns_does_not_stand_for_one_missing(void **state) {
+  (void)state;
+  struct lb_ledger ledger = {0};
+  struct lb_rows rows = {0};
+  see(&rows, 1, 0, 5, 0);
+  see(&rows, 2, 0, 5, 0);
+  look(&ledger, &rows, 0);
+  see(&rows, 2, 0, 5, 0);
+  look(&ledger, &rows, 1);
+  lb_ledger_begin(&ledger);
+  see(&rows, 1, 0, 5, 0);
+  assert_int_equal(lb_ledger_merge(&ledger, &rows, 2), 0);
+  assert_true(lb_ledger_misses(&ledger));
   lb_rows_free(&rows);
   lb_ledger_free(&ledger);
 }
@@ -142,6 +164,99 @@ static void movement_goes_through_32_bit_wrap(void **state) {
   assert_int_equal(lb_socket_movement(&socket), 0);
 }
 
+/* --- UNIX sockets -------------------------------------------------------- */
+
+static void a_unix_socket_has_no_drops_and_lacks_none(void **state) {
+  (void)state;
+  struct lb_ledger ledger = {0};
+  struct lb_rows rows = {0};
+  see(&rows, 1, 0, 5, 7);
+  see_path(&rows, 2, 6, 5);
+  look(&ledger, &rows, 0);
+  assert_int_equal(lb_socket_movement(find(&ledger, 2)), 0);
+  assert_true(find(&ledger, 2)->full_now);
+  assert_false(ledger.lacks_drops);
+  see(&rows, 1, 0, 5, 7);
+  rows.v[0].has_drops = false;
+  look(&ledger, &rows, 1);
+  assert_true(ledger.lacks_drops);
+  lb_rows_free(&rows);
+  lb_ledger_free(&ledger);
+}
+
+static void what_cannot_be_asked_for_is_not_missing(void **state) {
+  (void)state;
+  struct lb_ledger ledger = {0};
+  struct lb_rows rows = {0};
+  see(&rows, 1, 0, 5, 0);
+  see_path(&rows, 2, 6, 5);
+  see_path(&rows, 3, 0, 5);
+  look(&ledger, &rows, 0);
+  see(&rows, 1, 0, 5, 0);
+  see_path(&rows, 2, 6, 5);
+  look(&ledger, &rows, 1000); /* 3 is gone */
+
+  lb_ledger_begin(&ledger);
+  see(&rows, 1, 0, 5, 0);
+  assert_int_equal(lb_ledger_merge(&ledger, &rows, 2000), 0);
+  assert_true(lb_ledger_misses(&ledger));
+  lb_ledger_keep_paths(&ledger, 2000);
+  lb_ledger_keep_paths(&ledger, 2000); /* after the next dump of the look */
+  assert_false(lb_ledger_misses(&ledger));
+  lb_ledger_end(&ledger, 2000);
+  assert_int_equal(ledger.present, 2);
+  assert_true(lb_socket_is_present(&ledger, find(&ledger, 2)));
+  assert_int_equal(find(&ledger, 2)->seen_ms, 2000);
+  assert_false(find(&ledger, 2)->full_now); /* nobody knows */
+  assert_null(find(&ledger, 3));            /* it is not kept */
+  lb_rows_free(&rows);
+  lb_ledger_free(&ledger);
+}
+
+static void names_that_have_gone_are_told_of(void **state) {
+  (void)state;
+  struct lb_ledger ledger = {0};
+  struct lb_rows rows = {0};
+  see(&rows, 1, 0, 5, 0);
+  see_path(&rows, 2, 0, 5);
+  look(&ledger, &rows, 0);
+  see_path(&rows, 2, 0, 5);
+  look(&ledger, &rows, 1);
+  see_path(&rows, 2, 0, 5);
+  look(&ledger, &rows, 1 + LB_LEDGER_KEEP_MS);
+  assert_int_equal(ledger.len, 1); /* the TCP one is forgotten */
+  assert_false(ledger.forgot_paths);
+  rows.len = 0;
+  look(&ledger, &rows, 2 + 2 * LB_LEDGER_KEEP_MS);
+  assert_int_equal(ledger.len, 0);
+  assert_true(ledger.forgot_paths);
+  lb_rows_free(&rows);
+  lb_ledger_free(&ledger);
+}
+
+static void a_name_is_forgotten_after_two_looks_without_it(void **state) {
+  (void)state;
+  struct lb_ledger ledger = {0};
+  struct lb_rows rows = {0};
+  see(&rows, 1, 0, 5, 0);
+  see_path(&rows, 2, 0, 5);
+  look(&ledger, &rows, 0);
+  rows.len = 0;
+  look(&ledger, &rows, 1);
+  assert_int_equal(ledger.len, 2); /* a dump may have missed it */
+  assert_false(ledger.forgot_paths);
+  lb_ledger_end(&ledger, 1); /* the same look, once more */
+  assert_int_equal(ledger.len, 2);
+  look(&ledger, &rows, 2);
+  assert_int_equal(ledger.len, 1);
+  assert_int_equal(ledger.v[0].row.cookie, 1); /* the TCP one */
+  assert_true(ledger.forgot_paths);
+  lb_rows_free(&rows);
+  lb_ledger_free(&ledger);
+}
+
+/* --- all at once --------------------------------------------------------- */
+
 /* Random comings and goings against a plain list of what is there. */
 static void many_sockets_come_and_go(void **state) {
   (void)state;
@@ -179,10 +294,15 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_socket_shown_twice_is_one),
       cmocka_unit_test(a_socket_missing_is_noticed_until_seen),
+      cmocka_unit_test(one_that_returns_does_not_stand_for_one_missing),
       cmocka_unit_test(a_failed_look_hides_nobody),
       cmocka_unit_test(a_socket_gone_is_remembered_for_a_while),
       cmocka_unit_test(full_is_known_of_this_look_and_the_one_before),
       cmocka_unit_test(movement_goes_through_32_bit_wrap),
+      cmocka_unit_test(a_unix_socket_has_no_drops_and_lacks_none),
+      cmocka_unit_test(what_cannot_be_asked_for_is_not_missing),
+      cmocka_unit_test(names_that_have_gone_are_told_of),
+      cmocka_unit_test(a_name_is_forgotten_after_two_looks_without_it),
       cmocka_unit_test(many_sockets_come_and_go),
   };
   return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);

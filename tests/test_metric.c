@@ -11,22 +11,32 @@ static void the_table_is_what_users_were_promised(void **state) {
   for (int i = 0; i < LB_METRICS; i++)
     say(&got, "%s-%s %s%s%s: %s\n", lb_metrics[i].type, lb_metrics[i].name,
         lb_metrics[i].is_counter ? "counter" : "gauge",
-        lb_metrics[i].scopes & LB_LISTENER ? " listener" : "",
-        lb_metrics[i].scopes & LB_NAMESPACE ? " namespace" : "",
+        lb_metrics[i].subjects & LB_LISTENER ? " listener" : "",
+        lb_metrics[i].subjects & LB_NAMESPACE ? " namespace" : "",
         lb_metrics[i].meaning);
   assert_string_equal(
       got.at,
       "queue_length-queue gauge listener: connections waiting for accept()\n"
       "queue_length-limit gauge listener: backlog in force, after the "
       "somaxconn clamp\n"
-      "percent-fill gauge listener: how full the fullest socket is; 100: the "
-      "kernel drops\n"
+      "queue_length-peak gauge listener: highest queue of any look in the "
+      "interval\n"
+      "percent-busy gauge listener: share of the looks in which somebody "
+      "waited\n"
+      "percent-fill gauge listener: fullest moment of the fullest socket; 100: "
+      "the kernel drops\n"
       "count-sockets gauge listener: listening sockets found\n"
-      "count-full gauge listener: of these, full\n"
+      "count-full gauge listener: sockets that were full at some look in the "
+      "interval\n"
       "derive-drops counter listener namespace: connection attempts dropped "
       "(ListenDrops)\n"
       "derive-overflows counter listener namespace: of these, by a full "
       "accept queue (ListenOverflows)\n"
+      "duration-wait gauge listener: how long the longest-waiting connection "
+      "has waited, in s\n"
+      "queue_length-abandoned gauge listener: waiting connections whose client "
+      "has gone\n"
+      "queue_length-syn gauge listener: half-open connections, the SYN queue\n"
       "derive-syn_drops counter namespace: SYNs dropped by a full SYN queue "
       "(TCPReqQFullDrop)\n"
       "derive-syncookies_sent counter namespace: SYN cookies sent "
@@ -41,7 +51,7 @@ static void no_two_share_type_and_name_in_a_scope(void **state) {
   (void)state;
   for (int i = 0; i < LB_METRICS; i++)
     for (int j = 0; j < i; j++)
-      if (lb_metrics[i].scopes & lb_metrics[j].scopes &&
+      if (lb_metrics[i].subjects & lb_metrics[j].subjects &&
           strcmp(lb_metrics[i].name, lb_metrics[j].name) == 0)
         fail_msg("%s twice", lb_metrics[i].name);
 }
@@ -51,15 +61,18 @@ static void the_types_are_stock_and_suit_the_kind(void **state) {
   static const struct {
     const char *type;
     unsigned is_counter;
-  } stock[] = {
-      {"queue_length", 0}, {"percent", 0}, {"count", 0}, {"derive", 1}};
+  } stock[] = {{"queue_length", 0},
+               {"percent", 0},
+               {"count", 0},
+               {"duration", 0},
+               {"derive", 1}};
   for (int i = 0; i < LB_METRICS; i++) {
     size_t j = 0;
     while (j < LEN(stock) && strcmp(stock[j].type, lb_metrics[i].type))
       j++;
     assert_in_range(j, 0, LEN(stock) - 1);
     assert_int_equal(lb_metrics[i].is_counter, stock[j].is_counter);
-    assert_in_range(lb_metrics[i].scopes, 1, LB_LISTENER | LB_NAMESPACE);
+    assert_in_range(lb_metrics[i].subjects, 1, LB_LISTENER | LB_NAMESPACE);
   }
 }
 
@@ -70,6 +83,7 @@ static void what_was_not_put_is_absent(void **state) {
   lb_put_gauge(&values, LB_SOMAXCONN, 4096);
   lb_put_counter(&values, LB_DROPS, UINT64_MAX);
   struct text got = {.len = 0};
+  assert_in_range(LB_METRICS, 1, 8 * sizeof(values.present));
   for (int i = 0; i < LB_METRICS; i++)
     if (values.present & 1u << i) {
       if (lb_metrics[i].is_counter)

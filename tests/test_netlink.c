@@ -102,14 +102,23 @@ struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags) {
   return NULL;
 }
 
+static const char *question_of(const struct nlmsghdr *msg) {
+  if (msg->nlmsg_type == TCPDIAG_GETSOCK)
+    return "for both";
+  switch (*(const uint8_t *)mnl_nlmsg_get_payload(msg)) {
+  case AF_INET:
+    return "for IPv4";
+  case AF_INET6:
+    return "for IPv6";
+  default:
+    return msg->nlmsg_flags & NLM_F_DUMP ? "for UNIX" : "who waits";
+  }
+}
+
 ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *nl, const void *req,
                                  size_t size) {
   const struct nlmsghdr *msg = req;
-  if (msg->nlmsg_type == TCPDIAG_GETSOCK)
-    say(&wire.log, "ask for both");
-  else
-    say(&wire.log, "ask for IPv%d",
-        *(const uint8_t *)mnl_nlmsg_get_payload(msg) == AF_INET6 ? 6 : 4);
+  say(&wire.log, "ask %s", question_of(msg));
   int fault = next_fault(wire.script.send);
   if (fault) {
     say(&wire.log, ": %s\n", name_of(fault));
@@ -262,10 +271,16 @@ static int count_fds(void) {
   return count;
 }
 
-static struct lb_source *new_live(const struct lb_witness *witness) {
+static struct lb_source *new_live_of(const char *proc,
+                                     const struct lb_witness *witness) {
+  const struct lb_live_options options = {.proc = proc, .witness = witness};
   struct lb_source *live;
-  assert_int_equal(lb_live_new("/proc", witness, &live), 0);
+  assert_int_equal(lb_live_new(&options, &live), 0);
   return live;
+}
+
+static struct lb_source *new_live(const struct lb_witness *witness) {
+  return new_live_of("/proc", witness);
 }
 
 /* All our listeners, each once. */
@@ -575,21 +590,25 @@ struct seen {
   struct lb_rows rows; /* of all datagrams */
 };
 
-static void see_datagram(void *data, const void *bytes, size_t len,
-                         int status) {
+static void see_datagram(void *data, enum lb_channel channel, const void *bytes,
+                         size_t len, int status) {
   struct seen *seen = data;
+  assert_int_equal(channel, LB_CHANNEL_LISTENERS);
   if (!bytes) {
     assert_int_equal(len, 0);
     say(&seen->log, "outcome %d\n", status);
     return;
   }
-  struct lb_dump dump = {.rows = &seen->rows};
+  struct lb_dump dump = {.taker = lb_take_rows(&seen->rows)};
   assert_int_equal(status, 0);
   assert_in_range(lb_dump_feed(&dump, bytes, len), 0, 1);
 }
 
-static void see_listeners(void *data, int status) {
+static void see_answer(void *data, enum lb_channel channel, int status,
+                       uint64_t cost_ns) {
   struct seen *seen = data;
+  assert_int_equal(channel, LB_CHANNEL_LISTENERS);
+  assert_int_equal(cost_ns, 0);
   say(&seen->log, "listeners %d\n", status);
 }
 
@@ -606,8 +625,7 @@ static void a_witness_sees_what_the_kernel_said(void **state) {
   (void)state;
   struct seen seen = {.log.len = 0};
   struct text got = {.len = 0}, want = {.len = 0};
-  const struct lb_witness witness = {see_datagram, see_listeners, see_text,
-                                     &seen};
+  const struct lb_witness witness = {see_datagram, see_answer, see_text, &seen};
   struct lb_source *live = new_live(&witness);
   reset_wire((struct script){0});
   check_found(live);
@@ -641,8 +659,9 @@ static void requests_are_numbered_from_1_on(void **state) {
     struct nlmsghdr *request = lb_inet_request(buf, AF_INET);
     if (i == 2) /* through a reopening, too */
       reset_wire((struct script){.receive = {ENOBUFS}});
-    assert_int_equal(lb_netlink_dump(netlink, request, &rows, NULL),
-                     i == 2 ? -ENOBUFS : 0);
+    assert_int_equal(
+        lb_netlink_dump(netlink, request, lb_take_rows(&rows), NULL),
+        i == 2 ? -ENOBUFS : 0);
     assert_int_equal(request->nlmsg_seq, i);
   }
   lb_netlink_free(netlink);
@@ -661,8 +680,9 @@ static void an_error_of_a_dump_has_a_reason(void **state) {
     const char *want; /* behind the error's own name, or alone */
     bool named;
   } cases[] = {
-      {-ENOENT, "the kernel has no tcp_diag; is the module loaded?", false},
-      {-EOPNOTSUPP, "the kernel has no tcp_diag; is the module loaded?", false},
+      {-ENOENT, "the kernel has no some_diag; is the module loaded?", false},
+      {-EOPNOTSUPP, "the kernel has no some_diag; is the module loaded?",
+       false},
       {-EBADMSG, "malformed answer", false},
       {-EPROTO, "an answer to somebody else's question", false},
       {-ESRCH, "an answer to somebody else's question", false},
@@ -685,7 +705,8 @@ static void an_error_of_a_dump_has_a_reason(void **state) {
     struct text want = {.len = 0};
     say(&want, "%s%s", cases[i].named ? strerror(-cases[i].err) : "",
         cases[i].want);
-    assert_string_equal(lb_netlink_error(cases[i].err, buf), want.at);
+    assert_string_equal(lb_netlink_error(cases[i].err, "some_diag", buf),
+                        want.at);
   }
 }
 
@@ -693,6 +714,202 @@ static void what_is_not_there_can_be_freed(void **state) {
   (void)state;
   lb_live_free(NULL);
   lb_netlink_free(NULL);
+}
+
+/* --- the socket itself --------------------------------------------------- */
+
+static void a_socket_is_opened_once(void **state) {
+  (void)state;
+  struct lb_netlink *netlink;
+  struct lb_rows rows = {0};
+  _Alignas(8) char buf[LB_INET_REQUEST_SIZE];
+  int fds = count_fds();
+  reset_wire((struct script){.open = {EPERM}});
+  assert_int_equal(lb_netlink_new(&netlink), 0);
+  assert_false(lb_netlink_is_open(netlink));
+  assert_int_equal(lb_netlink_open(netlink), -EPERM);
+  assert_false(lb_netlink_is_open(netlink));
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(lb_netlink_open(netlink), 0);
+    assert_true(lb_netlink_is_open(netlink));
+    assert_int_equal(count_fds(), fds + 1);
+  }
+  assert_int_equal(lb_netlink_dump(netlink, lb_inet_request_both(buf),
+                                   lb_take_rows(&rows), NULL),
+                   0);
+  assert_true(lb_netlink_is_open(netlink));
+  for (int i = 0; i < 2; i++) {
+    lb_netlink_close(netlink);
+    assert_false(lb_netlink_is_open(netlink));
+    assert_int_equal(count_fds(), fds);
+  }
+  assert_int_equal(lb_netlink_dump(netlink, lb_inet_request_both(buf),
+                                   lb_take_rows(&rows), NULL),
+                   0);
+  assert_true(lb_netlink_is_open(netlink));
+  lb_netlink_free(netlink);
+  lb_rows_free(&rows);
+  assert_int_equal(count_fds(), fds);
+  assert_string_equal(wire.log.at, "open: EPERM\n"
+                                   "open\n"
+                                   "ask for both\n"
+                                   "open\n"
+                                   "ask for both\n");
+}
+
+static void any_error_closes_it(void **state) {
+  (void)state;
+  static const struct script scripts[] = {
+      {.send = {EPERM}},      {.receive = {ENOBUFS}},     {.receive = {EAGAIN}},
+      {.receive = {FOREIGN}}, {.receive = {NO_TCP_DIAG}},
+  };
+  for (size_t i = 0; i < LEN(scripts); i++) {
+    struct lb_netlink *netlink;
+    struct lb_rows rows = {0};
+    _Alignas(8) char buf[LB_INET_REQUEST_SIZE];
+    int fds = count_fds();
+    assert_int_equal(lb_netlink_new(&netlink), 0);
+    reset_wire(scripts[i]);
+    assert_true(lb_netlink_dump(netlink, lb_inet_request_both(buf),
+                                lb_take_rows(&rows), NULL) < 0);
+    assert_false(lb_netlink_is_open(netlink));
+    assert_int_equal(count_fds(), fds);
+    lb_netlink_free(netlink);
+    lb_rows_free(&rows);
+  }
+}
+
+/* --- UNIX sockets: a dump, and a single answer --------------------------- */
+
+struct unix_world {
+  struct server server;
+  int client;
+  struct lb_netlink *netlink;
+};
+
+static void open_unix_world(struct unix_world *unix_world) {
+  if (!has_unix_diag())
+    skip();
+  assert_int_equal(
+      open_unix_server(&unix_world->server, SOCK_STREAM, NULL, 0, 5), 0);
+  unix_world->client = connect_unix(&unix_world->server);
+  assert_true(unix_world->client >= 0);
+  assert_int_equal(lb_netlink_new(&unix_world->netlink), 0);
+}
+
+static void close_unix_world(struct unix_world *unix_world) {
+  close(unix_world->client);
+  close(unix_world->server.fd);
+  lb_netlink_free(unix_world->netlink);
+}
+
+static size_t count_ours(const struct unix_world *unix_world) {
+  _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
+  struct lb_rows rows = {0};
+  size_t count = 0;
+  assert_int_equal(lb_paths_new(&rows.paths), 0);
+  int err = lb_netlink_dump(unix_world->netlink, lb_unix_request(buf),
+                            lb_take_paths(&rows), NULL);
+  for (size_t i = 0; i < rows.len; i++)
+    count += rows.v[i].cookie == unix_world->server.cookie;
+  lb_paths_free(rows.paths);
+  lb_rows_free(&rows);
+  assert_int_equal(err, 0);
+  return count;
+}
+
+static int ask_who_waits(const struct unix_world *unix_world, uint64_t cookie,
+                         uint32_t *waiting, const struct lb_tap *tap) {
+  _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
+  const struct lb_row row = {.inode = unix_world->server.inode,
+                             .cookie = cookie};
+  struct lb_pending pending = {0, 0};
+  int err =
+      lb_netlink_dump(unix_world->netlink, lb_unix_request_pending(buf, &row),
+                      lb_take_pending(&pending), tap);
+  *waiting = pending.waiting;
+  return err;
+}
+
+static void tap_datagram(void *data, const void *bytes, size_t len,
+                         int status) {
+  struct text *log = data;
+  say(log, "%s %d\n", bytes && len ? "datagram" : "outcome", status);
+}
+
+static void dumps_and_single_answers_may_alternate(void **state) {
+  (void)state;
+  struct unix_world ours;
+  struct text log = {.len = 0};
+  const struct lb_tap tap = {tap_datagram, &log};
+  uint32_t waiting;
+  reset_wire((struct script){0});
+  open_unix_world(&ours);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(count_ours(&ours), 1);
+    assert_int_equal(ask_who_waits(&ours, ours.server.cookie, &waiting, &tap),
+                     0);
+    assert_int_equal(waiting, 1);
+  }
+  close_unix_world(&ours);
+  assert_string_equal(wire.log.at, "open\n"
+                                   "ask for UNIX\n"
+                                   "ask who waits\n"
+                                   "ask for UNIX\n"
+                                   "ask who waits\n");
+  assert_string_equal(log.at, "datagram 0\noutcome 0\n"
+                              "datagram 0\noutcome 0\n");
+}
+
+static void a_single_answer_may_be_an_error(void **state) {
+  (void)state;
+  struct unix_world ours;
+  struct text log = {.len = 0}, want = {.len = 0};
+  const struct lb_tap tap = {tap_datagram, &log};
+  uint32_t waiting;
+  reset_wire((struct script){0});
+  open_unix_world(&ours);
+  assert_int_equal(ask_who_waits(&ours, ours.server.cookie + 1, &waiting, &tap),
+                   -ESTALE);
+  assert_false(lb_netlink_is_open(ours.netlink));
+  assert_int_equal(ask_who_waits(&ours, ours.server.cookie, &waiting, &tap), 0);
+  assert_int_equal(waiting, 1);
+  close_unix_world(&ours);
+  assert_string_equal(wire.log.at, "open\n"
+                                   "ask who waits\n"
+                                   "open\n"
+                                   "ask who waits\n");
+  say(&want, "datagram 0\noutcome %d\ndatagram 0\noutcome 0\n", -ESTALE);
+  assert_string_equal(log.at, want.at);
+}
+
+static void faults_meet_a_single_answer_too(void **state) {
+  (void)state;
+  static const struct {
+    struct script script;
+    int want;
+  } cases[] = {
+      {{.receive = {EINTR, EINTR}}, 0},    {{.send = {EINTR}}, 0},
+      {{.receive = {EAGAIN}}, -ETIMEDOUT}, {{.receive = {FOREIGN}}, -EPROTO},
+      {{.receive = {STRAY}}, -ESRCH},      {{.receive = {CUT}}, -EBADMSG},
+      {{.receive = {EMPTY}}, -EBADMSG},    {{.open = {EPERM}}, -EPERM},
+  };
+  struct unix_world ours;
+  open_unix_world(&ours);
+  for (size_t i = 0; i < LEN(cases); i++) {
+    uint32_t waiting;
+    lb_netlink_close(ours.netlink);
+    reset_wire(cases[i].script);
+    assert_int_equal(ask_who_waits(&ours, ours.server.cookie, &waiting, NULL),
+                     cases[i].want);
+    assert_int_equal(waiting, cases[i].want ? 0 : 1);
+    assert_int_equal(lb_netlink_is_open(ours.netlink), !cases[i].want);
+    reset_wire((struct script){0});
+    assert_int_equal(ask_who_waits(&ours, ours.server.cookie, &waiting, NULL),
+                     0);
+    assert_int_equal(waiting, 1);
+  }
+  close_unix_world(&ours);
 }
 
 /* --- files --------------------------------------------------------------- */
@@ -705,7 +922,7 @@ static void files_are_read_whole_each_time(void **state) {
   make_proc(&proc, "test_netlink");
   write_proc(&proc, "net/netstat", "TcpExt: A\n");
   write_proc(&proc, "sys/net/core/somaxconn", "4096\n");
-  assert_int_equal(lb_live_new(proc.root, NULL, &live), 0);
+  live = new_live_of(proc.root, NULL);
   assert_int_equal(live->text(live, LB_TEXT_NETSTAT, buf, sizeof(buf)), 10);
   assert_string_equal(buf, "TcpExt: A\n");
   assert_int_equal(live->text(live, LB_TEXT_SOMAXCONN, buf, sizeof(buf)), 5);
@@ -726,7 +943,7 @@ static void a_file_needs_room_for_itself_and_a_nul(void **state) {
   struct lb_source *live;
   make_proc(&proc, "test_netlink");
   write_proc(&proc, "net/netstat", "0123456789");
-  assert_int_equal(lb_live_new(proc.root, NULL, &live), 0);
+  live = new_live_of(proc.root, NULL);
   for (size_t size = 0; size <= 12; size++) {
     char *buf = malloc(size); /* an overrun is seen */
     ssize_t want = size > 10 ? 10 : -EFBIG;
@@ -745,12 +962,11 @@ static void a_file_that_cannot_be_read_is_an_error(void **state) {
   struct lb_source *live;
   struct seen seen = {.log.len = 0};
   struct text want = {.len = 0};
-  const struct lb_witness witness = {see_datagram, see_listeners, see_text,
-                                     &seen};
+  const struct lb_witness witness = {see_datagram, see_answer, see_text, &seen};
   char buf[64], far[300];
   int fds = count_fds();
   make_proc(&proc, "test_netlink");
-  assert_int_equal(lb_live_new(proc.root, &witness, &live), 0);
+  live = new_live_of(proc.root, &witness);
   assert_int_equal(live->text(live, LB_TEXT_NETSTAT, buf, sizeof(buf)),
                    -ENOENT);
   assert_int_equal(mkdir(proc_path(&proc, "net/netstat"), 0700), 0);
@@ -764,7 +980,7 @@ static void a_file_that_cannot_be_read_is_an_error(void **state) {
 
   memset(far, 'x', sizeof(far) - 1);
   far[sizeof(far) - 1] = '\0';
-  assert_int_equal(lb_live_new(far, &witness, &live), 0);
+  live = new_live_of(far, &witness);
   assert_int_equal(live->text(live, LB_TEXT_NETSTAT, buf, sizeof(buf)),
                    -ENAMETOOLONG);
   lb_live_free(live);
@@ -806,6 +1022,11 @@ int main(void) {
       cmocka_unit_test(requests_are_numbered_from_1_on),
       cmocka_unit_test(an_error_of_a_dump_has_a_reason),
       cmocka_unit_test(what_is_not_there_can_be_freed),
+      cmocka_unit_test(a_socket_is_opened_once),
+      cmocka_unit_test(any_error_closes_it),
+      cmocka_unit_test(dumps_and_single_answers_may_alternate),
+      cmocka_unit_test(a_single_answer_may_be_an_error),
+      cmocka_unit_test(faults_meet_a_single_answer_too),
       cmocka_unit_test(files_are_read_whole_each_time),
       cmocka_unit_test(a_file_needs_room_for_itself_and_a_nul),
       cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),

@@ -9,6 +9,7 @@
 #include <plugin.h>
 #include <utils_complain.h>
 
+#include "live.h"
 #include "unit.h"
 
 /* --- collectd ------------------------------------------------------------ */
@@ -27,9 +28,10 @@ static struct {
   int (*init)(void);
   int (*read)(void);
   int (*shutdown)(void);
-  cdtime_t now;  /* moves with each look at it */
-  cdtime_t time; /* of this read's values */
-  bool crowded;  /* others listen, too: what they have is not written down */
+  cdtime_t now;      /* moves with each look at it */
+  cdtime_t time;     /* of this read's values */
+  cdtime_t interval; /* 0.1 s: by default no looks in between */
+  bool crowded; /* others listen, too: what they have is not written down */
   struct text values;
   struct text log;
   struct seen counters[MAX_SEEN]; /* as last dispatched */
@@ -63,6 +65,8 @@ int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
 
 cdtime_t cdtime(void) { return ++fake.now; }
 
+cdtime_t plugin_get_interval(void) { return fake.interval; }
+
 void plugin_log(int level, const char *format, ...) {
   char line[1024]; /* as much as collectd has */
   va_list args;
@@ -72,10 +76,11 @@ void plugin_log(int level, const char *format, ...) {
   assert_in_range(len, 1, sizeof(line) - 1);
   assert_null(strchr(line, '\n'));
   say(&fake.log, "%s: %s\n",
-      level == LOG_ERR      ? "ERR"
-      : level == LOG_NOTICE ? "NOTICE"
-      : level == LOG_INFO   ? "INFO"
-                            : "?",
+      level == LOG_ERR       ? "ERR"
+      : level == LOG_NOTICE  ? "NOTICE"
+      : level == LOG_WARNING ? "WARNING"
+      : level == LOG_INFO    ? "INFO"
+                             : "?",
       line);
 }
 
@@ -161,6 +166,7 @@ static void reset(struct text *text) {
 static void start_daemon(void) {
   memset(&fake, 0, sizeof(fake));
   fake.now = TIME_T_TO_CDTIME_T(1700000000);
+  fake.interval = DOUBLE_TO_CDTIME_T(0.1);
   module_register();
 }
 
@@ -192,11 +198,9 @@ static void check_log(const char *want) {
 
 /* --- behind the plugin --------------------------------------------------- */
 
-struct lb_source;
-struct lb_witness;
-int __real_lb_live_new(const char *path, const struct lb_witness *witness,
+int __real_lb_live_new(const struct lb_live_options *options,
                        struct lb_source **out);
-int __wrap_lb_live_new(const char *path, const struct lb_witness *witness,
+int __wrap_lb_live_new(const struct lb_live_options *options,
                        struct lb_source **out);
 struct mnl_socket *__real_mnl_socket_open2(int bus, int flags);
 struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags);
@@ -209,11 +213,13 @@ static struct proc proc;
 static int open_error;    /* of every netlink socket while set */
 static int receive_error; /* of every answer while set */
 
-int __wrap_lb_live_new(const char *path, const struct lb_witness *witness,
+int __wrap_lb_live_new(const struct lb_live_options *options,
                        struct lb_source **out) {
-  assert_string_equal(path, "/proc");
-  assert_null(witness);
-  return __real_lb_live_new(proc.root, witness, out);
+  struct lb_live_options ours = *options;
+  assert_string_equal(options->proc, "/proc");
+  assert_null(options->witness);
+  ours.proc = proc.root;
+  return __real_lb_live_new(&ours, out);
 }
 
 struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags) {
@@ -318,6 +324,8 @@ static void say_half(struct text *text, const char *label) {
   say(text,
       "%1$s queue_length-queue 1\n"
       "%1$s queue_length-limit 3\n"
+      "%1$s queue_length-peak 1\n"
+      "%1$s percent-busy 100\n"
       "%1$s percent-fill 25\n"
       "%1$s count-sockets 1\n"
       "%1$s count-full 0\n"
@@ -330,6 +338,8 @@ static void say_full(struct text *text, const char *label) {
   say(text,
       "%1$s queue_length-queue 1\n"
       "%1$s queue_length-limit 0\n"
+      "%1$s queue_length-peak 1\n"
+      "%1$s percent-busy 100\n"
       "%1$s percent-fill 100\n"
       "%1$s count-sockets 1\n"
       "%1$s count-full 1\n"
@@ -371,6 +381,8 @@ static void say_all(struct text *text, int drops) {
   say_full(text, "full");
   say(text, "both of them queue_length-queue 2\n"
             "both of them queue_length-limit 3\n"
+            "both of them queue_length-peak 2\n"
+            "both of them percent-busy 100\n"
             "both of them percent-fill 100\n"
             "both of them count-sockets 2\n"
             "both of them count-full 1\n"
@@ -448,6 +460,8 @@ static void a_server_that_comes_and_goes_keeps_its_counters(void **state) {
   say_namespace(&present, 20);
   say(&present, "a queue_length-queue 0\n"
                 "a queue_length-limit 5\n"
+                "a queue_length-peak 0\n"
+                "a percent-busy 0\n"
                 "a percent-fill 0\n"
                 "a count-sockets 1\n"
                 "a count-full 0\n"
@@ -481,6 +495,8 @@ static void a_queue_far_above_its_limit_is_100_percent(void **state) {
   say_namespace(&want, 20);
   say(&want, "a queue_length-queue 3\n"
              "a queue_length-limit 0\n"
+             "a queue_length-peak 3\n"
+             "a percent-busy 100\n"
              "a percent-fill 100\n"
              "a count-sockets 1\n"
              "a count-full 1\n"
@@ -533,7 +549,9 @@ static void a_bad_configuration_is_logged_and_the_rest_is_used(void **state) {
             "accepted is a port from 1 to 65535, a range like \"8000-8010\" or "
             "a TCP service name like \"https\"\n"
             "ERR: listen_backlog plugin: Port 80: unknown option; accepted is "
-            "LocalPort, ListeningPorts, IgnoreSelected and <Listener>\n");
+            "LocalPort, LocalPath, ListeningPorts, ListeningPaths, "
+            "IgnoreSelected, NetNamespace, SampleInterval, InspectQueue and "
+            "<Listener>\n");
   configure("<Listener \"a\">\n"
             "  LocalPort \"%u\"\n"
             "</Listener>\n"
@@ -709,6 +727,8 @@ static void say_without_counters(struct text *text) {
       " queue_length-somaxconn 4096\n"
       "%1$s queue_length-queue 1\n"
       "%1$s queue_length-limit 3\n"
+      "%1$s queue_length-peak 1\n"
+      "%1$s percent-busy 100\n"
       "%1$s percent-fill 25\n"
       "%1$s count-sockets 1\n"
       "%1$s count-full 0\n",
@@ -875,6 +895,76 @@ static void a_long_hint_says_how_many_more(void **state) {
   assert_int_equal(fake.shutdown(), 0);
 }
 
+/* --- the thread ---------------------------------------------------------- */
+
+/* The last value of that name in what was read. */
+static double last_value(const char *name) {
+  const char *found = NULL;
+  for (const char *at = fake.values.at; (at = strstr(at, name)); at++)
+    found = at + strlen(name);
+  assert_non_null(found);
+  return strtod(found, NULL);
+}
+
+static void looks_within_the_interval_see_what_the_read_does_not(void **state) {
+  (void)state;
+  struct server server;
+  int clients[3];
+  assert_int_equal(open_server(&server, AF_INET, false, 5), 0);
+  fake.interval = INTERVAL;
+  configure("SampleInterval 0.001\n"
+            "<Listener \"a\">\n  LocalPort %u\n</Listener>\n",
+            (unsigned)server.port);
+  assert_int_equal(fake.init(), 0);
+  do_read();
+  assert_true(last_value("a queue_length-peak ") == 0);
+  double peak = 0;
+  for (int i = 0; i < 100 && peak == 0; i++) {
+    assert_int_equal(fill_queue(&server, clients, LEN(clients)), 0);
+    poll(NULL, 0, 10 << i / 10);
+    for (size_t j = 0; j < LEN(clients); j++) {
+      close(accept(server.fd, NULL, NULL));
+      close(clients[j]);
+    }
+    do_read();
+    assert_true(last_value("a queue_length-queue ") == 0);
+    peak = last_value("a queue_length-peak ");
+  }
+  assert_true(peak == 3);
+  assert_true(last_value("a percent-fill ") == 50);
+  assert_in_range(last_value("a percent-busy "), 1, 99);
+  do_read();
+  assert_true(last_value("a queue_length-peak ") == 0);
+  close(server.fd);
+  assert_int_equal(fake.shutdown(), 0);
+  reset(&fake.log);
+}
+
+/* With sanitizers this is what shows leaks, and the two threads' races. */
+static void a_thousand_intervals_with_everything_on_three_times(void **state) {
+  (void)state;
+  for (int life = 0; life < 3; life++) {
+    start_daemon();
+    fake.interval = INTERVAL;
+    fake.crowded = true;
+    configure("SampleInterval 0.001\n"
+              "InspectQueue true\n"
+              "ListeningPorts true\n"
+              "ListeningPaths true\n"
+              "NetNamespace \"*\"\n"
+              "<Listener \"both of them\">\n"
+              "  LocalPort %u %u\n"
+              "</Listener>\n",
+              (unsigned)world.half.port, (unsigned)world.full.port);
+    assert_int_equal(fake.init(), 0);
+    for (int i = 0; i < 1000; i++)
+      do_read();
+    assert_true(last_value(" derive-drops ") == 20);
+    assert_int_equal(fake.shutdown(), 0);
+    reset(&fake.log);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_whole_life_twice_over, set_up,
@@ -922,6 +1012,12 @@ int main(void) {
                                       set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_long_hint_says_how_many_more, set_up,
                                       tear_down),
+      cmocka_unit_test_setup_teardown(
+          looks_within_the_interval_see_what_the_read_does_not, set_up,
+          tear_down),
+      cmocka_unit_test_setup_teardown(
+          a_thousand_intervals_with_everything_on_three_times, set_up,
+          tear_down),
   };
   const char *missing = !has_sock_diag() ? "sock_diag"
                         : open_world()   ? "loopback to listen on"

@@ -3,138 +3,46 @@
  * between the reads of one look, where a real kernel moves them, too. */
 #include "survey.h"
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-/* --- the kernel ---------------------------------------------------------- */
-
-enum { MAX_SOCKETS = 64 };
-
-struct kernel {
-  struct lb_source source; /* first: a kernel is a source */
-  struct lb_row sockets[MAX_SOCKETS];
-  size_t len;
-  uint64_t drops, overflows; /* ListenDrops, ListenOverflows */
-  uint64_t syn_drops, cookies;
-  unsigned somaxconn;
-
-  uint64_t hidden;   /* cookie that the next dumps leave out */
-  int hidden_dumps;  /* so many of them; 0: one */
-  int dump_err;      /* of each dump while set */
-  int netstat_err;   /* of each read while set */
-  bool no_overflows; /* a kernel without ListenOverflows */
-  void (*before)(struct kernel *kernel, const char *read); /* or NULL */
-  unsigned seed;
-  int dumps; /* so far */
-  int netstats;
-};
-
-static int dump(struct lb_source *source, struct lb_rows *rows) {
-  struct kernel *kernel = (struct kernel *)source;
-  kernel->dumps++;
-  if (kernel->before)
-    kernel->before(kernel, "dump");
-  if (kernel->dump_err)
-    return kernel->dump_err;
-  for (size_t i = 0; i < kernel->len; i++) {
-    if (kernel->sockets[i].cookie == kernel->hidden)
-      continue;
-    struct lb_row *row = lb_rows_add(rows);
-    assert_non_null(row);
-    *row = kernel->sockets[i];
-  }
-  if (--kernel->hidden_dumps <= 0)
-    kernel->hidden = 0;
-  return 0;
-}
-
-static ssize_t text(struct lb_source *source, enum lb_text which, char *buf,
-                    size_t size) {
-  struct kernel *kernel = (struct kernel *)source;
-  if (which == LB_TEXT_SOMAXCONN)
-    return kernel->somaxconn ? snprintf(buf, size, "%u\n", kernel->somaxconn)
-                             : -EACCES;
-  kernel->netstats++;
-  if (kernel->before)
-    kernel->before(kernel, "netstat");
-  if (kernel->netstat_err)
-    return kernel->netstat_err;
-  return snprintf(buf, size,
-                  "TcpExt: SyncookiesSent %s ListenDrops TCPReqQFullDrop\n"
-                  "TcpExt: %llu %llu %llu %llu\n",
-                  kernel->no_overflows ? "Other" : "ListenOverflows",
-                  (unsigned long long)kernel->cookies,
-                  (unsigned long long)kernel->overflows,
-                  (unsigned long long)kernel->drops,
-                  (unsigned long long)kernel->syn_drops);
-}
-
-static struct kernel new_kernel(void) {
-  return (struct kernel){.source = {dump, text}, .somaxconn = 4096, .seed = 3};
-}
-
-static struct lb_row *listen_on(struct kernel *kernel, uint64_t cookie,
-                                uint16_t port) {
-  assert_true(kernel->len < MAX_SOCKETS);
-  struct lb_row *row = &kernel->sockets[kernel->len++];
-  *row = (struct lb_row){
-      .cookie = cookie, .port = port, .limit = 8, .has_drops = true};
-  return row;
-}
-
-static struct lb_row *socket_of(struct kernel *kernel, uint64_t cookie) {
-  for (size_t i = 0; i < kernel->len; i++)
-    if (kernel->sockets[i].cookie == cookie)
-      return &kernel->sockets[i];
-  fail_msg("no socket %u", (unsigned)cookie);
-  return NULL;
-}
-
-static void close_socket(struct kernel *kernel, uint64_t cookie) {
-  struct lb_row *row = socket_of(kernel, cookie);
-  *row = kernel->sockets[--kernel->len];
-}
-
-/* n SYNs for a full accept queue */
-static void overflow(struct kernel *kernel, uint64_t cookie, uint32_t n) {
-  socket_of(kernel, cookie)->sk_drops += n;
-  kernel->drops += n;
-  kernel->overflows += n;
-}
-
-/* n bare ACKs that TCP_DEFER_ACCEPT waits out, or SYNs of a scan */
-static void noise(struct kernel *kernel, uint64_t cookie, uint32_t n) {
-  socket_of(kernel, cookie)->sk_drops += n;
-}
+#include "memory.h"
+#include "script.h"
 
 /* --- the survey ---------------------------------------------------------- */
 
 struct world {
   struct kernel kernel;
   struct lb_settings settings;
+  struct lb_scope scope;
+  struct lb_labels *labels;
   struct lb_survey *survey;
   uint64_t now_ms;
 };
 
+static int start(struct world *world) {
+  return lb_survey_new(&world->settings, &world->scope, world->labels,
+                       &world->kernel.source, &world->survey);
+}
+
 static int set_up(void **state) {
   static struct world world;
   world = (struct world){.kernel = new_kernel(),
-                         .settings = {.listening_ports = true}};
+                         .settings = {.listening_ports = true},
+                         .scope = {.label = ""}};
   *state = &world;
-  return lb_survey_new(&world.settings, &world.kernel.source, &world.survey);
+  return lb_labels_new(&world.labels) || start(&world);
 }
 
 static int tear_down(void **state) {
   struct world *world = *state;
   lb_survey_free(world->survey);
+  lb_labels_free(world->labels);
   lb_settings_free(&world->settings);
   return 0;
+}
+
+/* Begins again, after the settings have changed. */
+static void restart(struct world *world) {
+  lb_survey_free(world->survey);
+  assert_int_equal(start(world), 0);
 }
 
 static int try_look(struct world *world, struct lb_troubles *troubles) {
@@ -143,44 +51,35 @@ static int try_look(struct world *world, struct lb_troubles *troubles) {
   return err ? err : lb_survey_end(world->survey, world->now_ms, troubles);
 }
 
+/* One look, which is an interval or the end of one. */
 static void look(struct world *world) {
   struct lb_troubles troubles;
   assert_int_equal(try_look(world, &troubles), 0);
   assert_int_equal(troubles.netstat, 0);
 }
 
-struct output {
-  char text[2048];
-  size_t len;
-};
-
-static void print_reading(void *data, const struct lb_reading *reading) {
-  struct output *out = data;
-  out->len +=
-      (size_t)snprintf(out->text + out->len, sizeof(out->text) - out->len,
-                       "%s:", reading->label);
-  for (int i = 0; i < LB_METRICS; i++) {
-    const struct lb_values *values = &reading->values;
-    if (!(values->present & 1u << i))
-      continue;
-    double value = lb_metrics[i].is_counter ? (double)values->v[i].counter
-                                            : values->v[i].gauge;
-    out->len +=
-        (size_t)snprintf(out->text + out->len, sizeof(out->text) - out->len,
-                         " %s %.15g", lb_metrics[i].name, value);
-  }
-  if (reading->clamped || reading->outgrown)
-    out->len += (size_t)snprintf(
-        out->text + out->len, sizeof(out->text) - out->len,
-        " [clamped %u outgrown %u]", reading->clamped, reading->outgrown);
-  out->text[out->len++] = '\n';
-  out->text[out->len] = '\0';
+/* One look within an interval. */
+static void glance(struct world *world) {
+  world->now_ms += 100;
+  assert_int_equal(lb_survey_look(world->survey, world->now_ms), 0);
 }
 
 static void assert_readings(struct world *world, const char *want) {
-  struct output out = {.len = 0};
-  lb_survey_readings(world->survey, print_reading, &out);
-  assert_string_equal(out.text, want);
+  struct text got = {.len = 0};
+  lb_survey_readings(world->survey, say_reading, &got);
+  assert_string_equal(got.at, want);
+}
+
+/* Without the namespace's own. */
+static void say_listener(void *data, const struct lb_reading *reading) {
+  if (!reading->is_namespace)
+    say_reading(data, reading);
+}
+
+static void assert_listeners(struct world *world, const char *want) {
+  struct text got = {.len = 0};
+  lb_survey_readings(world->survey, say_listener, &got);
+  assert_string_equal(got.at, want);
 }
 
 struct wanted {
@@ -217,13 +116,12 @@ static void a_look_gives_all_readings(void **state) {
   listen_on(kernel, 2, 80)->queue = 9;
   listen_on(kernel, 3, 443);
   look(world);
-  assert_readings(world,
-                  ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
-                  "overflows_unattributed 0 somaxconn 4096\n"
-                  "80: queue 12 limit 16 fill 100 sockets 2 full 1 drops 0 "
-                  "overflows 0\n"
-                  "443: queue 0 limit 8 fill 0 sockets 1 full 0 drops 0 "
-                  "overflows 0\n");
+  assert_readings(world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
+                         "overflows_unattributed 0 somaxconn 4096\n"
+                         "80: queue 12 limit 16 peak 12 busy 100 fill 100 "
+                         "sockets 2 full 1 drops 0 overflows 0\n"
+                         "443: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
+                         "full 0 drops 0 overflows 0\n");
 }
 
 static void what_was_counted_before_the_first_look_is_nobodys(void **state) {
@@ -236,8 +134,8 @@ static void what_was_counted_before_the_first_look_is_nobodys(void **state) {
   assert_readings(world,
                   ": drops 1005 overflows 1000 syn_drops 0 syncookies_sent 0 "
                   "overflows_unattributed 1000 somaxconn 4096\n"
-                  "80: queue 0 limit 8 fill 0 sockets 1 full 0 drops 0 "
-                  "overflows 0\n");
+                  "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full 0 "
+                  "drops 0 overflows 0\n");
 }
 
 static void one_culprit_gets_exactly_its_own(void **state) {
@@ -292,7 +190,7 @@ static void sk_drops_wraps_at_32_bits(void **state) {
   listen_on(&world->kernel, 1, 80)->sk_drops = UINT32_MAX - 1;
   look(world);
   overflow(&world->kernel, 1, 5);
-  assert_int_equal(world->kernel.sockets[0].sk_drops, 3);
+  assert_int_equal(world->kernel.sockets[0].row.sk_drops, 3);
   look(world);
   assert_int_equal(counter(world, "80", LB_OVERFLOWS), 5);
 }
@@ -347,10 +245,8 @@ static void a_restarted_server_goes_on_counting(void **state) {
 static void a_selected_listener_that_is_away_sends_its_counters(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  lb_survey_free(world->survey);
   assert_int_equal(lb_settings_add_port(&world->settings, 80), 0);
-  assert_int_equal(
-      lb_survey_new(&world->settings, &kernel->source, &world->survey), 0);
+  restart(world);
   listen_on(kernel, 1, 80);
   look(world);
   overflow(kernel, 1, 2);
@@ -389,11 +285,10 @@ static void a_socket_that_one_dump_misses_is_not_gone(void **state) {
   kernel->hidden = 1;
   look(world);
   assert_int_equal(kernel->dumps, dumps + 2);
-  assert_readings(world,
-                  ": drops 40 overflows 40 syn_drops 0 syncookies_sent 0 "
-                  "overflows_unattributed 40 somaxconn 4096\n"
-                  "80: queue 0 limit 16 fill 0 sockets 2 full 0 drops 0 "
-                  "overflows 0\n");
+  assert_readings(world, ": drops 40 overflows 40 syn_drops 0 syncookies_sent "
+                         "0 overflows_unattributed 40 somaxconn 4096\n"
+                         "80: queue 0 limit 16 peak 0 busy 0 fill 0 sockets 2 "
+                         "full 0 drops 0 overflows 0\n");
 }
 
 static void a_socket_that_two_dumps_miss_is_not_gone(void **state) {
@@ -407,8 +302,8 @@ static void a_socket_that_two_dumps_miss_is_not_gone(void **state) {
   look(world);
   assert_readings(world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
                          "overflows_unattributed 0 somaxconn 4096\n"
-                         "80: queue 0 limit 16 fill 0 sockets 2 full 0 drops 0 "
-                         "overflows 0\n");
+                         "80: queue 0 limit 16 peak 0 busy 0 fill 0 sockets 2 "
+                         "full 0 drops 0 overflows 0\n");
 }
 
 static void a_socket_back_from_shutdown_does_not_count_anew(void **state) {
@@ -418,10 +313,10 @@ static void a_socket_back_from_shutdown_does_not_count_anew(void **state) {
   look(world);
   overflow(kernel, 1, 40);
   look(world);
-  struct lb_row row = *socket_of(kernel, 1);
+  struct listening socket = *listening_of(kernel, 1);
   close_socket(kernel, 1);
   look(world);
-  kernel->sockets[kernel->len++] = row;
+  kernel->sockets[kernel->len++] = socket;
   kernel->overflows += 6; /* somebody's who is gone */
   kernel->drops += 6;
   look(world);
@@ -571,8 +466,9 @@ static void without_netstat_there_are_gauges_only(void **state) {
   kernel->netstat_err = -EACCES;
   assert_int_equal(try_look(world, &troubles), 0);
   assert_int_equal(troubles.netstat, -EACCES);
-  assert_readings(world, ": somaxconn 4096\n"
-                         "80: queue 0 limit 8 fill 0 sockets 1 full 0\n");
+  assert_readings(
+      world, ": somaxconn 4096\n"
+             "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full 0\n");
   overflow(kernel, 1, 4);
   kernel->netstat_err = 0;
   look(world);
@@ -602,8 +498,8 @@ static void without_somaxconn_the_rest_is_there(void **state) {
   assert_int_equal(troubles.somaxconn, -EACCES);
   assert_readings(world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
                          "overflows_unattributed 0\n"
-                         "80: queue 0 limit 8 fill 0 sockets 1 full 0 drops 0 "
-                         "overflows 0\n");
+                         "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
+                         "full 0 drops 0 overflows 0\n");
 }
 
 static void a_kernel_without_sk_drops_has_no_shares(void **state) {
@@ -612,9 +508,10 @@ static void a_kernel_without_sk_drops_has_no_shares(void **state) {
   look(world);
   world->kernel.overflows = world->kernel.drops = 9;
   look(world);
-  assert_readings(world, ": drops 9 overflows 9 syn_drops 0 syncookies_sent 0 "
-                         "overflows_unattributed 9 somaxconn 4096\n"
-                         "80: queue 0 limit 8 fill 0 sockets 1 full 0\n");
+  assert_readings(
+      world, ": drops 9 overflows 9 syn_drops 0 syncookies_sent 0 "
+             "overflows_unattributed 9 somaxconn 4096\n"
+             "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full 0\n");
 }
 
 static void a_kernel_without_a_counter_sends_none(void **state) {
@@ -622,9 +519,614 @@ static void a_kernel_without_a_counter_sends_none(void **state) {
   listen_on(&world->kernel, 1, 80);
   world->kernel.no_overflows = true;
   look(world);
-  assert_readings(world, ": drops 0 syn_drops 0 syncookies_sent 0 "
+  assert_readings(
+      world, ": drops 0 syn_drops 0 syncookies_sent 0 somaxconn 4096\n"
+             "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full 0\n");
+}
+
+/* --- many looks, one interval -------------------------------------------- */
+
+static void peaks_are_those_of_all_looks(void **state) {
+  struct world *world = *state;
+  struct lb_row *row = listen_on(&world->kernel, 1, 80);
+  static const uint32_t queues[] = {3, 9, 0};
+  for (size_t i = 0; i < LEN(queues); i++) {
+    row->queue = queues[i];
+    glance(world);
+  }
+  row->queue = 1;
+  look(world);
+  assert_listeners(world, "80: queue 1 limit 8 peak 9 busy 75 fill 100 sockets "
+                          "1 full 1 drops 0 overflows 0\n");
+  row->queue = 0;
+  glance(world);
+  row->queue = 2;
+  look(world);
+  assert_listeners(world,
+                   "80: queue 2 limit 8 peak 2 busy 50 fill 22.2222222222222 "
+                   "sockets 1 full 0 drops 0 overflows 0\n");
+}
+
+static void a_failed_look_at_the_end_loses_no_peak(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_troubles troubles;
+  struct lb_row *row = listen_on(kernel, 1, 80);
+  look(world);
+  row->queue = 9;
+  glance(world);
+  row->queue = 0;
+  kernel->dump_err = -ENOBUFS;
+  assert_int_equal(try_look(world, &troubles), -ENOBUFS);
+  kernel->dump_err = 0;
+  look(world);
+  assert_listeners(world, "80: queue 0 limit 8 peak 9 busy 50 fill 100 sockets "
+                          "1 full 1 drops 0 overflows 0\n");
+  look(world);
+  assert_listeners(world, "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
+                          "full 0 drops 0 overflows 0\n");
+}
+
+static void drop_before_netstat(struct kernel *kernel, const char *read) {
+  if (strcmp(read, "netstat") == 0) {
+    overflow(kernel, 1, 5);
+    kernel->dump_err = -ENOBUFS;
+  }
+}
+
+static void an_end_that_fails_half_way_loses_no_peak(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_troubles troubles;
+  listen_on(kernel, 1, 80)->queue = 9;
+  look(world);
+  glance(world);
+  socket_of(kernel, 1)->queue = 0;
+  kernel->before = drop_before_netstat;
+  assert_int_equal(try_look(world, &troubles), -ENOBUFS);
+  kernel->before = NULL;
+  kernel->dump_err = 0;
+  look(world);
+  assert_listeners(world,
+                   "80: queue 0 limit 8 peak 9 busy 33.3333333333333 fill 100 "
+                   "sockets 1 full 1 drops 5 overflows 5\n");
+}
+
+static void two_that_overflow_at_different_looks_get_their_own(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  listen_on(kernel, 1, 80);
+  listen_on(kernel, 2, 443);
+  look(world);
+  overflow(kernel, 1, 10);
+  glance(world);
+  noise(kernel, 2, 90); /* beside which 10 would be next to nothing */
+  glance(world);
+  overflow(kernel, 2, 5);
+  look(world);
+  assert_int_equal(counter(world, "80", LB_OVERFLOWS), 10);
+  assert_int_equal(counter(world, "443", LB_OVERFLOWS), 5);
+  assert_int_equal(counter(world, "443", LB_DROPS), 5);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS_UNATTRIBUTED), 0);
+}
+
+static void each_member_that_was_full_counts_once(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  for (uint64_t cookie = 1; cookie <= 3; cookie++)
+    listen_on(kernel, cookie, 80);
+  for (int i = 0; i < 2; i++) {
+    socket_of(kernel, 1)->queue = 9;
+    socket_of(kernel, 2)->queue = 0;
+    glance(world);
+    socket_of(kernel, 1)->queue = 0;
+    socket_of(kernel, 2)->queue = 9;
+    glance(world);
+    glance(world);
+    look(world);
+    assert_listeners(world,
+                     "80: queue 9 limit 24 peak 9 busy 100 fill 100 sockets 3 "
+                     "full 2 drops 0 overflows 0\n");
+  }
+}
+
+static void a_socket_that_was_full_and_is_gone_still_counts(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  assert_int_equal(lb_settings_add_port(&world->settings, 443), 0);
+  restart(world);
+  listen_on(kernel, 1, 80)->queue = 9;
+  listen_on(kernel, 2, 80);
+  listen_on(kernel, 3, 443)->queue = 9;
+  glance(world);
+  close_socket(kernel, 1);
+  close_socket(kernel, 3);
+  look(world);
+  assert_listeners(world,
+                   "443: peak 9 busy 100 fill 100 sockets 0 full 1 drops 0 "
+                   "overflows 0\n"
+                   "80: queue 0 limit 8 peak 9 busy 50 fill 100 sockets 1 full "
+                   "1 drops 0 overflows 0\n");
+}
+
+/* --- UNIX sockets -------------------------------------------------------- */
+
+static void assert_clash(struct world *world, const char *want) {
+  struct text got = {.len = 0};
+  say_clash(&got, lb_survey_clash(world->survey));
+  assert_string_equal(got.at, want);
+}
+
+static void listen_to_paths(struct world *world) {
+  world->settings.listening_paths = true;
+  restart(world);
+}
+
+static void unix_sockets_are_reported_without_counters(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_path selected = path("@app"), ignored = path("/run/noise");
+  assert_int_equal(lb_settings_add_path(&world->settings, &selected), 0);
+  assert_int_equal(lb_settings_ignore_path(&world->settings, &ignored), 0);
+  listen_to_paths(world);
+  listen_at(kernel, 1, "/run/a.sock")->queue = 9;
+  listen_at(kernel, 2, "/run/noise")->queue = 9;
+  listen_on(kernel, 3, 80);
+  look(world);
+  assert_listeners(world,
+                   "@app: sockets 0\n"
+                   "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full 0 "
+                   "drops 0 overflows 0\n"
+                   "run-a.sock: queue 9 limit 8 peak 9 busy 100 fill 100 "
+                   "sockets 1 full 1\n");
+  listen_at(kernel, 4, "@app")->queue = 2;
+  socket_of(kernel, 1)->queue = 0;
+  glance(world);
+  close_socket(kernel, 1);
+  look(world);
+  assert_listeners(world,
+                   "@app: queue 2 limit 8 peak 2 busy 100 fill "
+                   "22.2222222222222 sockets 1 full 0\n"
+                   "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full 0 "
+                   "drops 0 overflows 0\n");
+}
+
+static void nobody_asks_for_unix_sockets_that_nobody_wants(void **state) {
+  struct world *world = *state;
+  listen_at(&world->kernel, 1, "/run/a");
+  world->kernel.paths_err = -ENOENT;
+  look(world);
+  assert_int_equal(world->kernel.path_dumps, 0);
+  assert_listeners(world, "");
+}
+
+static void a_service_of_ports_and_paths_is_their_sum(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_path name = path("/run/api");
+  struct lb_ports port = {80, 80};
+  const struct lb_service service = {.name = "api",
+                                     .ports = &port,
+                                     .ports_len = 1,
+                                     .paths = &name,
+                                     .paths_len = 1};
+  assert_int_equal(lb_settings_add(&world->settings, &service), 0);
+  restart(world);
+  listen_on(kernel, 1, 80)->queue = 1;
+  listen_at(kernel, 2, "/run/api")->queue = 4;
+  look(world);
+  overflow(kernel, 1, 3);
+  look(world);
+  assert_listeners(world,
+                   "api: queue 5 limit 16 peak 5 busy 100 fill "
+                   "44.4444444444444 sockets 2 full 0 drops 3 overflows 3\n");
+}
+
+static void a_server_that_comes_back_to_its_path_has_its_label(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  listen_to_paths(world);
+  listen_at(kernel, 1, "/run/a");
+  look(world);
+  close_socket(kernel, 1);
+  look(world);
+  assert_listeners(world, "");
+  listen_at(kernel, 2, "/run/a")->queue = 1;
+  for (int i = 0; i < 10; i++) /* until the first one is forgotten */
+    look(world);
+  assert_listeners(world, "run-a: queue 1 limit 8 peak 1 busy 100 fill "
+                          "11.1111111111111 sockets 1 full 0\n");
+  assert_clash(world, "");
+}
+
+static void two_sources_of_one_label_are_told_of(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  listen_to_paths(world);
+  listen_on(kernel, 1, 80);
+  listen_at(kernel, 2, "/80")->queue = 1;
+  listen_at(kernel, 3, "/a/b")->queue = 2;
+  listen_at(kernel, 4, "/a-b")->queue = 3;
+  look(world);
+  assert_listeners(world,
+                   "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full 0 "
+                   "drops 0 overflows 0\n"
+                   "a-b: queue 2 limit 8 peak 2 busy 100 fill "
+                   "22.2222222222222 sockets 1 full 0\n");
+  assert_clash(world, "80 of the UNIX socket \"/80\": taken, 2 in all\n");
+  look(world);
+  assert_clash(world, "");
+}
+
+static void say_socket(void *data, const struct lb_row *row,
+                       const struct lb_path *name) {
+  if (name)
+    say_path(data, name);
+  else
+    say(data, "%u", (unsigned)row->port);
+  say(data, " %u\n", (unsigned)row->cookie);
+}
+
+static void the_sockets_that_count_are_listed_with_their_names(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_path ignored = path("/run/noise");
+  lb_portset_add(&world->settings.ignored, 22);
+  assert_int_equal(lb_settings_ignore_path(&world->settings, &ignored), 0);
+  listen_to_paths(world);
+  listen_on(kernel, 1, 22);
+  listen_on(kernel, 2, 80);
+  listen_on(kernel, 3, 81);
+  listen_at(kernel, 4, "/run/noise");
+  listen_at(kernel, 5, "@a");
+  listen_at(kernel, 6, "/80"); /* has no label */
+  look(world);
+  close_socket(kernel, 3);
+  look(world);
+  struct text got = {.len = 0};
+  lb_survey_sockets(world->survey, say_socket, &got);
+  assert_string_equal(got.at, "80 2\n\"\\x00a\" 5\n");
+}
+
+/* --- where UNIX sockets cannot be asked for ------------------------------ */
+
+static void what_cannot_be_asked_for_costs_only_itself(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_troubles troubles;
+  listen_to_paths(world);
+  listen_on(kernel, 1, 80);
+  listen_at(kernel, 2, "/run/a")->queue = 1;
+  look(world);
+  kernel->paths_err = -ENOENT;
+  int dumps = kernel->dumps;
+  assert_int_equal(try_look(world, &troubles), 0);
+  assert_int_equal(troubles.paths, -ENOENT);
+  assert_int_equal(kernel->dumps, dumps + 1); /* nobody is missed */
+  assert_listeners(world, "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
+                          "full 0 drops 0 overflows 0\n");
+  struct text got = {.len = 0};
+  lb_survey_sockets(world->survey, say_socket, &got);
+  assert_string_equal(got.at, "80 1\n");
+  kernel->paths_err = 0;
+  assert_int_equal(try_look(world, &troubles), 0);
+  assert_int_equal(troubles.paths, 0);
+  assert_listeners(world, "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
+                          "full 0 drops 0 overflows 0\n"
+                          "run-a: queue 1 limit 8 peak 1 busy 100 fill "
+                          "11.1111111111111 sockets 1 full 0\n");
+}
+
+static void and_only_the_look(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  listen_to_paths(world);
+  listen_at(kernel, 1, "/run/a")->queue = 9;
+  glance(world);
+  kernel->paths_err = -ENOBUFS;
+  glance(world);
+  kernel->paths_err = 0;
+  socket_of(kernel, 1)->queue = 0;
+  look(world);
+  assert_listeners(world, "run-a: queue 0 limit 8 peak 9 busy 50 fill 100 "
+                          "sockets 1 full 1\n");
+}
+
+static void nor_is_a_name_forgotten_meanwhile(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_troubles troubles;
+  listen_to_paths(world);
+  listen_at(kernel, 1, "/run/a");
+  look(world);
+  kernel->paths_err = -ENOBUFS;
+  for (int i = 0; i < 20; i++)
+    assert_int_equal(try_look(world, &troubles), 0);
+  kernel->paths_err = 0;
+  size_t before = memory.calls;
+  look(world);
+  assert_int_equal(memory.calls, before);
+  assert_listeners(world, "run-a: queue 0 limit 8 peak 0 busy 0 fill 0 sockets "
+                          "1 full 0\n");
+}
+
+/* A port and a path under one name, both of which are there. */
+static void select_both(struct world *world) {
+  struct lb_path name = path("/run/api");
+  struct lb_ports port = {80, 80};
+  const struct lb_service service = {.name = "api",
+                                     .ports = &port,
+                                     .ports_len = 1,
+                                     .paths = &name,
+                                     .paths_len = 1};
+  assert_int_equal(lb_settings_add(&world->settings, &service), 0);
+  restart(world);
+  listen_on(&world->kernel, 1, 80);
+  listen_at(&world->kernel, 2, "/run/api");
+}
+
+static void a_port_seen_full_meanwhile_counts_for_a_service(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  select_both(world);
+  socket_of(kernel, 1)->queue = 9;
+  kernel->paths_err = -ENOBUFS;
+  glance(world);
+  kernel->paths_err = 0;
+  look(world);
+  assert_listeners(world, "api: queue 9 limit 16 peak 9 busy 100 fill 100 "
+                          "sockets 2 full 1 drops 0 overflows 0\n");
+}
+
+static void a_hint_waits_until_it_can_be_given(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_troubles troubles;
+  select_both(world);
+  socket_of(kernel, 1)->limit = socket_of(kernel, 2)->limit = 4096;
+  glance(world);
+  kernel->paths_err = -ENOBUFS;
+  assert_int_equal(try_look(world, &troubles), 0);
+  assert_listeners(world, "");
+  kernel->paths_err = 0;
+  look(world);
+  assert_listeners(
+      world, "api: queue 0 limit 8192 peak 0 busy 0 fill 0 sockets 2 full "
+             "0 drops 0 overflows 0 [clamped 2 outgrown 0]\n");
+}
+
+static void fail_paths_after_netstat(struct kernel *kernel, const char *read) {
+  if (strcmp(read, "netstat") == 0) {
+    overflow(kernel, 1, 5);
+    kernel->paths_err = -ENOBUFS;
+  }
+}
+
+static void what_moves_meanwhile_asks_for_no_unix_sockets(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_troubles troubles;
+  listen_to_paths(world);
+  listen_on(kernel, 1, 80);
+  listen_at(kernel, 2, "/run/a");
+  look(world);
+  kernel->before = fail_paths_after_netstat;
+  int dumps = kernel->dumps, path_dumps = kernel->path_dumps;
+  assert_int_equal(try_look(world, &troubles), 0);
+  assert_int_equal(kernel->dumps, dumps + 2);
+  assert_int_equal(kernel->path_dumps, path_dumps + 1);
+  assert_int_equal(troubles.paths, 0);
+  assert_listeners(world,
+                   "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full 0 "
+                   "drops 5 overflows 5\n"
+                   "run-a: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full "
+                   "0\n");
+  struct text got = {.len = 0};
+  lb_survey_sockets(world->survey, say_socket, &got);
+  assert_string_equal(got.at, "80 1\n\"/run/a\" 2\n");
+  kernel->before = NULL;
+  kernel->paths_err = 0;
+  dumps = kernel->dumps;
+  look(world);
+  assert_int_equal(kernel->dumps, dumps + 1);
+}
+
+/* --- names without end --------------------------------------------------- */
+
+enum { AT_ONCE = 50 };
+
+static void name_of(char name[static 32], unsigned round, unsigned i) {
+  snprintf(name, 32, "/run/worker-%u-%u", round, i);
+}
+
+static void check_name(void *data, const struct lb_row *row,
+                       const struct lb_path *name) {
+  unsigned round = *(const unsigned *)data;
+  char want[32];
+  name_of(want, round, (unsigned)(row->cookie % AT_ONCE));
+  assert_int_equal(name->len, strlen(want));
+  assert_memory_equal(name->bytes, want, name->len);
+}
+
+static void count_reading(void *data, const struct lb_reading *reading) {
+  size_t *count = data;
+  *count += !reading->is_namespace;
+}
+
+/* Sockets of new names, in the place of all others. */
+static void replace_sockets(struct kernel *kernel, unsigned round) {
+  char name[32];
+  kernel->len = 0;
+  for (unsigned i = 0; i < AT_ONCE; i++) {
+    name_of(name, round, i);
+    listen_at(kernel, (uint64_t)round * AT_ONCE + i, name);
+  }
+}
+
+static void names_that_come_and_go_take_no_more_memory(void **state) {
+  struct world *world = *state;
+  enum { ROUNDS = 200, SETTLED = 20 };
+  listen_to_paths(world);
+  for (unsigned round = 1; round <= ROUNDS; round++) {
+    size_t count = 0;
+    if (round == SETTLED)
+      memory.largest = 0;
+    replace_sockets(&world->kernel, round);
+    glance(world);
+    look(world);
+    lb_survey_readings(world->survey, count_reading, &count);
+    assert_int_equal(count, AT_ONCE);
+    lb_survey_sockets(world->survey, check_name, &round);
+  }
+  assert_in_range(memory.largest, 1, 64); /* names, but no array has grown */
+  assert_clash(world, "");
+  for (unsigned round = 1; round < ROUNDS - 10; round++) {
+    const char *label;
+    char name[32];
+    name_of(name, round, round % AT_ONCE);
+    name[4] = '-';
+    assert_int_equal(lb_labels_claim(world->labels, name + 1, &label), 0);
+    lb_labels_release(world->labels, label);
+  }
+}
+
+static void a_selected_name_is_known_when_it_comes_back(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_path selected = path("/run/app");
+  assert_int_equal(lb_settings_add_path(&world->settings, &selected), 0);
+  listen_to_paths(world);
+  listen_at(kernel, 1, "/run/app");
+  listen_at(kernel, 2, "/run/a");
+  look(world);
+  kernel->len = 0;
+  for (int i = 0; i < 10; i++) /* until both are forgotten */
+    look(world);
+  listen_at(kernel, 3, "/run/b");
+  listen_at(kernel, 4, "/run/app")->queue = 1;
+  look(world);
+  assert_listeners(world,
+                   "run-app: queue 1 limit 8 peak 1 busy 100 fill "
+                   "11.1111111111111 sockets 1 full 0\n"
+                   "run-b: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full "
+                   "0\n");
+}
+
+/* --- other namespaces ---------------------------------------------------- */
+
+static void go_to_blue(struct world *world) {
+  uint32_t place;
+  assert_int_equal(lb_settings_add_place(&world->settings, "blue", &place), 0);
+  world->settings.places[place].global = true;
+  world->scope = (struct lb_scope){.path = world->settings.places[place].path,
+                                   .label = "blue"};
+  restart(world);
+}
+
+static void elsewhere_labels_begin_with_the_namespace(void **state) {
+  struct world *world = *state;
+  go_to_blue(world);
+  listen_on(&world->kernel, 1, 80)->queue = 1;
+  look(world);
+  assert_readings(world, "blue: drops 0 overflows 0 syn_drops 0 "
+                         "syncookies_sent 0 overflows_unattributed 0 "
                          "somaxconn 4096\n"
-                         "80: queue 0 limit 8 fill 0 sockets 1 full 0\n");
+                         "blue:80: queue 1 limit 8 peak 1 busy 100 fill "
+                         "11.1111111111111 sockets 1 full 0 drops 0 "
+                         "overflows 0\n");
+}
+
+static void a_namespace_without_a_label_of_its_own_is_told_of(void **state) {
+  struct world *world = *state;
+  const char *taken;
+  assert_int_equal(lb_labels_claim(world->labels, "blue", &taken), 0);
+  go_to_blue(world);
+  listen_on(&world->kernel, 1, 80);
+  look(world);
+  assert_readings(world,
+                  "blue:80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets "
+                  "1 full 0 drops 0 overflows 0\n");
+  assert_clash(world, "blue of the network namespace: taken, 1 in all\n");
+}
+
+static void another_in_its_place_goes_on_counting(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel, other = new_kernel();
+  kernel->overflows = kernel->drops = 100;
+  listen_on(kernel, 1, 80);
+  look(world);
+  overflow(kernel, 1, 7);
+  look(world);
+  other.cookies = 2;
+  listen_on(&other, 1, 80)->queue = 9; /* by chance with the same cookie */
+  overflow(&other, 1, 3);
+  lb_survey_move(world->survey, &other.source);
+  look(world);
+  assert_readings(world, ": drops 110 overflows 110 syn_drops 0 "
+                         "syncookies_sent 2 overflows_unattributed 100 "
+                         "somaxconn 4096\n"
+                         "80: queue 9 limit 8 peak 9 busy 100 fill 100 sockets "
+                         "1 full 1 drops 10 overflows 10\n");
+  overflow(&other, 1, 1);
+  look(world);
+  assert_int_equal(counter(world, "80", LB_OVERFLOWS), 11);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS), 111);
+}
+
+/* Cookies are of the kernel, but a namespace restored from a checkpoint may
+ * bring its own. */
+static void no_socket_there_is_taken_for_one_of_the_other(void **state) {
+  struct world *world = *state;
+  struct kernel other = new_kernel();
+  listen_on(&world->kernel, 1, 443);
+  look(world);
+  overflow(&world->kernel, 1, 7);
+  look(world);
+  listen_on(&other, 1, 443); /* has not moved by -7 */
+  listen_on(&other, 2, 80);
+  overflow(&other, 2, 3);
+  lb_survey_move(world->survey, &other.source);
+  look(world);
+  assert_int_equal(counter(world, "443", LB_OVERFLOWS), 7);
+  assert_int_equal(counter(world, "80", LB_OVERFLOWS), 3);
+}
+
+static void an_overflow_there_waits_for_its_drop_as_well(void **state) {
+  struct world *world = *state;
+  struct kernel other = new_kernel();
+  listen_on(&world->kernel, 1, 80);
+  overflow(&world->kernel, 1, 100);
+  look(world);
+  listen_on(&other, 2, 80);
+  overflow(&other, 2, 3);
+  other.overflows++;
+  lb_survey_move(world->survey, &other.source);
+  look(world);
+  assert_int_equal(counter(world, "80", LB_OVERFLOWS), 3);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS), 103);
+  noise(&other, 2, 1);
+  other.drops++;
+  look(world);
+  assert_int_equal(counter(world, "80", LB_OVERFLOWS), 4);
+  assert_int_equal(counter(world, "", LB_OVERFLOWS_UNATTRIBUTED), 100);
+}
+
+static void what_listened_in_the_other_one_is_forgotten(void **state) {
+  struct world *world = *state;
+  struct kernel other = new_kernel();
+  const char *label;
+  listen_to_paths(world);
+  listen_at(&world->kernel, 1, "/run/a")->queue = 1;
+  listen_at(&world->kernel, 2, "/run/b");
+  glance(world);
+  listen_at(&other, 1, "/run/b");
+  lb_survey_move(world->survey, &other.source);
+  look(world);
+  assert_listeners(world, "run-b: queue 0 limit 8 peak 0 busy 0 fill 0 sockets "
+                          "1 full 0\n");
+  assert_int_equal(lb_labels_claim(world->labels, "run-b", &label), -EEXIST);
+  assert_int_equal(lb_labels_claim(world->labels, "run-a", &label), 0);
+  lb_labels_release(world->labels, label);
 }
 
 /* --- hints --------------------------------------------------------------- */
@@ -637,22 +1139,21 @@ static void a_limit_that_equals_somaxconn_is_hinted_at_once(void **state) {
   listen_on(kernel, 3, 443)->limit = 127;
   kernel->somaxconn = 128;
   look(world);
-  assert_readings(world,
-                  ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
-                  "overflows_unattributed 0 somaxconn 128\n"
-                  "80: queue 0 limit 256 fill 0 sockets 2 full 0 drops 0 "
-                  "overflows 0 [clamped 2 outgrown 0]\n"
-                  "443: queue 0 limit 127 fill 0 sockets 1 full 0 drops 0 "
-                  "overflows 0\n");
+  assert_readings(world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
+                         "overflows_unattributed 0 somaxconn 128\n"
+                         "80: queue 0 limit 256 peak 0 busy 0 fill 0 sockets 2 "
+                         "full 0 drops 0 overflows 0 [clamped 2 outgrown 0]\n"
+                         "443: queue 0 limit 127 peak 0 busy 0 fill 0 sockets "
+                         "1 full 0 drops 0 overflows 0\n");
   listen_on(kernel, 4, 443)->limit = 128;
   look(world);
   assert_readings(world,
                   ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
                   "overflows_unattributed 0 somaxconn 128\n"
-                  "80: queue 0 limit 256 fill 0 sockets 2 full 0 drops 0 "
-                  "overflows 0\n"
-                  "443: queue 0 limit 255 fill 0 sockets 2 full 0 drops 0 "
-                  "overflows 0 [clamped 1 outgrown 0]\n");
+                  "80: queue 0 limit 256 peak 0 busy 0 fill 0 sockets 2 full 0 "
+                  "drops 0 overflows 0\n"
+                  "443: queue 0 limit 255 peak 0 busy 0 fill 0 sockets 2 full "
+                  "0 drops 0 overflows 0 [clamped 1 outgrown 0]\n");
 }
 
 static void a_raised_somaxconn_is_hinted_at_until_listen(void **state) {
@@ -665,48 +1166,69 @@ static void a_raised_somaxconn_is_hinted_at_until_listen(void **state) {
   kernel->somaxconn = 1024;
   socket_of(kernel, 2)->limit = 1024; /* called listen() again */
   look(world);
-  assert_readings(world,
-                  ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
-                  "overflows_unattributed 0 somaxconn 1024\n"
-                  "80: queue 0 limit 128 fill 0 sockets 1 full 0 drops 0 "
-                  "overflows 0 [clamped 0 outgrown 1]\n"
-                  "443: queue 0 limit 1024 fill 0 sockets 1 full 0 drops 0 "
-                  "overflows 0\n");
+  assert_readings(world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
+                         "overflows_unattributed 0 somaxconn 1024\n"
+                         "80: queue 0 limit 128 peak 0 busy 0 fill 0 sockets 1 "
+                         "full 0 drops 0 overflows 0 [clamped 0 outgrown 1]\n"
+                         "443: queue 0 limit 1024 peak 0 busy 0 fill 0 sockets "
+                         "1 full 0 drops 0 overflows 0\n");
   look(world);
-  assert_readings(world,
-                  ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
-                  "overflows_unattributed 0 somaxconn 1024\n"
-                  "80: queue 0 limit 128 fill 0 sockets 1 full 0 drops 0 "
-                  "overflows 0\n"
-                  "443: queue 0 limit 1024 fill 0 sockets 1 full 0 drops 0 "
-                  "overflows 0\n");
+  assert_readings(world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
+                         "overflows_unattributed 0 somaxconn 1024\n"
+                         "80: queue 0 limit 128 peak 0 busy 0 fill 0 sockets 1 "
+                         "full 0 drops 0 overflows 0\n"
+                         "443: queue 0 limit 1024 peak 0 busy 0 fill 0 sockets "
+                         "1 full 0 drops 0 overflows 0\n");
+}
+
+static void a_unix_socket_is_hinted_at_as_well(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  listen_to_paths(world);
+  listen_at(kernel, 1, "/run/a")->limit = 4096;
+  listen_at(kernel, 2, "/run/b")->limit = 4095;
+  look(world);
+  assert_listeners(world,
+                   "run-a: queue 0 limit 4096 peak 0 busy 0 fill 0 sockets 1 "
+                   "full 0 [clamped 1 outgrown 0]\n"
+                   "run-b: queue 0 limit 4095 peak 0 busy 0 fill 0 sockets 1 "
+                   "full 0\n");
+  kernel->somaxconn = 8192;
+  glance(world);
+  look(world);
+  assert_listeners(world,
+                   "run-a: queue 0 limit 4096 peak 0 busy 0 fill 0 sockets 1 "
+                   "full 0 [clamped 0 outgrown 1]\n"
+                   "run-b: queue 0 limit 4095 peak 0 busy 0 fill 0 sockets 1 "
+                   "full 0\n");
+}
+
+static void listen_after_netstat(struct kernel *kernel, const char *read) {
+  if (strcmp(read, "netstat") == 0 && kernel->len == 1) {
+    listen_on(kernel, 2, 443)->limit = 4096;
+    overflow(kernel, 2, 1);
+  }
+}
+
+static void a_socket_that_the_end_finds_is_hinted_at_by_the_next(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  listen_on(kernel, 1, 80);
+  look(world);
+  kernel->before = listen_after_netstat;
+  look(world);
+  assert_listeners(world, "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
+                          "full 0 drops 0 overflows 0\n");
+  look(world);
+  assert_listeners(world,
+                   "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
+                   "full 0 drops 0 overflows 0\n"
+                   "443: queue 0 limit 4096 peak 0 busy 0 fill 0 sockets "
+                   "1 full 0 drops 1 overflows 1 [clamped 1 outgrown "
+                   "0]\n");
 }
 
 /* --- cost ---------------------------------------------------------------- */
-
-/* The linker sends every allocation of ours here (--wrap). */
-static unsigned allocations;
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_reallocarray(void *old, size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_reallocarray(void *old, size_t n, size_t size);
-
-void *__wrap_malloc(size_t size) {
-  allocations++;
-  return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size) {
-  allocations++;
-  return __real_calloc(n, size);
-}
-
-void *__wrap_reallocarray(void *old, size_t n, size_t size) {
-  allocations++;
-  return __real_reallocarray(old, n, size);
-}
 
 static void the_steady_state_allocates_nothing(void **state) {
   struct world *world = *state;
@@ -716,14 +1238,50 @@ static void the_steady_state_allocates_nothing(void **state) {
   look(world);
   overflow(kernel, 5, 1);
   look(world);
-  assert_true(allocations > 0);
-  unsigned before = allocations;
+  assert_true(memory.calls > 0);
+  size_t before = memory.calls;
   for (int i = 0; i < 100; i++) {
     overflow(kernel, 5, 2);
     noise(kernel, 7, 3);
     look(world);
   }
-  assert_int_equal(allocations, before);
+  assert_int_equal(memory.calls, before);
+}
+
+static void many_looks_at_unix_sockets_allocate_nothing_either(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  struct lb_troubles troubles;
+  struct lb_walk walk = {0};
+  char name[32];
+  listen_to_paths(world);
+  for (uint16_t i = 1; i <= 20; i++) {
+    name_of(name, 0, i);
+    listen_on(kernel, i, i)->queue = 1;
+    listen_at(kernel, 100 + i, name)->queue = 1;
+    connect_to(kernel, i, LB_CONN_WAITING, 10);
+  }
+  size_t before = memory.calls;
+  for (int i = 0; i < 100; i++) {
+    if (i == 2) {
+      assert_true(memory.calls > before);
+      before = memory.calls;
+    }
+    for (int j = 0; j < 5; j++) {
+      overflow(kernel, 5, 2);
+      glance(world);
+    }
+    assert_int_equal(lb_survey_plan(world->survey, &walk), 0);
+    uint64_t cost_ns = 0;
+    lb_walk_run(&walk, &kernel->source, &cost_ns);
+    glance(world);
+    assert_true(walk.done);
+    assert_int_equal(lb_survey_inspect(world->survey, &walk), 0);
+    assert_int_equal(lb_survey_end(world->survey, world->now_ms, &troubles), 0);
+  }
+  assert_int_equal(memory.calls, before);
+  assert_int_equal(kernel->walks, 100);
+  lb_walk_free(&walk);
 }
 
 static void a_quiet_look_reads_no_counters(void **state) {
@@ -734,6 +1292,67 @@ static void a_quiet_look_reads_no_counters(void **state) {
   assert_int_equal(lb_survey_look(world->survey, world->now_ms + 1), 0);
   assert_int_equal(world->kernel.dumps, dumps + 1);
   assert_int_equal(world->kernel.netstats, netstats);
+}
+
+/* --- out of memory ------------------------------------------------------- */
+
+static void without_memory_there_is_no_survey(void **state) {
+  struct world *world = *state;
+  size_t refused = 0;
+  assert_int_equal(lb_settings_add_port(&world->settings, 80), 0);
+  lb_survey_free(world->survey);
+  for (int err = -ENOMEM; err; refused++) {
+    world->survey = NULL;
+    memory.fails = refused + 1;
+    err = start(world);
+    if (err)
+      assert_int_equal(err, -ENOMEM);
+  }
+  memory.fails = 0;
+  assert_in_range(refused, 5, 50);
+  look(world);
+  assert_listeners(world, "80: sockets 0 drops 0 overflows 0\n");
+  assert_clash(world, "");
+}
+
+/* Two looks at new sockets, the first of which one allocation is refused to. */
+static bool look_without_memory(struct world *world, size_t fails,
+                                struct text *got) {
+  struct lb_troubles troubles;
+  restart(world);
+  memory.fails = fails;
+  int err = try_look(world, &troubles);
+  bool refused = memory.fails == 0;
+  memory.fails = 0;
+  if (err)
+    assert_int_equal(err, -ENOMEM);
+  else if (refused)
+    assert_int_equal(troubles.paths, -ENOMEM);
+  look(world);
+  *got = (struct text){.len = 0};
+  lb_survey_readings(world->survey, say_listener, got);
+  assert_clash(world, "");
+  return refused;
+}
+
+static void without_memory_a_look_is_made_up_for(void **state) {
+  struct world *world = *state;
+  struct kernel *kernel = &world->kernel;
+  static struct text want, got;
+  char name[32];
+  world->settings.listening_paths = true;
+  for (uint16_t i = 1; i <= 20; i++) {
+    name_of(name, 0, i);
+    listen_on(kernel, i, i);
+    listen_at(kernel, 100 + i, name);
+  }
+  assert_false(look_without_memory(world, 10000, &want));
+  size_t fails = 1;
+  while (look_without_memory(world, fails, &got)) {
+    assert_string_equal(got.at, want.at);
+    fails++;
+  }
+  assert_in_range(fails, 30, 1000);
 }
 
 /* --- all at once --------------------------------------------------------- */
@@ -748,7 +1367,7 @@ static void live(struct kernel *kernel, const char *read) {
     if (kernel->len == 0 || (kernel->len < 12 && rand_r(seed) % 8 == 0))
       listen_on(kernel, ++next_cookie, (uint16_t)(80 + rand_r(seed) % 4));
     uint64_t cookie =
-        kernel->sockets[(size_t)rand_r(seed) % kernel->len].cookie;
+        kernel->sockets[(size_t)rand_r(seed) % kernel->len].row.cookie;
     switch (rand_r(seed) % 8) {
     case 0:
       close_socket(kernel, cookie);
@@ -788,12 +1407,9 @@ static void sum_up(void *data, const struct lb_reading *reading) {
 }
 
 static void select_ports(struct world *world, uint16_t first, uint16_t last) {
-  lb_survey_free(world->survey);
   for (uint16_t port = first; port <= last; port++)
     assert_int_equal(lb_settings_add_port(&world->settings, port), 0);
-  assert_int_equal(
-      lb_survey_new(&world->settings, &world->kernel.source, &world->survey),
-      0);
+  restart(world);
 }
 
 static void
@@ -807,6 +1423,8 @@ shares_and_unattributed_are_the_kernels_number_at_all_times(void **state) {
     struct lb_troubles troubles;
     kernel->dump_err = rand_r(&kernel->seed) % 20 ? 0 : -ENOBUFS;
     kernel->netstat_err = rand_r(&kernel->seed) % 20 ? 0 : -EACCES;
+    for (int looks = rand_r(&kernel->seed) % 3; looks > 0; looks--)
+      lb_survey_look(world->survey, ++world->now_ms);
     if (try_look(world, &troubles) || troubles.netstat)
       continue;
     struct sums sums = {0};
@@ -871,10 +1489,41 @@ int main(void) {
       IN_WORLD(without_somaxconn_the_rest_is_there),
       IN_WORLD(a_kernel_without_sk_drops_has_no_shares),
       IN_WORLD(a_kernel_without_a_counter_sends_none),
+      IN_WORLD(peaks_are_those_of_all_looks),
+      IN_WORLD(a_failed_look_at_the_end_loses_no_peak),
+      IN_WORLD(an_end_that_fails_half_way_loses_no_peak),
+      IN_WORLD(two_that_overflow_at_different_looks_get_their_own),
+      IN_WORLD(each_member_that_was_full_counts_once),
+      IN_WORLD(a_socket_that_was_full_and_is_gone_still_counts),
+      IN_WORLD(unix_sockets_are_reported_without_counters),
+      IN_WORLD(nobody_asks_for_unix_sockets_that_nobody_wants),
+      IN_WORLD(a_service_of_ports_and_paths_is_their_sum),
+      IN_WORLD(a_server_that_comes_back_to_its_path_has_its_label),
+      IN_WORLD(two_sources_of_one_label_are_told_of),
+      IN_WORLD(the_sockets_that_count_are_listed_with_their_names),
+      IN_WORLD(what_cannot_be_asked_for_costs_only_itself),
+      IN_WORLD(and_only_the_look),
+      IN_WORLD(nor_is_a_name_forgotten_meanwhile),
+      IN_WORLD(a_port_seen_full_meanwhile_counts_for_a_service),
+      IN_WORLD(a_hint_waits_until_it_can_be_given),
+      IN_WORLD(what_moves_meanwhile_asks_for_no_unix_sockets),
+      IN_WORLD(names_that_come_and_go_take_no_more_memory),
+      IN_WORLD(a_selected_name_is_known_when_it_comes_back),
+      IN_WORLD(elsewhere_labels_begin_with_the_namespace),
+      IN_WORLD(a_namespace_without_a_label_of_its_own_is_told_of),
+      IN_WORLD(another_in_its_place_goes_on_counting),
+      IN_WORLD(no_socket_there_is_taken_for_one_of_the_other),
+      IN_WORLD(an_overflow_there_waits_for_its_drop_as_well),
+      IN_WORLD(what_listened_in_the_other_one_is_forgotten),
       IN_WORLD(a_limit_that_equals_somaxconn_is_hinted_at_once),
       IN_WORLD(a_raised_somaxconn_is_hinted_at_until_listen),
+      IN_WORLD(a_unix_socket_is_hinted_at_as_well),
+      IN_WORLD(a_socket_that_the_end_finds_is_hinted_at_by_the_next),
       IN_WORLD(the_steady_state_allocates_nothing),
+      IN_WORLD(many_looks_at_unix_sockets_allocate_nothing_either),
       IN_WORLD(a_quiet_look_reads_no_counters),
+      IN_WORLD(without_memory_there_is_no_survey),
+      IN_WORLD(without_memory_a_look_is_made_up_for),
       IN_WORLD(shares_and_unattributed_are_the_kernels_number_at_all_times),
       IN_WORLD(a_culprit_alone_gets_everything_at_all_times),
   };

@@ -16,17 +16,26 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <liboconfig/oconfig.h>
+#include <linux/capability.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
@@ -64,9 +73,30 @@ static inline void say_row(struct text *text, const struct lb_row *row) {
       row->v6only ? " v6only" : "");
 }
 
+/* In quotes; \xHH is a byte that is no printable ASCII. */
+static inline void say_path(struct text *text, const struct lb_path *path) {
+  say(text, "\"");
+  for (size_t i = 0; i < path->len; i++) {
+    unsigned char byte = (unsigned char)path->bytes[i];
+    say(text, byte < ' ' || byte > '~' ? "\\x%02x" : "%c", byte);
+  }
+  say(text, "\"");
+}
+
+static inline void say_unix_row(struct text *text, const struct lb_row *row,
+                                const struct lb_paths *paths) {
+  say(text, "UNIX ");
+  say_path(text, lb_paths_get(paths, row->path));
+  say(text, " queue %u limit %u inode %u cookie %llx\n", row->queue, row->limit,
+      row->inode, (unsigned long long)row->cookie);
+}
+
 static inline void say_rows(struct text *text, const struct lb_rows *rows) {
   for (size_t i = 0; i < rows->len; i++)
-    say_row(text, &rows->v[i]);
+    if (rows->v[i].family == AF_UNIX)
+      say_unix_row(text, &rows->v[i], rows->paths);
+    else
+      say_row(text, &rows->v[i]);
 }
 
 static inline void say_ports(struct text *text, unsigned first, unsigned last) {
@@ -92,32 +122,65 @@ static inline void say_ignored(struct text *text,
   }
 }
 
-/* A line for each selection, "NAME: PORTS at ADDRESSES" or its port alone, and
- * "others but PORTS" for ListeningPorts. */
+static inline void say_paths(struct text *text, const struct lb_path *paths,
+                             size_t len) {
+  for (size_t i = 0; i < len; i++) {
+    say(text, " ");
+    say_path(text, &paths[i]);
+  }
+}
+
+/* "NAME: PORTS PATHS at ADDRESSES in NAMESPACES", or its port alone. */
+static inline void say_selection(struct text *text,
+                                 const struct lb_settings *settings,
+                                 const struct lb_selection *selection) {
+  say(text, selection->name ? "%s:" : "port%s",
+      selection->name ? selection->name : "");
+  for (size_t i = 0; i < selection->ports_len; i++) {
+    const struct lb_ports *ports = &settings->ports[selection->ports_at + i];
+    say_ports(text, ports->first, ports->last);
+  }
+  if (selection->paths_len)
+    say_paths(text, &settings->paths[selection->paths_at],
+              selection->paths_len);
+  for (size_t i = 0; i < selection->addresses_len; i++) {
+    char address[INET6_ADDRSTRLEN];
+    inet_ntop(AF_INET6, settings->addresses[selection->addresses_at + i].bytes,
+              address, sizeof(address));
+    say(text, "%s %s", i ? "" : " at", address);
+  }
+  for (size_t i = 0; i < selection->places_len; i++) {
+    uint32_t place = settings->place_refs[selection->places_at + i];
+    assert_in_range(place, 0, settings->places_len - 1);
+    const char *label = settings->places[place].label;
+    say(text, "%s %s", i ? "" : " in", label ? label : "*");
+  }
+  say(text, "\n");
+}
+
+/* A line for each selection and each namespace, "others but PORTS" for
+ * ListeningPorts, "other paths but PATHS" for ListeningPaths. */
 static inline void say_settings(struct text *text,
                                 const struct lb_settings *settings) {
-  for (size_t i = 0; i < settings->selections_len; i++) {
-    const struct lb_selection *selection = &settings->selections[i];
-    say(text, selection->name ? "%s:" : "port%s",
-        selection->name ? selection->name : "");
-    for (size_t j = 0; j < selection->ports_len; j++) {
-      const struct lb_ports *ports = &settings->ports[selection->ports_at + j];
-      say_ports(text, ports->first, ports->last);
-    }
-    for (size_t j = 0; j < selection->addresses_len; j++) {
-      char address[INET6_ADDRSTRLEN];
-      inet_ntop(AF_INET6,
-                settings->addresses[selection->addresses_at + j].bytes, address,
-                sizeof(address));
-      say(text, "%s %s", j ? "" : " at", address);
-    }
+  for (size_t i = 0; i < settings->selections_len; i++)
+    say_selection(text, settings, &settings->selections[i]);
+  for (size_t i = 0; i < settings->places_len; i++) {
+    const struct lb_place *place = &settings->places[i];
+    say(text, "namespace %s: %s%s\n", place->label ? place->label : "*",
+        place->path ? place->path : "*", place->global ? " for all" : "");
+  }
+  if (settings->listening_ports) {
+    say(text, "others");
+    say_ignored(text, &settings->ignored);
     say(text, "\n");
   }
-  if (!settings->listening_ports)
-    return;
-  say(text, "others");
-  say_ignored(text, &settings->ignored);
-  say(text, "\n");
+  if (settings->listening_paths) {
+    say(text, "other paths%s", settings->ignored_paths_len ? " but" : "");
+    say_paths(text, settings->ignored_paths, settings->ignored_paths_len);
+    say(text, "\n");
+  }
+  if (settings->inspect)
+    say(text, "inspect\n");
 }
 
 /* --- netlink answers ----------------------------------------------------- */
@@ -211,6 +274,51 @@ static inline struct nlmsghdr *put_row_with(struct datagram *datagram,
 static inline struct nlmsghdr *put_row(struct datagram *datagram,
                                        const struct lb_row *row) {
   return put_row_with(datagram, TCPDIAG_GETSOCK, row, row->has_drops ? 9 : 8);
+}
+
+static inline struct nlmsghdr *
+start_unix(struct datagram *datagram, const struct lb_row *row, uint8_t type) {
+  struct nlmsghdr *msg = start_message(datagram, SOCK_DIAG_BY_FAMILY);
+  struct unix_diag_msg *diag = mnl_nlmsg_put_extra_header(msg, sizeof(*diag));
+  diag->udiag_family = AF_UNIX;
+  diag->udiag_type = type;
+  diag->udiag_state = TCP_LISTEN;
+  diag->udiag_ino = row->inode;
+  diag->udiag_cookie[0] = (uint32_t)row->cookie;
+  diag->udiag_cookie[1] = (uint32_t)(row->cookie >> 32);
+  return msg;
+}
+
+static inline void put_rqlen(struct nlmsghdr *msg, uint32_t queue,
+                             uint32_t limit) {
+  const struct unix_diag_rqlen rqlen = {queue, limit};
+  mnl_attr_put(msg, UNIX_DIAG_RQLEN, sizeof(rqlen), &rqlen);
+}
+
+/* unix_diag's answer that is parsed to row, its attributes in the order of
+ * Linux 6.18; sun_path as it stands there, NULL for none. */
+static inline struct nlmsghdr *put_unix_row(struct datagram *datagram,
+                                            const struct lb_row *row,
+                                            uint8_t type, const char *sun_path,
+                                            size_t len) {
+  struct nlmsghdr *msg = start_unix(datagram, row, type);
+  if (sun_path)
+    mnl_attr_put(msg, UNIX_DIAG_NAME, len, sun_path);
+  put_rqlen(msg, row->queue, row->limit);
+  mnl_attr_put_u8(msg, UNIX_DIAG_SHUTDOWN, 0);
+  return end_message(datagram, msg);
+}
+
+/* The answer to the question who waits at a socket: the inodes of clients. */
+static inline struct nlmsghdr *put_pending(struct datagram *datagram,
+                                           const struct lb_row *row,
+                                           const uint32_t *inodes, size_t len) {
+  struct nlmsghdr *msg = start_unix(datagram, row, SOCK_STREAM);
+  msg->nlmsg_flags = 0;
+  mnl_attr_put(msg, UNIX_DIAG_ICONS, len * sizeof(*inodes), inodes);
+  put_rqlen(msg, (uint32_t)len, row->limit);
+  mnl_attr_put_u8(msg, UNIX_DIAG_SHUTDOWN, 0);
+  return end_message(datagram, msg);
 }
 
 /* --- configurations ------------------------------------------------------ */
@@ -350,6 +458,54 @@ static inline int open_server(struct server *server, int family, bool v6only,
   return 0;
 }
 
+/* A UNIX socket bound to exactly these bytes; to an abstract name that the
+ * kernel finds, where len is 0. backlog < 0: bound only. 0 or -1. */
+static inline int open_unix_server(struct server *server, int type,
+                                   const char *sun_path, size_t len,
+                                   int backlog) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct stat status;
+  socklen_t cookie_len = sizeof(server->cookie);
+  assert_in_range(len, 0, sizeof(address.sun_path));
+  if (len)
+    memcpy(address.sun_path, sun_path, len);
+  server->port = 0;
+  server->fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+  if (server->fd < 0)
+    return -1;
+  if (bind(server->fd, (struct sockaddr *)&address,
+           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) ||
+      (backlog >= 0 && listen(server->fd, backlog)) ||
+      fstat(server->fd, &status) ||
+      getsockopt(server->fd, SOL_SOCKET, SO_COOKIE, &server->cookie,
+                 &cookie_len)) {
+    close(server->fd);
+    return -1;
+  }
+  server->inode = (uint32_t)status.st_ino;
+  return 0;
+}
+
+/* A client of it, in its queue; or -1, with EAGAIN where that is full. */
+static inline int connect_unix(const struct server *server) {
+  struct sockaddr_un address;
+  socklen_t len = sizeof(address), type_len = sizeof(int);
+  int type;
+  if (getsockname(server->fd, (struct sockaddr *)&address, &len) ||
+      getsockopt(server->fd, SOL_SOCKET, SO_TYPE, &type, &type_len))
+    return -1;
+  if (len > sizeof(address)) /* the NUL that the kernel puts behind sun_path */
+    len = sizeof(address);
+  int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd >= 0 && connect(fd, (struct sockaddr *)&address, len)) {
+    int err = errno;
+    close(fd);
+    errno = err;
+    return -1;
+  }
+  return fd;
+}
+
 /* tcp_get_info() has the queue of a listener in tcpi_unacked. */
 static inline size_t queue_of(const struct server *server) {
   struct tcp_info info = {0};
@@ -381,6 +537,76 @@ static inline bool has_sock_diag(void) {
   if (fd >= 0)
     close(fd);
   return fd >= 0;
+}
+
+/* --- network namespaces -------------------------------------------------- */
+
+#define OWN_NETNS "/proc/thread-self/ns/net"
+
+static inline bool raise_lo(void) {
+  struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool is_up = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &lo) == 0;
+  if (fd >= 0)
+    close(fd);
+  return is_up;
+}
+
+/* Takes the process, which has one thread yet, to a network namespace in which
+ * it may make others. False where that is not allowed. */
+static inline bool enter_new_netns(void) {
+  return (unshare(CLONE_NEWNET) == 0 ||
+          unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) &&
+         raise_lo();
+}
+
+/* Makes another one, which lives as long as the descriptor returned. */
+static inline int open_new_netns(void) {
+  int own = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+  assert_true(own >= 0);
+  assert_int_equal(unshare(CLONE_NEWNET), 0);
+  int fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+  assert_true(fd >= 0 && raise_lo());
+  assert_int_equal(setns(own, CLONE_NEWNET), 0);
+  close(own);
+  return fd;
+}
+
+/* Takes capabilities from the calling thread and those that it starts, or gives
+ * them back: the first 32, of which CAP_SYS_ADMIN is one. Returns those that it
+ * had. */
+static inline uint32_t set_capabilities(uint32_t effective) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  assert_int_equal(syscall(SYS_capget, &header, data), 0);
+  uint32_t before = data[0].effective;
+  data[0].effective = effective;
+  assert_int_equal(syscall(SYS_capset, &header, data), 0);
+  return before;
+}
+
+/* Asked for a socket of no inode, unix_diag_get_exact() says -EINVAL; without
+ * it the kernel says -ENOENT. */
+static inline bool has_unix_diag(void) {
+  const struct {
+    struct nlmsghdr msg;
+    struct unix_diag_req req;
+  } request = {.msg = {.nlmsg_len = sizeof(request),
+                       .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                       .nlmsg_flags = NLM_F_REQUEST},
+               .req = {.sdiag_family = AF_UNIX}};
+  struct {
+    struct nlmsghdr msg;
+    struct nlmsgerr error;
+  } answer = {.error = {.error = 0}};
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  if (fd < 0)
+    return false;
+  bool has = send(fd, &request, sizeof(request), 0) > 0 &&
+             recv(fd, &answer, sizeof(answer), 0) > 0 &&
+             answer.error.error == -EINVAL;
+  close(fd);
+  return has;
 }
 
 /* --- a stand-in for /proc ------------------------------------------------ */

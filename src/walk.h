@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* One walk of the connections that wait at the listeners of a network
+ * namespace: what is asked for, what came, and to which socket it belongs.
+ *
+ * A walk takes the kernel time in proportion to all connections of the host, so
+ * looks go on meanwhile in another thread: between lb_walk_plan() and the last
+ * result nothing here is shared with them. */
+#ifndef LB_WALK_H
+#define LB_WALK_H
+
+#include "source.h"
+
+/* A UNIX socket in whose queue somebody waits. */
+struct lb_target {
+  struct lb_row row;
+  struct lb_pending found;
+  int err; /* 0: found holds */
+};
+
+/* All TCP sockets of one port, family, address and device: to tell the members
+ * of a SO_REUSEPORT group apart is beyond what the kernel shows of a connection
+ * that waits. */
+struct lb_point {
+  struct lb_row row; /* one of them */
+  uint64_t queue;    /* of all, as far as it stood all the while */
+  uint64_t visible;  /* connections that wait, as the walk showed them */
+  uint64_t closed;   /* of these, whose client has sent FIN */
+  uint64_t half_open;
+  uint32_t wait_ms; /* of the longest-waiting one */
+};
+
+struct lb_walk {
+  struct lb_ports *ports;
+  size_t ports_len;
+  size_t ports_cap;
+  struct lb_target *targets;
+  size_t targets_len;
+  size_t targets_cap;
+  struct lb_point *points;
+  size_t points_len;
+  size_t points_cap;
+  struct lb_conns conns;
+  bool queued; /* at some TCP socket somebody waits */
+  bool planned;
+  bool done; /* the results hold */
+  int err;   /* why they do not */
+};
+
+void lb_walk_free(struct lb_walk *walk);
+
+/* Starts a plan: nothing is asked for. The memory is kept. */
+void lb_walk_begin(struct lb_walk *walk);
+
+/* Asks for what waits at a socket. 0 or -ENOMEM. */
+int lb_walk_add(struct lb_walk *walk, const struct lb_row *row);
+
+/* Ends the plan. */
+void lb_walk_plan(struct lb_walk *walk);
+
+/* Asks the source; sets done or err, and adds what it took to *cost_ns. */
+void lb_walk_run(struct lb_walk *walk, struct lb_source *source,
+                 uint64_t *cost_ns);
+
+/* Adds a TCP socket that is there after the walk, with the number that stood in
+ * its queue all the while. 0 or -ENOMEM. */
+int lb_walk_add_point(struct lb_walk *walk, const struct lb_row *row,
+                      uint32_t queue);
+
+/* Lays every connection found on the point that it belongs to, as the kernel's
+ * own lookup of a SYN's listener would: by address before any address, by
+ * device before any device (inet_lhash2_lookup() and compute_score(),
+ * net/ipv4/inet_hashtables.c). */
+void lb_walk_match(struct lb_walk *walk);
+
+#endif
