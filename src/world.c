@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* The kernel's own namespaces, apart from live.c so that a test can put its own
+ * procfs under every source. */
 #include "world.h"
 
 #include "live.h"
