@@ -26,17 +26,15 @@ each_in() {
 
 readings() { "$probe" --list-values | cut -f1; }
 options() { sed -n '/known_options\[\] = {/,/^};/s/^ *{"\([A-Za-z]*\)".*/\1/p' "$src/src/options.c"; }
-# those that this version has
-shipped() { options | grep -v -e Path -e NetNamespace -e SampleInterval -e InspectQueue; }
-columns() { "$probe" | head -n 1 | tr -s ' ' '\n'; }
+columns() { "$probe" -q --sample 0.01 -i 0.02 -n 1 | head -n 1 | tr -s ' ' '\n'; }
 long_options() { sed -n 's/^    {"\([a-z-]*\)", .*_argument, .*/--\1/p' "$src/src/probe.c"; }
 
 all_in() { "$1" | each_in "$2"; }
 
 # What a list that came out empty would let pass
 lists_are_there() {
-  [ "$(readings | wc -l)" -ge 11 ] && [ "$(shipped | wc -l)" -ge 5 ] &&
-    [ "$(columns | wc -l)" -ge 8 ] && [ "$(long_options | wc -l)" -ge 8 ]
+  [ "$(readings | wc -l)" -ge 16 ] && [ "$(options | wc -l)" -ge 10 ] &&
+    [ "$(columns | wc -l)" -ge 13 ] && [ "$(long_options | wc -l)" -ge 13 ]
 }
 
 help_has_options() {
@@ -68,17 +66,29 @@ links_lead_somewhere() {
   return $status
 }
 
+snippets_are_installed() {
+  status=0
+  for snippet in "$src"/collectd.conf.d/*.conf; do
+    grep -qE "^	collectd\.conf\.d/$(basename "$snippet")( |$)" "$src/Makefile.am" || {
+      echo "not in Makefile.am: $snippet"
+      status=1
+    }
+  done
+  return $status
+}
+
 lint() {
   command -v mandoc >/dev/null || { echo 'mandoc is not installed'; return 1; }
   mandoc -T lint -W warning "$1"
 }
 
-echo 1..14
+echo 1..16
 check 'the lists to compare are there' lists_are_there
 check 'the man page names every reading' all_in readings "$man5"
 check 'the README names every reading' all_in readings "$src/README.md"
-check 'the man page has every option' all_in shipped "$man5"
-check 'the snippet has every option' all_in shipped "$src/collectd.conf.d/listen_backlog.conf"
+check 'the man page has every option' all_in options "$man5"
+check 'the snippet has every option' all_in options "$src/collectd.conf.d/listen_backlog.conf"
+check 'the snippets are installed' snippets_are_installed
 check "the probe's man page has its options" all_in long_options "$src/man/listen_backlog-probe.1"
 check "the probe's man page has its columns" all_in columns "$src/man/listen_backlog-probe.1"
 check "the probe's help has its options" help_has_options
@@ -86,5 +96,6 @@ check 'program and ChangeLog are of one version' versions_agree
 check 'links lead somewhere' links_lead_somewhere
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
+check 'listen_backlog-graph(1) is sound mdoc' lint "$src/man/listen_backlog-graph.1"
 check 'every source file has its licence line' sh -c 'cd "$1" && ! grep -L "SPDX-License-Identifier: MIT" src/*.[ch] tests/*.[ch] tests/*.sh tests/*.py tests/netns quickstart graph/* | grep .' sh "$src"
-check 'no reading has a type of its own' sh -c '"$1" --list-values | cut -d- -f1 | sort -u | grep -vxE "queue_length|percent|count|derive" && exit 1; exit 0' sh "$probe"
+check 'no reading has a type of its own' sh -c '"$1" --list-values | cut -d- -f1 | sort -u | grep -vxE "queue_length|percent|count|derive|duration" && exit 1; exit 0' sh "$probe"
