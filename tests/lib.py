@@ -136,8 +136,7 @@ def scratch():
 
 
 def _new_network():
-    if libc.unshare(0x40000000):  # CLONE_NEWNET
-        raise OSError(ctypes.get_errno(), "unshare(CLONE_NEWNET)")
+    _call(libc.unshare, CLONE_NEWNET)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True,
                    env={"PATH": PATH})
 
@@ -187,6 +186,32 @@ def ss(port=None):
     return [s for s in found if port is None or s.port == port]
 
 
+UnixSocket = collections.namedtuple("UnixSocket", "kind queue limit name ino")
+
+
+def ss_unix():
+    """The listening UNIX sockets as ss shows them: "@" is a NUL. A name may
+    hold newlines."""
+    text = subprocess.run(["ss", "-xlnHO"], check=True, capture_output=True,
+                          env={"PATH": PATH}).stdout
+    found = []
+    for entry in re.split(rb"^(?=u_)", text, flags=re.M)[1:]:
+        kind, queue, limit, name, ino = re.match(
+            rb"u_(\w+) +LISTEN +(\d+) +(\d+) +(.*) (\d+) +\* 0", entry,
+            re.S).groups()
+        found.append(UnixSocket(kind.decode(), int(queue), int(limit), name,
+                                int(ino)))
+    return found
+
+
+def states(port):
+    """How many connections with this local port are in each state, in ss."""
+    text = subprocess.run(["ss", "-tanHO", f"sport = :{port}"], check=True,
+                          text=True, capture_output=True,
+                          env={"PATH": PATH}).stdout
+    return collections.Counter(line.split()[0] for line in text.splitlines())
+
+
 def totals(sockets):
     """queue, limit and sockets of a listener made of these sockets."""
     return {"queue": sum(s.queue for s in sockets),
@@ -217,6 +242,113 @@ def sysctl(name, value=None):
             return int(file.read())
     with open(path, "w") as file:
         file.write(str(value))
+
+
+# -------------------------------------------------- other network namespaces
+
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
+MNT_DETACH = 2
+
+
+def _call(function, *args):
+    if function(*args):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()),
+                      args)
+
+
+def _mount(source, target, kind=None, flags=0):
+    _call(libc.mount, *[each and each.encode() for each in
+                        (source, target, kind)], ctypes.c_ulong(flags), None)
+
+
+def private_run():
+    """Gives this script, and all that it starts, an empty /run of its own."""
+    _call(libc.unshare, CLONE_NEWNS)
+    try:
+        _mount(None, "/", flags=MS_REC | MS_PRIVATE)
+    except OSError:
+        _leave_chroot_mount()
+    _mount("tmpfs", "/run", "tmpfs")
+
+
+def _leave_chroot_mount():
+    """In a chroot "/" is no mount point: what is mounted below it may show
+    elsewhere. Below /proc, which is one, it need not; so that has a private
+    copy of "/", and we go there."""
+    here = os.getcwd()
+    _mount(None, "/proc", flags=MS_PRIVATE)
+    _mount("tmpfs", "/proc/fs", "tmpfs")
+    os.mkdir("/proc/fs/root")
+    _mount("/", "/proc/fs/root", flags=MS_BIND | MS_REC)
+    _mount(None, "/proc/fs/root", flags=MS_REC | MS_PRIVATE)
+    os.chroot("/proc/fs/root")
+    os.chdir(here)
+
+
+@contextlib.contextmanager
+def _home():
+    """Whatever namespace is entered, we come back to this one."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        yield
+    finally:
+        _call(libc.setns, home, CLONE_NEWNET)
+        os.close(home)
+
+
+class Namespace:
+    """Another network namespace with lo up, at a place under /run as
+    ip-netns(8) has it there: sockets keep it alive, and this object does not.
+    Needs private_run()."""
+
+    def __init__(self, place):
+        self.path = os.path.join("/run/netns", place)
+        self.name = os.path.basename(place)
+        self.make()
+        _cleanup.callback(self.delete)
+
+    def make(self):
+        with _home():
+            _new_network()
+            self.bind("/proc/thread-self/ns/net")
+
+    def bind(self, source):
+        """Lets another path of a namespace be this place."""
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        with open(self.path, "x"):
+            pass
+        _mount(source, self.path, flags=MS_BIND)
+
+    def delete(self):
+        """Nothing is at this place any more."""
+        if os.path.exists(self.path):
+            _call(libc.umount2, self.path.encode(), MNT_DETACH)
+            os.unlink(self.path)
+
+    @contextlib.contextmanager
+    def inside(self):
+        """What is done in it: servers stay there, and so do processes."""
+        with _home():
+            place = os.open(self.path, os.O_RDONLY)
+            try:
+                _call(libc.setns, place, CLONE_NEWNET)
+            finally:
+                os.close(place)
+            yield self
+
+
+def set_nsid(namespace, nsid):
+    """Has the kernel number a namespace, as long as there is one."""
+    subprocess.run(["ip", "netns", "set", namespace.name, str(nsid)],
+                   check=True, env={"PATH": PATH})
+
+
+def nsids():
+    """The numbers of those that are there."""
+    text = subprocess.run(["ip", "netns", "list-id"], check=True, text=True,
+                          capture_output=True, env={"PATH": PATH}).stdout
+    return set(map(int, re.findall(r"nsid (\d+)", text)))
 
 
 # -------------------------------------------------------- servers and clients
@@ -285,6 +417,11 @@ class Listener(Service):
         """This very member of its group in ss."""
         return next(s for s in ss(self.port) if s.ino == self.ino)
 
+    def waiting(self):
+        """How many wait, as TCP_INFO has it: sooner than ss."""
+        info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
+        return struct.unpack_from("I", info, 24)[0]  # tcpi_unacked
+
     def steer(self):
         """Sends all clients of the reuseport group to its first member."""
         code = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
@@ -330,6 +467,72 @@ def reset(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                     struct.pack("ii", 1, 0))
     sock.close()
+
+
+class UnixService:
+    """Somebody's listening UNIX socket, and clients. A name in bytes that
+    begins with NUL is abstract."""
+
+    def __init__(self, path, kind=socket.SOCK_STREAM):
+        self.path, self.kind, self.clients = path, kind, []
+        _cleanup.callback(self.hang_up)
+
+    def seen(self):
+        """The socket in ss."""
+        one, = [s for s in ss_unix() if s.name == os.fsencode(self.path)]
+        return one
+
+    def knock(self):
+        """One client more; false: there is no room for it."""
+        new = socket.socket(socket.AF_UNIX, self.kind)
+        new.setblocking(False)
+        try:
+            new.connect(self.path)
+        except BlockingIOError:
+            new.close()
+            return False
+        self.clients.append(new)
+        return True
+
+    def connect(self, n=1, data=b""):
+        """n clients more; they stay until hang_up() or close()."""
+        for _ in range(n):
+            check(self.knock(), "the client is connected")
+            if data:
+                self.clients[-1].send(data)
+        return self.clients[len(self.clients) - n:]
+
+    def hang_up(self):
+        """All clients go away."""
+        while self.clients:
+            self.clients.pop().close()
+
+
+class UnixListener(UnixService):
+    """A listening UNIX socket of ours, which accepts nothing by itself."""
+
+    def __init__(self, path, backlog=5, kind=socket.SOCK_STREAM):
+        super().__init__(path, kind)
+        self.socket = socket.socket(socket.AF_UNIX, kind)
+        _cleanup.callback(self.close)
+        self.socket.bind(path)
+        self.socket.listen(backlog)
+        self.socket.setblocking(False)
+        self.ino = os.fstat(self.socket.fileno()).st_ino
+
+    def seen(self):
+        """This very socket in ss, whoever else has its name."""
+        return next(s for s in ss_unix() if s.ino == self.ino)
+
+    def accept(self, n=1):
+        """Takes the n that have waited longest, and keeps them open."""
+        taken = [self.socket.accept()[0] for _ in range(n)]
+        self.clients += taken
+        return taken
+
+    def close(self):
+        self.hang_up()
+        self.socket.close()
 
 
 def fill(service, n, data=b""):
@@ -384,13 +587,73 @@ def syn(port, addr="127.0.0.1", source=None, sport=20000, times=1):
 
 
 def _with_checksum(segment, source, addr):
-    pseudo = struct.pack("!4s4sHH", socket.inet_aton(source),
-                         socket.inet_aton(addr), socket.IPPROTO_TCP,
-                         len(segment))
-    total = sum(struct.unpack("!16H", pseudo + segment))
+    family = socket.AF_INET6 if ":" in addr else socket.AF_INET
+    pseudo = (socket.inet_pton(family, source) +
+              socket.inet_pton(family, addr) +
+              struct.pack("!HH", socket.IPPROTO_TCP, len(segment)))
+    sum_ = struct.pack("!H", _checksum(pseudo + segment))
+    return segment[:16] + sum_ + segment[18:]
+
+
+def _checksum(data):
+    data += bytes(len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total & 0xffff) + (total >> 16)
-    total = ~((total & 0xffff) + (total >> 16)) & 0xffff
-    return segment[:16] + struct.pack("!H", total) + segment[18:]
+    return ~((total & 0xffff) + (total >> 16)) & 0xffff
+
+
+class Wire:
+    """A network of hosts that speak to us and never hear an answer.
+
+    What we send them has the hardware address of nobody, so that neither RST
+    nor ICMP comes of it."""
+    OURS = "10.9.0.1/24", "10.9.0.2/24", "fd09::1/64", "fd09::2/64"
+    OUR_MAC, NOBODY = "02:00:00:00:00:01", "02:00:00:00:00:09"
+
+    def __init__(self):
+        def ip(text):
+            subprocess.run(["ip", *text.split()], check=True,
+                           env={"PATH": PATH})
+        ip(f"link add wire address {self.OUR_MAC} type veth peer name far")
+        for addr in self.OURS:
+            ip(f"addr add {addr} dev wire" + " nodad" * (":" in addr))
+        for name in "wire", "far":
+            ip(f"link set {name} up")
+        for addr in "10.9.0.9", "fd09::9":
+            ip(f"neigh add {addr} lladdr {self.NOBODY} dev wire nud permanent")
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        _cleanup.callback(self.socket.close)
+        self.socket.bind(("far", 0))
+
+    def syn(self, addr, port, sports, data=b""):
+        """A SYN from each of these ports."""
+        for sport in sports:
+            self._send(addr, port, sport, 0x02, 1000, data)
+
+    def rst(self, addr, port, sports):
+        """Ends what those SYNs began."""
+        for sport in sports:
+            self._send(addr, port, sport, 0x04, 1001, b"")
+
+    def _send(self, addr, port, sport, flags, seq, data):
+        source = "fd09::9" if ":" in addr else "10.9.0.9"
+        segment = _with_checksum(
+            struct.pack("!HHIIBBHHH", sport, port, seq, 0, 5 << 4, flags, 1024,
+                        0, 0) + data, source, addr)
+        if ":" in addr:
+            kind = 0x86dd
+            header = struct.pack("!IHBB", 6 << 28, len(segment), 6, 64) + \
+                socket.inet_pton(socket.AF_INET6, source) + \
+                socket.inet_pton(socket.AF_INET6, addr)
+        else:
+            kind = 0x0800
+            header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 0,
+                                 0, 64, 6, 0, socket.inet_aton(source),
+                                 socket.inet_aton(addr))
+            sum_ = struct.pack("!H", _checksum(header))
+            header = header[:10] + sum_ + header[12:]
+        macs = bytes.fromhex((self.OUR_MAC + self.NOBODY).replace(":", ""))
+        self.socket.send(macs + struct.pack("!H", kind) + header + segment)
 
 
 class Crowd:
@@ -470,6 +733,82 @@ class Process:
         return _read(self.output)
 
 
+def faults():
+    """live_faults.c as LD_PRELOAD wants it."""
+    path = os.path.join(scratch(), "live_faults.so")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                          "live_faults.c")
+    subprocess.run([*os.environ.get("LB_CC", "cc").split(), "-shared", "-fPIC",
+                    "-o", path, source, "-ldl"], check=True)
+    return path
+
+
+class Requests:
+    """What a program with this environment asks the kernel for."""
+
+    def __init__(self):
+        self.path = os.path.join(scratch(), "requests")
+        open(self.path, "w").close()
+        self.env = {"LD_PRELOAD": faults(), "LB_REQUESTS": self.path}
+
+    def states(self):
+        """The sets of states, as numbers, of all requests until now."""
+        return [int(line) for line in _read(self.path).splitlines()]
+
+
+def proc(pid):
+    """The directory of a process in /proc, which has the numbers of another
+    pid namespace."""
+    ours = os.readlink("/proc/self/ns/pid")
+    for path in glob.glob("/proc/[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (os.readlink(path + "/ns/pid") == ours and re.search(
+                    rf"^NSpid:.*\s{pid}$", _read(path + "/status"), re.M)):
+                return path
+    raise AssertionError(f"/proc does not show process {pid}")
+
+
+class Thread:
+    """A thread as /proc shows it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.name = _read(path + "/comm").strip()
+
+    def status(self):
+        return _read(self.path + "/status")
+
+    def slept(self):
+        """How often it has gone to sleep by itself."""
+        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)",
+                             self.status(), re.M).group(1))
+
+    def times(self):
+        """CPU seconds, and those that it was ready and given no CPU."""
+        ran, waited, _ = _read(self.path + "/schedstat").split()
+        return int(ran) / 1e9, int(waited) / 1e9
+
+
+def threads(pid):
+    return [Thread(path) for path in glob.glob(proc(pid) + "/task/*")]
+
+
+def processes(group):
+    """{id: name} of a process group; the name is that in /proc, which need
+    not be of our process namespace."""
+    found = {}
+    ours = os.readlink("/proc/self/ns/pid")
+    for status in glob.glob("/proc/[0-9]*/status"):
+        name = status.split("/")[2]
+        ids = dict(re.findall(r"^(NSpid|NSpgid):.*?(\d+)$", _read(status),
+                              re.M))
+        with contextlib.suppress(OSError):
+            if ids.get("NSpgid") == str(group) and \
+                    os.readlink(f"/proc/{name}/ns/pid") == ours:
+                found[int(ids["NSpid"])] = name
+    return found
+
+
 def unprivileged():
     """What to put before a command to run it as nobody."""
     with open("/proc/self/uid_map") as file:
@@ -484,8 +823,11 @@ def unprivileged():
 
 READINGS = {  # the readings of a listener, and their type-type_instance
     "queue": "queue_length-queue", "limit": "queue_length-limit",
+    "peak": "queue_length-peak", "busy": "percent-busy",
     "fill": "percent-fill", "sockets": "count-sockets", "full": "count-full",
     "drops": "derive-drops", "overflows": "derive-overflows",
+    "wait": "duration-wait", "abandoned": "queue_length-abandoned",
+    "syn": "queue_length-syn",
     # and of the namespace
     "syn_drops": "derive-syn_drops",
     "syncookies_sent": "derive-syncookies_sent",
@@ -493,7 +835,8 @@ READINGS = {  # the readings of a listener, and their type-type_instance
     "somaxconn": "queue_length-somaxconn",
 }
 _NAMES = {name: reading for reading, name in READINGS.items()}
-GAUGES = {"queue", "limit", "fill", "sockets", "full"}
+GAUGES = {"queue", "limit", "peak", "busy", "fill", "sockets", "full"}
+INSPECTED = {"wait", "abandoned", "syn"}  # with InspectQueue
 COUNTERS = {"drops", "overflows"}
 NAMESPACE = {"drops", "overflows", "syn_drops", "syncookies_sent",
              "overflows_unattributed", "somaxconn"}
@@ -506,13 +849,13 @@ def _number(text):
 def tables(text):
     """The tables in a probe's output, one dict {listener: readings} a look.
 
-    The namespace's values are those of the listener "". What was not measured
-    is not there."""
+    The own namespace's values are those of the listener "", those of another
+    are under its name. What was not measured is not there."""
     found = []
     for look in re.split(r"^# look \d+\n", text, flags=re.M):
         if not look.strip():
             continue
-        listeners, _, namespace = look.partition("\n\n")
+        listeners, *namespaces = look.rstrip("\n").split("\n\n")
         header, *lines = listeners.splitlines()
         columns = header.lower().split()
         equal(columns[0], "listener", "first column")
@@ -522,9 +865,11 @@ def tables(text):
             equal(len(cells), len(columns), f"cells in {line!r}")
             table[cells[0]] = {column: _number(cell) for column, cell
                                in zip(columns[1:], cells[1:]) if cell != "-"}
-        table[""] = {name: _number(value) for name, value in
-                     (line.split() for line in namespace.splitlines() if line)
-                     if value != "-"}
+        for namespace in namespaces:
+            cells = dict(line.split() for line in namespace.splitlines())
+            name = cells.pop("NAMESPACE", "")
+            table[name] = {reading: _number(value) for reading, value
+                           in cells.items() if value != "-"}
         found.append(table)
     return found
 
@@ -621,6 +966,11 @@ LoadPlugin listen_backlog
 
     def running(self):
         return self.process.popen.poll() is None
+
+    def sampler(self):
+        """The plugin's thread; None where there is none."""
+        return next((thread for thread in threads(self.process.popen.pid)
+                     if thread.name == "listen_backlog"), None)
 
     def log(self, *words):
         """The lines of the log that hold all words."""

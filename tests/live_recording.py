@@ -4,6 +4,7 @@
 tests/data."""
 import glob
 import os
+import socket
 
 from lib import *
 
@@ -28,6 +29,52 @@ def _():
     again = probe_run("--replay", recording)
     equal((again.returncode, again.stderr), (0, ""), "the replay's end")
     equal(again.stdout.splitlines(), run.stdout.splitlines(), "the replay")
+
+
+@test("so is one of UNIX sockets and of what waits, with looks in between")
+def _():
+    recording = os.path.join(scratch(), "recording")
+    options = ["--unix", "--tcp", "--inspect", "--sample", 0.01]
+    local = [UnixListener(b"\0app", 4), UnixListener(b"\0packets", 4,
+                                                     socket.SOCK_SEQPACKET)]
+    waiting = Listener(8080, backlog=4)
+    fill(waiting, 3)
+    waiting.clients.pop().close()
+    Listener(8081, backlog=4)
+    crowd = Crowd(8081)
+    program = Process([os.environ["LB_PROBE"], *map(str, options),
+                       "--interval", "0.1", "--count", "15", "--record",
+                       recording])
+    while program.popen.poll() is None:
+        for each in local:
+            each.knock()
+            each.knock()
+            each.clients.pop().close()
+            if not each.knock():
+                each.close()
+                local.remove(each)
+                local.append(UnixListener(each.path, 4, each.kind))
+                break
+    crowd.stop()
+    equal(program.popen.returncode, 0, "the probe's end")
+    shown = tables(program.text())
+    equal(len(shown), 15, "intervals")
+    for name, want in (("8081", {"wait", "abandoned", "syn", "overflows"}),
+                       ("@app", {"abandoned"}), ("@packets", {"peak"})):
+        check(any(row[name].get(reading) for row in shown if name in row
+                  for reading in want), f"there is something of {name}")
+
+    again = probe_run(*options, "--replay", recording)
+    equal((again.returncode, again.stderr), (0, ""), "the replay's end")
+    equal(again.stdout.splitlines(), program.text().splitlines(), "the replay")
+
+    ports = probe_run("--sample", 0.01, "--replay", recording)
+    equal((ports.returncode, ports.stderr), (0, ""), "the end of another")
+    equal(tables(ports.stdout),
+          [{name: {reading: value for reading, value in row.items()
+                   if reading not in INSPECTED}
+            for name, row in table.items() if not name.startswith("@")}
+           for table in shown], "a replay of the ports alone")
 
 
 @test("a recording of one look, with chosen ports and with sockets")
@@ -79,11 +126,17 @@ def _():
         check(name in words, f"{name} in the list")
 
 
+OPTIONS = {  # what a recording was made with, and is replayed with
+    "waiting.rec": ["--unix", "--tcp", "--inspect", "--sample", "0.05"],
+}
 data = os.path.join(os.environ.get("LB_SRCDIR", "."), "tests", "data")
 for path in sorted(glob.glob(glob.escape(data) + "/*.expected")):
     @test(f"tests/data/{os.path.basename(path)[:-len('.expected')]}")
     def _(path=path):
-        run = probe_run("--replay", path[:-len(".expected")])
+        recording = path[:-len(".expected")]
+        run = probe_run(*OPTIONS.get(os.path.basename(recording), ()),
+                        "--replay", recording)
+        equal((run.returncode, run.stderr), (0, ""), "the replay's end")
         with open(path) as file:
             equal(run.stdout.splitlines(), file.read().splitlines(), path)
 
