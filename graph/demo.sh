@@ -128,7 +128,7 @@ LoadPlugin rrdtool
 <Plugin rrdtool>
   DataDir "$work/rrd"
   StepSize 1
-  HeartBeat 3
+  HeartBeat 10
   RRARows 1200
   RRATimespan 1200
   CreateFilesAsync false
@@ -137,6 +137,7 @@ LoadPlugin rrdtool
 LoadPlugin listen_backlog
 <Plugin listen_backlog>
   LocalPort $port
+  InspectQueue true
 </Plugin>
 END
     collectd -f -C "$work/collectd.conf" >"$work/collectd-start.log" 2>&1 &
@@ -193,9 +194,10 @@ END
 
 # value READING FUNCTION OF-WHAT [DIGITS]: a number out of an RRD file
 value() {
+    case $1 in duration-*) inside=seconds ;; *) inside=value ;; esac
     rrdtool graph /dev/null --start "$begin" --end "$end" --step 1 --width 2000 \
-        "DEF:v=rrd/demo/listen_backlog-$port/$1.rrd:value:MAX" "CDEF:w=$3" "VDEF:n=w,$2" \
-        PRINT:n:%.0lf | tail -n 1
+        "DEF:v=rrd/demo/listen_backlog-$port/$1.rrd:$inside:MAX" "CDEF:w=$3" "VDEF:n=w,$2" \
+        "PRINT:n:%.${4-0}lf" | tail -n 1
 }
 
 listens() { "$probe" $port | grep -q "^$port .* 128 "; }
@@ -235,9 +237,12 @@ say "The picture: $work/graph/listen_backlog-$port.png"
 say "The page:    $work/graph/index.html"
 say
 say "Apache asked for a backlog of 511 and got $(value ${folder}limit LAST v): the kernel cut it to net.core.somaxconn."
-say "The queue rose to $(value ${folder}queue MAXIMUM v) and was full for\
- $(value percent-fill TOTAL v,100,GE) seconds, and the kernel dropped\
+say "The queue rose to $(value ${folder}peak MAXIMUM v). In\
+ $(value percent-fill TOTAL v,100,GE) of $duration seconds it was full, and the kernel dropped\
  $(value derive-overflows TOTAL v) connection attempts."
+say "In $(value percent-busy AVERAGE v) % of the looks somebody waited, one for\
+ $(value duration-wait MAXIMUM v 1) s. Of those in the queue, up to\
+ $(value ${folder}abandoned MAXIMUM v) had left already."
 say "Of $came clients $left gave up after $patience s, and of those served one waited $longest s."
 say
 say 'What the plugin says about it in collectd'"'"'s log:'

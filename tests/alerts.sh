@@ -47,6 +47,7 @@ of_readings() {
   "$probe" --list-values | cut -f1 >"$dir/readings" && [ -s "$dir/readings" ] || return 1
   grep -o 'collectd_listen_backlog_[a-z_]*{[^}]*}' "$rules" |
     sed 's/collectd_listen_backlog_\([a-z_]*\){\(.*\)}/\1 \2/; s/^derive_total /derive /;
+         s/^duration_seconds /duration /; s/ listen_backlog=~"[^"]*",/ /;
          s/ type="\(.*\)"$/-\1/; s/ listen_backlog="\([a-z_]*\)",type=""$/-\1/' | sort -u >"$dir/used"
   [ "$(wc -l <"$dir/used")" -ge 4 ] && ! grep -vxF -f "$dir/readings" "$dir/used"
 }

@@ -157,8 +157,9 @@ def _():
         f'Include "{SOURCE}/collectd.conf.d/listen_backlog-thresholds.conf"')
     until(lambda: ss(9103), "collectd listens for Prometheus")
     prometheus = Prometheus(9103)
-    until(lambda: len(prometheus.query("collectd_listen_backlog_percent")) ==
-          len(servers), "Prometheus knows the listeners")
+    until(lambda: len(prometheus.query(
+        'collectd_listen_backlog_percent{type="fill"}')) == len(servers),
+          "Prometheus knows the listeners")
 
     started = time.time()
     note(a_day(shop, scanned, defers))
@@ -180,7 +181,7 @@ def _():
         'collectd_listen_backlog_derive_total{listen_backlog="drops"}')
     equal(drops, netstat()["ListenDrops"], "ListenDrops in Prometheus")
     looks, = {value for _, value in prometheus.query(
-        'count_over_time(collectd_listen_backlog_percent[10m])')}
+        'count_over_time(collectd_listen_backlog_percent{type="fill"}[10m])')}
     check(looks >= seconds / INTERVAL - 2, f"only {looks} looks in Prometheus")
     equal(were_in_trouble(daemon), set(), "collectd has notified")
     equal(prometheus.ever(), set(), "Prometheus has alerted")
@@ -209,7 +210,8 @@ def _():
     note(f"Prometheus was quiet after {time.time() - over:.1f} s")
     equal(were_in_trouble(daemon),
           want | {("", "derive-overflows")}, "what notified")
-    equal(prometheus.ever() - {("ListenBacklogFilling", "shop")}, fire,
+    equal(prometheus.ever() - {("ListenBacklogFilling", "shop"),
+                               ("ListenBacklogBusy", "shop")}, fire,
           "what fired")
     equal(prometheus.query('max_over_time(ALERTS{alertstate="firing",'
                            'alertname="ListenBacklogOverflowElsewhere"}[10m])'),

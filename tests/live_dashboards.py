@@ -48,7 +48,8 @@ def queried(text):
                       "namespace" if instance == "= ''" else "listener"))
     # PromQL
     for kind, labels in re.findall(
-            r"collectd_listen_backlog_(\w+?)(?:_total)?\{([^}]*)\}", text):
+            r"collectd_listen_backlog_(\w+?)(?:_seconds|_total)?\{([^}]*)\}",
+            text):
         labels = dict(re.findall(r'(\w+)="([^"]*)"', labels))
         found.append((f"{kind}-{labels['type']}", "listener") if labels["type"]
                      else (f"{kind}-{labels['listen_backlog']}", "namespace"))
@@ -229,14 +230,18 @@ class Expected:
 
     def of(self, listener, *names):
         """Those readings of one listener, or of the namespace."""
-        return {name: self.now[listener][name] - (
-            self.before[listener][name] if READINGS[name].startswith("derive")
-            else 0) for name in names if name in self.now[listener]}
+        now, before = self.now[listener], self.before[listener]
+        return {name: now[name] - before[name]
+                if READINGS[name].startswith("derive") else now[name]
+                for name in names if name in now}
 
     def host(self):
         sockets = self.gauges("sockets").values()
         return {
             "Fullest now": {"fill": max(self.gauges("fill").values())},
+            "Busiest now": {"busy": max(self.gauges("busy").values())},
+            "Longest wait now": {
+                "wait": max(self.gauges("wait").values(), key=float)},
             "Full sockets": {"full": sum(self.gauges("full").values())},
             "Overflows": self.of("", "overflows"),
             "Listeners served": {"served": sum(n > 0 for n in sockets)},
@@ -245,7 +250,11 @@ class Expected:
             "Fullest listeners": self.gauges("fill"),
             "Fill by listener": self.gauges("fill"),
             "Overflows per second by listener": self.counted("overflows"),
-            "Queue by listener": self.gauges("queue"),
+            "Peak by listener": self.gauges("peak"),
+            "Busy by listener": self.gauges("busy"),
+            "Waiting time by listener": self.gauges("wait"),
+            "Abandoned connections by listener": self.gauges("abandoned"),
+            "Half-open connections by listener": self.gauges("syn"),
             "Counters of the network namespace per second": self.of(
                 "", *(NAMESPACE - {"somaxconn"})),
             "Limit by listener, and somaxconn": {
@@ -254,14 +263,20 @@ class Expected:
     def panels(self, listener):
         """Of the dashboard of one listener."""
         return {
-            "Queue": self.of(listener, "queue"),
+            "Peak": self.of(listener, "peak"),
             "Limit": self.of(listener, "limit"),
             "Fill": self.of(listener, "fill"),
+            "Busy": self.of(listener, "busy"),
+            "Wait": self.of(listener, "wait"),
             "Overflows": self.of(listener, "overflows"),
             "Sockets": self.of(listener, "sockets"),
             "Full": self.of(listener, "full"),
-            "Queue and limit": self.of(listener, "queue", "limit"),
-            "Fill over time": self.of(listener, "fill"),
+            "Queue, peak and limit": self.of(
+                listener, "queue", "peak", "limit"),
+            "Fill and busy": self.of(listener, "fill", "busy"),
+            "Waiting time": self.of(listener, "wait"),
+            "Abandoned and half-open connections": self.of(
+                listener, "abandoned", "syn"),
             "Drops and overflows per second": self.of(
                 listener, "drops", "overflows"),
             "Sockets, and how many are full": self.of(
@@ -284,15 +299,14 @@ def shows(store, panel, want, **variables):
     equal(set(got), set(want), "legends")
     for legend, value in want.items():
         # Prometheus extrapolates what it counted, the others do not.
-        slack = 0.5 * value if legend in counters and \
-            isinstance(store, Prometheus) else 1e-6
-        check(abs(got[legend] - value) <= slack,
+        check(abs(got[legend] - value) <= 0.5 * value if legend in counters and
+              isinstance(store, Prometheus) else same(got[legend], value),
               f"{legend}: got {got[legend]}, want {value}")
 
 
 def all_show(name, store):
     """Every query of a store's dashboards, with the store filled."""
-    scene = Scene()
+    scene = Scene(inspect=True)
     _, plugin = STORES[name]
     daemon = Collectd(scene.CONFIG, interval=1, plugins=[plugin],
                       extra=snippet(name))
@@ -306,15 +320,15 @@ def all_show(name, store):
     until(lambda: daemon.later(last, 6), "6 looks more")
     check(daemon.running(), "collectd runs")
     expected = Expected(before, table, store.called)
-    offered = {"host": {HOST}, "listener": {
-        store.called(listener) for listener in table if listener}}
+    listeners = [name for name, row in table.items() if "sockets" in row]
+    offered = {"host": {HOST}, "listener": set(map(store.called, listeners))}
     for what in WHAT:
         each = dashboard(name, what)
         for variable in each["templating"]["list"]:
             if variable["type"] == "query":
                 equal(choices(store, variable), offered[variable["name"]],
                       f"{what}: {variable['name']}")
-        for listener in [""] if what == "host" else [n for n in table if n]:
+        for listener in [""] if what == "host" else listeners:
             want = expected.panels(listener) if listener else expected.host()
             equal({panel["title"] for panel in each["panels"]}, set(want),
                   f"panels of {what}")

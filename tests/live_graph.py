@@ -5,6 +5,7 @@ at as pictures, as text and in a browser."""
 import contextlib
 import functools
 import glob
+import html
 import html.parser
 import http.server
 import json
@@ -27,6 +28,7 @@ END = START + STEP * SAMPLES
 QUEUE, QUEUE_MAX, QUEUE_LINE = "#56b4e9", "#c4e3f6", "#0072b2"
 GREY = "#8c959f"
 PEAK, WAIT, ABANDONED, OVERFLOWS = "#9c3587", "#009e73", "#cc79a7", "#d55e00"
+BUSY, FILL, SYN = "#a6761d", "#0072b2", "#5b5bd6"
 
 
 def rrdtool(*args):
@@ -36,11 +38,20 @@ def rrdtool(*args):
 
 # ----------------------------------------------------------- made up RRD files
 
-def archive(path, values, kind="GAUGE"):
+@functools.cache
+def types():
+    """{type: (data source, kind)} of collectd's types.db, those with one."""
+    with open("/usr/share/collectd/types.db") as file:
+        return {name: (inside, kind) for name, inside, kind in re.findall(
+            r"^(\w+)\s+(\w+):(\w+):[^,\n]*$", file.read(), re.M)}
+
+
+def archive(path, values):
     """An RRD file as collectd makes it; None is unknown."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
+    name, kind = types()[os.path.basename(path).partition("-")[0]]
     rrdtool("create", path, "--start", START, "--step", STEP,
-            f"DS:value:{kind}:{2 * STEP}:0:U",
+            f"DS:{name}:{kind}:{2 * STEP}:0:U",
             *(f"RRA:{function}:0.1:{rows}:1200" for rows in (1, 8, 61)
               for function in ("AVERAGE", "MIN", "MAX")))
     rrdtool("update", path, *(
@@ -67,16 +78,24 @@ def listener(datadir, name, queue, limit, overflows=0, host="web1", **more):
     for name, values in files.items():
         archive(f"{folder}/{name}.rrd", values)
     for name in "derive-drops", "derive-overflows":
-        archive(f"{folder}/{name}.rrd", counted, "DERIVE")
+        archive(f"{folder}/{name}.rrd", counted)
     return folder
 
 
-def namespace(datadir, overflows=0, host="web1"):
-    folder = f"{datadir}/{host}/listen_backlog"
-    counted = [round(overflows * i / SAMPLES) for i in range(SAMPLES)]
+def unix_listener(datadir, name, queue, limit, **more):
+    """The kernel counts no drops of UNIX sockets."""
+    folder = listener(datadir, name, queue, limit, **more)
     for name in "derive-drops", "derive-overflows":
-        archive(f"{folder}/{name}.rrd", counted, "DERIVE")
-    archive(f"{folder}/queue_length-somaxconn.rrd", [4096] * SAMPLES)
+        os.unlink(f"{folder}/{name}.rrd")
+
+
+def namespace(datadir, overflows=0, host="web1", name="", samples=SAMPLES):
+    """The own network namespace, or another one."""
+    folder = f"{datadir}/{host}/listen_backlog" + (name and "-" + name)
+    counted = [round(overflows * i / samples) for i in range(samples)]
+    for name in "derive-drops", "derive-overflows":
+        archive(f"{folder}/{name}.rrd", counted)
+    archive(f"{folder}/queue_length-somaxconn.rrd", [4096] * samples)
 
 
 def constant(value):
@@ -306,23 +325,259 @@ def _():
           "what is not yet measured is no gap")
 
 
-@test("peak, wait and abandoned are drawn where they exist")
+@test("peak, busy, wait, abandoned and syn are drawn where they exist")
 def _():
     datadir = scratch()
     listener(datadir, "80", constant(4), 10)
-    listener(datadir, "81", constant(4), 10, **{
-        "queue_length-peak": constant(8), "duration-wait": constant(2.5),
-        "queue_length-abandoned": constant(2)})
+    every = {"queue_length-peak": (PEAK, 8, "stroke"),
+             "percent-busy": (BUSY, 90, "fill"),
+             "duration-wait": (WAIT, 2.5, "fill"),
+             "queue_length-abandoned": (ABANDONED, 2, "fill"),
+             "queue_length-syn": (SYN, 7, "fill")}
+    for i, (name, (_, value, _)) in enumerate(every.items()):
+        listener(datadir, 81 + i, constant(4), 10, **{name: constant(value)})
+    listener(datadir, 90, constant(4), 10, **{
+        name: constant(value) for name, (_, value, _) in every.items()})
     namespace(datadir)
     drawn = Drawn(datadir).good()
-    for name, there in ("80", False), ("81", True):
-        picture = drawn.svg(f"listen_backlog-{name}")
-        equal([bool(picture.shapes(PEAK, "stroke")),
-               bool(picture.shapes(WAIT)), bool(picture.shapes(ABANDONED))],
-              [there] * 3, f"peak, wait, abandoned of {name}")
+    for port, there in [(80, ()), (90, every), *(
+            (81 + i, [name]) for i, name in enumerate(every))]:
+        picture = drawn.svg(f"listen_backlog-{port}")
+        for name, (colour, _, attribute) in every.items():
+            equal(bool(picture.shapes(colour, attribute)), name in there,
+                  f"{name} of {port}")
+    texts = [
+        "clients waited in 90\u00a0% of the looks, ",
+        "waits of up to 2.5\u00a0s, ", "up to 2 abandoned, ",
+        "up to 7 half-open, "]
+    equal(sorted(drawn.alts()), sorted([
+        "Port 80: queue at most 4 of 10, 0 overflows",
+        "Port 81: queue at most 8 of 10, 0 overflows",
+        *(f"Port {82 + i}: queue at most 4 of 10, {text}0 overflows"
+          for i, text in enumerate(texts)),
+        f"Port 90: queue at most 8 of 10, {''.join(texts)}0 overflows"]))
+    text = drawn.page().text
+    for word in "90\u00a0%", "2.5\u00a0s", "Longest wait", "half-open conn":
+        check(word in text, f"{word} on the page")
+    text = Drawn(datadir, 80).good().page().text
+    for word in "Busy", "Longest wait", "half-open", "abandoned", "peak\n":
+        check(word not in text, f"{word} on the page of what has none")
+
+
+@test("the peak is the upper edge of the queue, where it is known")
+def _():
+    datadir = scratch()
+    listener(datadir, "80", constant(4), 10, **{
+        "queue_length-peak": [None] * 90 + [8] * 90})
+    namespace(datadir)
+    picture = Drawn(datadir).good().svg("listen_backlog-80")
+    (queue,), (pale,) = picture.shapes(QUEUE), picture.shapes(QUEUE_MAX)
+    (left, top, right, bottom), = picture.shapes(PEAK, "stroke")
+    check(abs((pale[3] - pale[1]) - 2 * (queue[3] - queue[1])) < 2,
+          f"pale area {pale} of twice the queue, {queue}")
+    check(abs(pale[0] - queue[0]) < 1 and abs(pale[2] - queue[2]) < 1,
+          f"pale area {pale} behind all of {queue}")
+    check(abs(top - pale[1]) < 1 and bottom - top < 1, f"{top} of {pale}")
+    check(abs(left - (queue[0] + queue[2]) / 2) < 5, f"{left} in {queue}")
+
+
+@test("fill and busy share a scale of 0 to 100 %")
+def _():
+    datadir = scratch()
+    listener(datadir, "80", constant(4), 99, **{
+        "percent-fill": constant(25), "percent-busy": constant(50),
+        "queue_length-queue": constant(0)})
+    namespace(datadir)
+    picture = Drawn(datadir).good().svg("listen_backlog-80")
+    (_, top, _, bottom), = picture.shapes(BUSY)
+    fill = [box for box in picture.shapes(FILL, "stroke")
+            if top < box[1] < bottom]
+    equal(len(fill), 1, f"lines of fill within {top} to {bottom}")
+    check(abs((fill[0][1] - top) - (bottom - top) / 2) < 1,
+          f"fill at {fill[0]}, half of {top} to {bottom}")
+    check(38 < bottom - top < 46, f"half of the panel, {top} to {bottom}")
+
+
+@test("an interval without a walk is a gap of wait and syn alone")
+def _():
+    datadir = scratch()
+    seldom = [3] * 60 + [None] * 60 + [3] * 60
+    listener(datadir, "80", constant(9), 10, **{
+        "duration-wait": seldom, "queue_length-syn": seldom,
+        "queue_length-abandoned": seldom, "percent-busy": constant(100)})
+    namespace(datadir)
+    picture = Drawn(datadir).good().svg("listen_backlog-80")
+    for colour, pieces in ((QUEUE, 1), (BUSY, 1), (WAIT, 2), (SYN, 2),
+                           (ABANDONED, 2)):
+        equal(len(picture.shapes(colour)), pieces, f"areas of {colour}")
+    inspected = [box for colour in (WAIT, SYN)
+                 for box in picture.shapes(colour)]
+    grey = [box for box in picture.shapes(GREY) if box[2] - box[0] > 50]
+    equal(len(grey), 2, f"grey areas, {grey}")
+    for box in grey:
+        check(any(abs(box[3] - other[3]) < 1 and abs(box[0] - other[2]) < 3
+                  for other in inspected), f"{box} beside one of {inspected}")
+
+
+@test("UNIX sockets have no drops, and no error is made of it")
+def _():
+    datadir = scratch()
+    for i, name in enumerate(("run-gunicorn.sock", "@shop")):
+        unix_listener(datadir, name, constant(3 - i), 7, **{
+            "queue_length-peak": constant(5 - i),
+            "percent-busy": constant(20),
+            "queue_length-abandoned": constant(1)})
+    namespace(datadir)
+    drawn = Drawn(datadir).good()
     equal(drawn.alts(), [
-        "Port 81: queue at most 8 of 10, waits of up to 2.5\u00a0s, "
-        "0 overflows", "Port 80: queue at most 4 of 10, 0 overflows"])
+        f"Listener {name}: queue at most {highest} of 7, clients waited in "
+        "20\u00a0% of the looks, up to 1 abandoned"
+        for name, highest in (("run-gunicorn.sock", 5), ("@shop", 4))])
+    for name in "run-gunicorn.sock", "=40shop":
+        picture = drawn.svg(f"listen_backlog-{name}")
+        equal([bool(picture.shapes(colour)) for colour in (
+            QUEUE, ABANDONED, BUSY, WAIT, SYN, OVERFLOWS)],
+              [True] * 3 + [False] * 3, f"panels of {name}")
+    equal(Drawn(datadir, "@shop").good().alts(), drawn.alts()[1:], "chosen")
+
+
+# ------------------------------------------------------------------ namespaces
+
+def three_namespaces():
+    """A host, "blue" with two listeners, "green" without, and a listener that
+    only looks as if it was in a namespace. "blue:deep" holds one as well."""
+    datadir = two_listeners()
+    listener(datadir, "red:80", constant(2), 128)
+    listener(datadir, "blue:80", constant(10), 19, overflows=400)
+    unix_listener(datadir, "blue:run-x.sock", constant(1), 19)
+    listener(datadir, "blue:deep:80", constant(4), 19)
+    namespace(datadir, 500, name="blue")
+    namespace(datadir, 0, name="green")
+    namespace(datadir, 30, name="blue:deep")
+    os.unlink(f"{datadir}/web1/listen_backlog-blue:deep/"
+              "queue_length-somaxconn.rrd")
+    archive(f"{datadir}/web1/listen_backlog-blue:deep/"
+            "derive-overflows_unattributed.rrd", constant(0))
+    return datadir
+
+
+def outline(drawn):
+    """The headings of a page, and the alt texts of its pictures, in order."""
+    found, data = [], drawn.read().decode()
+    for heading, alt in re.findall(
+            r'<h[23]>([^<]*)</h|<img [^>]*alt="([^"]*)', data):
+        found.append(html.unescape(heading or "  " + alt.partition(":")[0]))
+    return found
+
+
+@test("each network namespace has its overview, and its listeners below it")
+def _():
+    drawn = Drawn(three_namespaces()).good()
+    equal(outline(drawn), [
+        "Its own network namespace",
+        "  Fill of the fullest listeners of web1, at most",
+        "Port 80", "  Port 80", "Listener red:80", "  Listener red",
+        "Port 443", "  Port 443",
+        "Network namespace blue",
+        "  Fill of the fullest listeners of blue on web1, at most",
+        "Port 80 in blue", "  Port 80 in blue",
+        "Listener run-x.sock in blue", "  Listener run-x.sock in blue",
+        "Network namespace blue:deep",
+        "  Fill of the fullest listeners of blue",
+        "Port 80 in blue:deep", "  Port 80 in blue",
+        "Network namespace green",
+        "  Fill of the fullest listeners of green on web1, at most",
+        "How to read it"], "the page")
+    page = drawn.page()
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    equal(len(set(ids)), len(ids), f"ids are used once, {ids}")
+    targets = {link["href"] for link in page.all("a")}
+    equal(targets, {"#" + each for each in ids}, "links")
+    check("1 of 6 listeners was full at some time, 2,317 overflows in 4 "
+          "network namespaces." in page.text, "the sum")
+    equal([drawn.svg(name).title for name in (
+        "overview", "listen_backlog-blue", "listen_backlog-green",
+        "listen_backlog-blue=3A80")], [
+        "web1: fullest is port 80, 100 %; 1,790 overflows in its own "
+        "namespace",
+        "blue on web1: fullest is port 80, 50 %; 497 overflows in blue",
+        "green on web1: 0 overflows in green",
+        "Port 80 in blue on web1: queue at most 10 of 19, 398 overflows"],
+          "titles")
+    for name, lines in ("listen_backlog-blue", 2), ("listen_backlog-green", 0):
+        picture = drawn.svg(name)
+        for colour in ("#d55e00", "#0072b2", "#009e73")[:lines]:
+            check(picture.shapes(colour, "stroke"), f"{colour} in {name}")
+    equal(drawn.svg("listen_backlog-blue").shapes("#009e73", "stroke"), [],
+          "a third listener in blue")
+
+
+@test("a host with one network namespace has no list of them")
+def _():
+    drawn = Drawn(two_listeners()).good()
+    check("amespace" not in drawn.read().decode(), "the page")
+    equal([tag for tag, _ in drawn.page().tags if tag in ("h2", "h3")],
+          ["h2"] * 3, "headings")
+    datadir = three_namespaces()
+    only = Drawn(datadir, "blue:80").good()
+    equal(outline(only), [
+        "Network namespace blue",
+        "  Fill of the fullest listeners of blue on web1, at most",
+        "Port 80 in blue", "  Port 80 in blue", "How to read it"], "the page")
+    check("497 overflows in blue." in only.page().text, "the sum")
+
+
+@test("a namespace by name is all listeners in it")
+def _():
+    datadir = three_namespaces()
+    names = [line.strip() for line in outline(
+        Drawn(datadir, "443", "blue").good()) if not line.startswith(" ")]
+    equal(names, ["Its own network namespace", "Port 443",
+                  "Network namespace blue", "Port 80 in blue",
+                  "Listener run-x.sock in blue", "How to read it"])
+    Drawn(datadir, "80", "green").bad("'green'", "web1", "blue:80")
+
+
+@test("a namespace that has gone is no error, one without values is")
+def _():
+    datadir = three_namespaces()
+    for name in "80", "443", "red:80":
+        subprocess.run(["rm", "-r", f"{datadir}/web1/listen_backlog-{name}"],
+                       check=True)
+        listener(datadir, name, constant(1) * 2, 128)
+    for folder in glob.glob(f"{datadir}/web1/listen_backlog"):
+        subprocess.run(["rm", "-r", folder], check=True)
+    namespace(datadir, samples=2 * SAMPLES)
+    drawn = Drawn(datadir, span=(END + 60, END + STEP * SAMPLES)).good()
+    text = drawn.page().text
+    gone = text[text.index("Not in this span"):]
+    for name in "blue", "blue:80", "green", "blue:deep":
+        check(f"{name} (2023-11-14 22:43)" in gone, f"{name} in {gone}")
+    check("Network namespace" not in text, "a section of one that has gone")
+    drawn = Drawn(datadir, "80", "blue", span=(END + 60, END + 900))
+    equal((drawn.run.returncode, len(drawn.errors)), (1, 3),
+          f"errors, {drawn.errors}")
+    check(any("Network namespace blue on web1: no values from" in line
+              for line in drawn.errors), f"{drawn.errors}")
+
+
+@test("a broken file of a namespace: one error that names it")
+def _():
+    datadir = three_namespaces()
+    path = f"{datadir}/web1/listen_backlog-blue/derive-overflows.rrd"
+    os.truncate(path, 0)
+    drawn = Drawn(datadir).bad("Network namespace blue on web1", path)
+    check("Port 80 in blue" in outline(drawn), "the rest is drawn")
+
+
+@test("over several hosts all their namespaces count")
+def _():
+    datadir = three_namespaces()
+    listener(datadir, "25", constant(1), 50, host="mail")
+    namespace(datadir, 40, host="mail")
+    page = Drawn(datadir, "--all-hosts").good().page()
+    check("web1100\u00a0%802,317\nmail1.96\u00a0%2540\n" in page.text,
+          page.text[-99:])
 
 
 @test("a listener that nobody serves is drawn by what is known of it")
@@ -331,7 +586,7 @@ def _():
     folder = f"{datadir}/web1/listen_backlog-80"
     archive(f"{folder}/count-sockets.rrd", constant(0))
     for name in "derive-drops", "derive-overflows":
-        archive(f"{folder}/{name}.rrd", constant(0), "DERIVE")
+        archive(f"{folder}/{name}.rrd", constant(0))
     namespace(datadir)
     equal(Drawn(datadir).good().alts(),
           ["Port 80: nobody listened, 0 overflows"])
@@ -360,10 +615,16 @@ def _():
         there.setdefault(where, set()).add(name)
     listeners = {name for where, names in there.items() for name in names
                  if "listener" in where}
-    later = {"peak", "wait", "abandoned"}
-    for reading, name in script["LISTENER"].items():
-        equal(name.partition("-")[2], reading, "reading and file")
-        check(name in listeners or reading in later, f"{name} is no value")
+    for kind in "LISTENER", "NAMESPACE":
+        for reading, name in script[kind].items():
+            equal(name.partition("-")[2], reading, "reading and file")
+    equal(set(script["LISTENER"].values()), listeners - {"count-full"},
+          "readings of listeners")
+    check({*script["NAMESPACE"].values(), *script["ONLY_NAMESPACE"]} <=
+          {name for where, names in there.items() for name in names
+           if "namespace" in where}, "readings of namespaces")
+    check(not set(script["ONLY_NAMESPACE"]) & listeners,
+          "a listener has what makes a namespace")
     with open(f"{SOURCE}/configure.ac") as file:
         check(f"[{script['VERSION']}]" in file.read(), "version")
 
@@ -378,8 +639,7 @@ def _():
     check(len(options) > 9, f"options, {options}")
     for option in options:
         check(f"Fl -{option}" in man, f"--{option} in the man page")
-    for reading in set(runpy.run_path(GRAPH)["LISTENER"]) - {"sockets",
-                                                             "fill"}:
+    for reading in set(runpy.run_path(GRAPH)["LISTENER"]) - {"sockets"}:
         check(f".It {reading}\n" in man, f"{reading} in the man page")
     lint = subprocess.run(
         ["mandoc", "-T", "lint", "-W", "warning",
@@ -667,31 +927,65 @@ def _():
 
 # ------------------------------------------------------------- the real daemon
 
-@test("what the real daemon wrote: the numbers are the kernel's")
-def _():
-    busy = Listener(8080, backlog=5)
-    Listener(8081, backlog=4096)
-    daemon = Collectd('LocalPort "8080" "8081"', interval=1,
-                      plugins=["rrdtool"], extra="""
+WRITER = """
 <Plugin rrdtool>
   DataDir "@DIR@/rrd"
   StepSize 1
-  HeartBeat 5
+  HeartBeat 60
   RRARows 1200
   RRATimespan 1200
   CreateFilesAsync false
 </Plugin>
-""")
-    until(lambda: daemon.later(0, 2), "the first looks")
+"""
+
+
+@test("what the real daemon wrote: the numbers are the kernel's")
+def _():
+    begin = time.monotonic()
+    busy = Listener(8080, backlog=5)
+    Listener(8081, backlog=4096)
     fill(busy, 6)
+    daemon = Collectd('LocalPort "8080" "8081"\nInspectQueue true', interval=1,
+                      plugins=["rrdtool"], extra=WRITER)
+    until(lambda: daemon.later(0, 2), "the first looks")
     overflow(busy, 17)
     daemon.look()
     equal(daemon.stop(), 0, "the daemon's end")
     drawn = Drawn(f"{daemon.dir}/rrd", "--span", "1min", span=None).good()
     equal(nstat("TcpExtListenOverflows"), 17)
-    equal(drawn.alts(), ["Port 8080: queue at most 6 of 5, 17 overflows",
-                         "Port 8081: queue at most 0 of 4,096, 0 overflows"])
+    first, second = drawn.alts()
+    wait, = re.fullmatch(
+        r"Port 8080: queue at most 6 of 5, clients waited in 100\s% of the "
+        r"looks, waits of up to ([\d.]+)\ss, 17 overflows", first).groups()
+    check(0 < float(wait) < time.monotonic() - begin, f"wait {wait}")
+    equal(second, "Port 8081: queue at most 0 of 4,096, 0 overflows")
     check("17 overflows on the whole host" in drawn.page().text, "the host")
+
+
+@test("what the real daemon wrote of UNIX sockets and another namespace")
+def _():
+    UnixListener(b"\0shop", backlog=7).connect(2)
+    blue = Namespace("blue")
+    with blue.inside():
+        fill(Listener(8080, backlog=3), 2)
+    daemon = Collectd('LocalPort 8080\nLocalPath "@shop"\nNetNamespace "blue"',
+                      interval=1, plugins=["rrdtool"], extra=WRITER)
+    daemon.look()
+    equal(daemon.stop(), 0, "the daemon's end")
+    drawn = Drawn(f"{daemon.dir}/rrd", "--span", "1min", span=None).good()
+    alts = [image["alt"] for image in drawn.page().all("img")]
+    waited = "clients waited in 100\u00a0% of the looks"
+    equal(alts, [
+        "Fill of the fullest listeners of testhost, at most: @shop 25 %; "
+        "fullest is @shop, 25 %; 0 overflows in its own namespace",
+        f"Listener @shop: queue at most 2 of 7, {waited}",
+        "Port 8080: nobody listened, 0 overflows",
+        "Fill of the fullest listeners of blue on testhost, at most: "
+        "8080 50 %; fullest is port 8080, 50 %; 0 overflows in blue",
+        f"Port 8080 in blue: queue at most 2 of 3, {waited}, 0 overflows"],
+          "alt texts")
+    check("Listener @shop in blueNobody listened." in drawn.page().text,
+          "whom nobody serves has no picture, but is told of")
 
 
 # ------------------------------------------------------------------- the demo
@@ -710,15 +1004,23 @@ def _():
                   f"{work}/graph/index.html"):
         check(words in run.stdout, f"{words!r} in what it says")
     highest, full, overflows = map(int, re.search(
-        r"rose to (\d+) and was full for (\d+) seconds, and the kernel "
+        r"rose to (\d+). In (\d+) of 10 seconds it was full, and the kernel "
         r"dropped (\d+) ", run.stdout).groups())
     check(highest > 128 and full > 0 and overflows > 50, "an overload")
+    busy, wait, abandoned = map(float, re.search(
+        r"In (\d+) % of the looks somebody waited, one for ([\d.]+) s. Of "
+        r"those in the queue, up to (\d+) had left", run.stdout).groups())
+    check(30 < busy < 100 and wait > 1 and abandoned > 5, "what waited")
     with open(f"{work}/graph/index.html") as file:
-        check(f"queue at most {highest} of 128" in file.read(), "the page")
+        text = file.read()
+    for words in (f"queue at most {highest} of 128, clients waited in ",
+                  f"up to {abandoned:.0f} abandoned"):
+        check(words in text, f"{words} on the page")
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         with contextlib.suppress(OSError), open(path) as file:
             check(work not in file.read(), f"{path} is gone")
 
 
 if __name__ == "__main__":
+    private_run()
     main()

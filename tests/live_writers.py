@@ -147,7 +147,7 @@ def _():
 
 @test("csv")
 def _():
-    scene = Scene()
+    scene = Scene(inspect=True)
     new = daemon(scene, "csv", "csv", {"/var/lib/collectd/csv": "@DIR@/csv"},
                  interval=0.1)
     counted(scene, new)
@@ -207,7 +207,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
 @test("write_http")
 def _():
-    scene = Scene()
+    scene = Scene(inspect=True)
     Receiver.got.clear()
     with socketserver.TCPServer(("127.0.0.1", 8000), Receiver) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
@@ -222,8 +222,8 @@ def _():
             holds(last, names(COLLECTD, scene.table()))
             for name, values in dict(Receiver.got).items():
                 equal((values["dsnames"], values["dstypes"]),
-                      (["value"], ["derive" if "/derive-" in name else
-                                   "gauge"]), name)
+                      (["seconds" if "/duration-" in name else "value"],
+                       ["derive" if "/derive-" in name else "gauge"]), name)
             without_errors(new)
         finally:
             server.shutdown()
@@ -238,7 +238,7 @@ def png(image):
 
 @test("write_graphite into carbon-cache, and a picture by graphite-web")
 def _():
-    scene = Scene()
+    scene = Scene(inspect=True)
     store = Graphite()
     new = daemon(scene, "graphite", "write_graphite")
     until(store.values, "carbon has values")
@@ -259,7 +259,7 @@ def _():
 
 @test("network into InfluxDB, which has the stock types.db")
 def _():
-    scene = Scene()
+    scene = Scene(inspect=True)
     store = InfluxDB()
     new = daemon(scene, "influxdb", "network")
     until(store.values, "InfluxDB has values")
@@ -270,7 +270,7 @@ def _():
 
 @test("write_prometheus, and a listener that goes is gone in Prometheus")
 def _():
-    scene = Scene()
+    scene = Scene(inspect=True)
     store = Prometheus()
     new = daemon(scene, "prometheus", "write_prometheus")
     until(store.values, "Prometheus has values")

@@ -6,6 +6,8 @@ A store has values(), the last value of each name of ours, in its own naming.
 doc/writers.md says what these names are: names() reads them there, so that the
 page and the stores cannot differ.
 """
+import collections
+import functools
 import json
 import os
 import re
@@ -86,48 +88,94 @@ def names(section, table, called=str):
     The names are those of doc/writers.md; called() is what becomes of a
     listener's."""
     listed = page()[section]
-    kind = {"namespace": [], "listener": []}
-    for whose, reading in listed:
-        kind[whose].append(reading)
     found = {}
     for listener, row in table.items():
-        whose = "listener" if listener else "namespace"
-        short = {READINGS[reading]: value for reading, value in row.items()}
-        check(set(short) <= set(kind[whose]), f"{section} has {list(short)}")
-        for reading, value in short.items():
-            found[listed[whose, reading].replace("HOST", HOST).replace(
+        for reading, value in row.items():
+            name = _name(listed, listener, "sockets" in row, reading)
+            found[name.replace("HOST", HOST).replace(
                 "LISTENER", called(listener))] = value
     return found
 
 
+def _name(listed, listener, is_listener, reading):
+    """What the page calls a reading. Another namespace's has the form of a
+    listener's."""
+    if is_listener:
+        return listed["listener", READINGS[reading]]
+    if not listener:
+        return listed["namespace", READINGS[reading]]
+    alike = "drops" if READINGS[reading].startswith("derive") else "limit"
+    return listed["listener", READINGS[alike]].replace(alike, reading)
+
+
 # ------------------------------------------------------------- what there is
+
+class Since:
+    """A value that grows by 1 a second."""
+
+    def __init__(self):
+        self.start = time.monotonic()
+
+    def __float__(self):
+        return time.monotonic() - self.start
+
+    def __repr__(self):
+        return f"{float(self):.3f}, growing"
+
+
+# The namespace of a scene needs a place in a /run that is ours.
+_private_run = functools.cache(private_run)
+
 
 class Scene:
     """Servers whose values all differ, and the plugin's configuration: 80 is
-    full, 443 is busy, "api v1.2" has two sockets, nobody serves 8083."""
-    CONFIG = """
+    full, 443 is busy and a client of its has left, "api v1.2" has two sockets
+    and half-open connections, nobody serves 8083; "@shop" is a UNIX socket. In
+    the network namespace "blue" there is a port 80 as well."""
+    SELECTED = """
 LocalPort "80" "443" "8083"
+LocalPath "@shop"
 <Listener "api v1.2">
   LocalPort "8443" "9443"
 </Listener>
+NetNamespace "blue"
 """
     PORTS = {"80": [80], "443": [443], "8083": [8083],
              "api v1.2": [8443, 9443]}
 
-    def __init__(self):
+    def __init__(self, inspect=False):
+        """With inspect there is also what comes less often where the host has
+        many connections."""
+        self.inspect = inspect
+        self.CONFIG = self.SELECTED + "InspectQueue true\n" * inspect
         sysctl("net.core.somaxconn", 1000)
         overflow_by_ack(81, 2).close()  # before the first look: of nobody
         self.servers = [Listener(80, backlog=4), Listener(443, backlog=9),
                         Listener(8443, backlog=2000),
-                        Listener(9443, backlog=7, defer_accept=30)]
+                        Listener(9443, backlog=7, defer_accept=60)]
+        self.oldest = {}
         for server, waiting in zip(self.servers, (5, 3, 1, 2)):
+            self.oldest[server.port] = Since()
             fill(server, waiting, b"x")
+        self.servers[1].clients.pop().close()
+        self.servers[3].connect(3)  # deferred: they say nothing
+        self.shop = UnixListener(b"\0shop", backlog=7)
+        self.shop.connect(3).pop().close()
+        _private_run()
+        self.blue = Namespace("blue")
+        self.oldest["blue"] = Since()
+        with self.blue.inside():
+            fill(Listener(80, backlog=1), 2)
 
     def trouble(self):
         """Moves every counter: 80 turns 7 clients away, SYNs to 9443 are
-        dropped before it has them, and a client of 443 gets a SYN cookie."""
+        dropped before it has them, and a client of 443 gets a SYN cookie. In
+        "blue" 3 are turned away."""
         busy, other, _, deferring = self.servers
         overflow(busy, 7)
+        with self.blue.inside():
+            syn(80, times=3)
+            until(lambda: netstat()["ListenOverflows"] == 3, "all are counted")
         sysctl("net.ipv4.tcp_syncookies", 0)
         late = [client("127.0.0.1", deferring.port) for _ in range(20)]
         until(lambda: netstat()["TCPReqQFullDrop"], "SYNs are dropped")
@@ -139,21 +187,23 @@ LocalPort "80" "443" "8083"
 
     def table(self):
         """What the kernel says, as {listener: {reading: value}}."""
-        found = {}
-        for name, ports in self.PORTS.items():
-            sockets = [s for port in ports for s in ss(port)]
-            row = totals(sockets) if sockets else {"sockets": 0}
-            if sockets:
-                row["fill"] = max(100 * s.queue / (s.limit + 1)
-                                  for s in sockets)
-                row["full"] = sum(s.queue > s.limit for s in sockets)
-            row["drops"] = row["overflows"] = 0
-            found[name] = row
-        kernel = netstat()
-        found["80"]["overflows"] = found["80"]["drops"] = ss(80)[0].drops
+        found = self._namespace("")
         # Its sk_drops hold more: each deferred accept.
-        found["api v1.2"]["drops"] = kernel["TCPReqQFullDrop"]
-        found[""] = {
+        found["api v1.2"]["drops"] = found[""]["syn_drops"]
+        with self.blue.inside():
+            found.update(self._namespace("blue"))
+        return {name: {reading: value for reading, value in row.items()
+                       if self.inspect or reading not in INSPECTED}
+                for name, row in found.items()}
+
+    def _namespace(self, label):
+        """The same of the network namespace that we are in."""
+        prefix, kernel = label and label + ":", netstat()
+        found = {prefix + name: self._row(label, ports)
+                 for name, ports in self.PORTS.items()}
+        found[prefix + "80"]["overflows"] = found[prefix + "80"]["drops"] = \
+            ss(80)[0].drops
+        found[label] = {
             "drops": kernel["ListenDrops"],
             "overflows": kernel["ListenOverflows"],
             "syn_drops": kernel["TCPReqQFullDrop"],
@@ -161,20 +211,53 @@ LocalPort "80" "443" "8083"
             "overflows_unattributed": kernel["ListenOverflows"] - sum(
                 row["overflows"] for row in found.values()),
             "somaxconn": sysctl("net.core.somaxconn")}
+        found[prefix + "@shop"] = {"sockets": 0} if label else self._shop()
         return found
 
+    def _row(self, label, ports):
+        sockets = [s for port in ports for s in ss(port)]
+        if not sockets:
+            return {"sockets": 0, "drops": 0, "overflows": 0}
+        seen = sum(map(states, ports), collections.Counter())
+        return {**totals(sockets), **_over_time(sockets), "drops": 0,
+                "overflows": 0, "abandoned": seen["CLOSE-WAIT"],
+                "syn": seen["SYN-RECV"], "wait": max(
+                    (self.oldest[label or port] for port in ports), key=float)}
 
-def rounded(values):
-    return {name: round(float(value), 6) for name, value in values.items()}
+    def _shop(self):
+        """Of a UNIX socket the kernel counts no drops, nor what is waited."""
+        sockets = [self.shop.seen()]
+        return {**totals(sockets), **_over_time(sockets), "abandoned": 1}
+
+
+def _over_time(sockets):
+    """What an interval says in which nothing happens."""
+    waiting = sum(s.queue for s in sockets)
+    return {"peak": waiting, "busy": 100 * (waiting > 0),
+            "fill": max(100 * s.queue / (s.limit + 1) for s in sockets),
+            "full": sum(s.queue > s.limit for s in sockets)}
+
+
+def same(got, want):
+    """Whether a store's value is what it should be, or was a while ago."""
+    if None in (got, want):
+        return got == want
+    if isinstance(want, Since):
+        return float(want) / 100 <= got <= float(want) + 0.02
+    return round(got, 6) == round(want, 6)
 
 
 def holds(store, want, what="the store"):
     """Waits until a store's values() are these, and no others."""
+    def wrong():
+        got = store()
+        return {name: (got.get(name), want.get(name))
+                for name in {*got, *want}
+                if not same(got.get(name), want.get(name))}
     end = time.monotonic() + DEADLINE
-    want = rounded(want)
-    while rounded(store()) != want and time.monotonic() < end:
+    while wrong() and time.monotonic() < end:
         time.sleep(0.05)
-    equal(rounded(store()), want, what)
+    equal(wrong(), {}, f"{what}, and what it should be")
 
 
 # ------------------------------------------------------------------ programs
@@ -300,7 +383,7 @@ make_server("127.0.0.1", 8080, application).serve_forever()
     @staticmethod
     def called(listener):
         """What becomes of a listener's name."""
-        return re.sub(r"[.\s]", "_", listener)
+        return re.sub(r"[.:\s]", "_", listener)
 
 
 class InfluxDB(Store):
@@ -337,7 +420,7 @@ bind-address = "127.0.0.1:8088"
     def values(self):
         found = {}
         for series in self.ask('SELECT last("value") FROM '
-                               '"listen_backlog_value" GROUP BY *'):
+                               '/^listen_backlog_/ GROUP BY *'):
             tags = [f"{tag}={value}" for tag, value
                     in sorted(series["tags"].items()) if value]
             found[",".join([series["name"], *tags])] = series["values"][0][1]
