@@ -60,10 +60,11 @@ int lb_label_of_place(char label[static LB_LABEL_SIZE], const char *place) {
 
 int lb_label_in(char label[static LB_LABEL_SIZE], const char *netns,
                 const char *own) {
-  size_t prefix = *netns ? strlen(netns) + 1 : 0;
-  if (prefix + strlen(own) >= LB_LABEL_SIZE)
+  char text[LB_LABEL_SIZE];
+  int n = snprintf(text, sizeof(text), "%s%s%s", netns, *netns ? ":" : "", own);
+  if (n < 0 || (size_t)n >= sizeof(text))
     return -ENAMETOOLONG;
-  snprintf(label, LB_LABEL_SIZE, "%s%s%s", netns, prefix ? ":" : "", own);
+  memcpy(label, text, (size_t)n + 1);
   return 0;
 }
 

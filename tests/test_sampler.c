@@ -254,7 +254,7 @@ static void looks_are_made_at_the_period(void **state) {
   struct fixture *fixture = *state;
   enum { PERIOD_MS = 2, LOOKS = 20 };
   uint64_t before = lb_sampler_now_ms();
-  start(fixture, PERIOD_MS / 1000.0);
+  start(fixture, (double)PERIOD_MS / 1000);
   assert_true(wait_for_looks(LOOKS));
   assert_true(lb_sampler_now_ms() + 1 - before >= LOOKS * PERIOD_MS);
   struct lb_samples samples = count(fixture);
@@ -294,7 +294,7 @@ static void looks_that_are_late_are_counted_and_left_out(void **state) {
   struct fixture *fixture = *state;
   enum { PERIOD_MS = 4, PERIODS = 12 };
   uint64_t before = lb_sampler_now_ms();
-  start(fixture, PERIOD_MS / 1000.0);
+  start(fixture, (double)PERIOD_MS / 1000);
   assert_true(wait_for_looks(1));
   lb_sampler_hold(fixture->sampler);
   let_pass(PERIODS * PERIOD_MS);
