@@ -15,7 +15,9 @@
  */
 enum { KEEP_MS = 60000 };
 
-enum { WALK_SHARE = 100 }; /* walks get 1/100 of the time */
+/* Walks get this share of the time, so that with the looks it stays under 1 %.
+ */
+enum { WALK_PER_MILLE = 9 };
 
 struct namespace {
   struct lb_scope scope; /* path and label are owned */
@@ -283,7 +285,7 @@ static void credit_walks(struct lb_monitor *monitor, uint64_t now_ms) {
   monitor->is_first = monitor->ended_ms == 0;
   int64_t elapsed_ms =
       monitor->is_first ? 0 : (int64_t)(now_ms - monitor->ended_ms);
-  int64_t share_ns = elapsed_ms * 1000000 / WALK_SHARE;
+  int64_t share_ns = elapsed_ms * 1000 * WALK_PER_MILLE;
   monitor->balance_ns += share_ns;
   if (monitor->balance_ns > share_ns)
     monitor->balance_ns = share_ns;

@@ -356,9 +356,9 @@ static void judge_walks(void) {
   if (!walks.slowed || plugin.said_slowed)
     return;
   INFO(LOG_NAME
-       "Looking at the waiting connections takes %.1f ms, more than "
-       "1 %% of the time, so wait, abandoned and syn are reported less "
-       "often than the rest.",
+       "Looking at the waiting connections takes %.1f ms. It gets 1 %% "
+       "of the time at most, so wait, abandoned and syn are reported "
+       "less often than the rest.",
        (double)walks.cost_ns / 1e6);
   plugin.said_slowed = true;
 }

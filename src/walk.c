@@ -94,8 +94,21 @@ void lb_walk_run(struct lb_walk *walk, struct lb_source *source,
 
 /* --- the results --------------------------------------------------------- */
 
+static int compare_port(const void *key, const void *item) {
+  const uint16_t *port = key;
+  const struct lb_ports *ports = item;
+  return (*port > ports->last) - (*port < ports->first);
+}
+
+static bool asks_for(const struct lb_walk *walk, uint16_t port) {
+  return walk->ports_len && bsearch(&port, walk->ports, walk->ports_len,
+                                    sizeof(*walk->ports), compare_port);
+}
+
 int lb_walk_add_point(struct lb_walk *walk, const struct lb_row *row,
                       uint32_t queue) {
+  if (!asks_for(walk, row->port))
+    return 0;
   int err = lb_reserve(&walk->points, walk->points_len, &walk->points_cap,
                        sizeof(*walk->points));
   if (!err)

@@ -62,7 +62,9 @@ void lb_walk_run(struct lb_walk *walk, struct lb_source *source,
                  uint64_t *cost_ns);
 
 /* Adds a TCP socket that is there after the walk, with the number that stood in
- * its queue all the while. 0 or -ENOMEM. */
+ * its queue all the while; also one that nobody wants, for what belongs to it
+ * must not be laid on another. Passes over it where its port was not asked for.
+ * 0 or -ENOMEM. */
 int lb_walk_add_point(struct lb_walk *walk, const struct lb_row *row,
                       uint32_t queue);
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What a look costs against the floor, in turns on the same sockets: make bench.
-# In a network namespace of its own: bench.sh [RUNS]
+# What a look costs against the floor, in turns on the same sockets, and what the plugin costs in
+# collectd: make bench. In a network namespace of its own: bench.sh [RUNS]
 set -eu
 
 runs=${1:-9}
@@ -62,3 +62,6 @@ compare 10 0 20000
 compare 10 100000 20000
 compare 1000 0 500
 compare 10000 0 50
+
+echo
+python3 "$src/bench_daemon.py"

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Holds listening sockets and established connections until stdin closes.
 
-usage: hold_sockets.py LISTENERS CONNECTIONS
-Prints "ready" once all are up. Each process stays below 20,000 descriptors."""
+usage: hold_sockets.py LISTENERS CONNECTIONS [PORT]
+Prints "ready" once all are up. Each process stays below 20,000 descriptors.
+With PORT the connections' servers, at 127.2.N.1, have that one and go on
+listening, but accept no more."""
 import os
 import resource
 import socket
@@ -28,9 +30,9 @@ def listen(count, first):
     return held
 
 
-def connect(count, number):
+def connect(count, number, port):
     server = socket.socket()
-    server.bind((f"127.2.{number}.1", 0))
+    server.bind((f"127.2.{number}.1", port))
     server.listen(4096)
     held = []
     for _ in range(count):
@@ -39,7 +41,10 @@ def connect(count, number):
         client.bind((f"127.3.{number}.1", 0))
         client.connect(server.getsockname())
         held += [client, server.accept()[0]]
-    server.close()
+    if port:
+        held.append(server)
+    else:
+        server.close()
     return held
 
 
@@ -54,7 +59,7 @@ def spawn(work, ready, alive):
 
 
 def main():
-    listeners, connections = int(sys.argv[1]), int(sys.argv[2])
+    listeners, connections, port = map(int, (sys.argv[1:] + ["0"])[:3])
     raise_limit()
     got, ready = os.pipe()
     alive = os.pipe()
@@ -65,7 +70,7 @@ def main():
         children += 1
     for number, first in enumerate(range(0, connections, PER_PROCESS), 1):
         count = min(PER_PROCESS, connections - first)
-        spawn(lambda: connect(count, number), ready, alive)
+        spawn(lambda: connect(count, number, port), ready, alive)
         children += 1
     os.close(ready)
     up = 0

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* Preloaded into the daemon: spoils what the kernel says while the file named
- * by LB_FAULT holds the name of a fault. live_errors.py compiles and uses it.
- */
+ * by LB_FAULT holds the name of a fault, and appends to the file named by
+ * LB_REQUESTS the states of sockets that each request asks for. The live tests
+ * compile it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/unix_diag.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -41,6 +44,33 @@ int socket(int domain, int type, int protocol) {
     return -1;
   }
   return real(domain, type, protocol);
+}
+
+static unsigned states_of(const struct nlmsghdr *request) {
+  const void *data = NLMSG_DATA(request);
+  if (request->nlmsg_type == TCPDIAG_GETSOCK)
+    return ((const struct inet_diag_req *)data)->idiag_states;
+  if (*(const unsigned char *)data == AF_UNIX)
+    return ((const struct unix_diag_req *)data)->udiag_states;
+  return ((const struct inet_diag_req_v2 *)data)->idiag_states;
+}
+
+static void note_request(const struct nlmsghdr *request) {
+  const char *path = getenv("LB_REQUESTS");
+  int fd = path ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+  if (fd < 0)
+    return;
+  dprintf(fd, "%u\n", states_of(request));
+  close(fd);
+}
+
+ssize_t sendto(int fd, const void *buf, size_t len, int flags,
+               const struct sockaddr *to, socklen_t to_len) {
+  ssize_t (*real)(int, const void *, size_t, int, const struct sockaddr *,
+                  socklen_t) = dlsym(RTLD_NEXT, "sendto");
+  if (is_netlink(fd))
+    note_request(buf);
+  return real(fd, buf, len, flags, to, to_len);
 }
 
 /* The answer of a kernel without tcp_diag. */

@@ -94,9 +94,11 @@ static void out_of_memory_is_an_error_of_the_plan(void **state) {
   assert_int_equal(lb_walk_add(&walk, &web), -ENOMEM);
   memory.fails = 1;
   assert_int_equal(lb_walk_add(&walk, &unix_row), -ENOMEM);
+  assert_int_equal(walk.ports_len + walk.targets_len, 0);
+  assert_int_equal(lb_walk_add(&walk, &web), 0);
   memory.fails = 1;
   assert_int_equal(lb_walk_add_point(&walk, &web, 0), -ENOMEM);
-  assert_int_equal(walk.ports_len + walk.targets_len + walk.points_len, 0);
+  assert_int_equal(walk.points_len, 0);
   lb_walk_free(&walk);
 }
 
@@ -174,8 +176,11 @@ static void a_walk_that_fails_costs_its_time_and_is_not_done(void **state) {
 
 /* --- whose they are ------------------------------------------------------ */
 
+/* Of a walk of the ports 80 and 443. */
 static void add_point(struct lb_walk *walk, const char *local, uint16_t port,
                       uint32_t ifindex, uint32_t queue) {
+  if (!walk->planned)
+    plan_ports(walk, (const uint16_t[]){80, 443}, 2);
   struct lb_row row = tcp(local, port, queue);
   row.ifindex = ifindex;
   assert_int_equal(lb_walk_add_point(walk, &row, queue), 0);
@@ -295,6 +300,18 @@ static void members_of_a_reuseport_group_are_one_point(void **state) {
   assert_points(&walk, "IPv4 [::ffff:0.0.0.0]:80: 5 3 1 1 30\n"
                        "IPv6 [::]:80: 1 0 0 0 0\n"
                        "IPv4 [::ffff:0.0.0.0]:443: 7 0 0 0 0\n");
+}
+
+static void a_socket_of_a_port_not_asked_for_is_no_point(void **state) {
+  (void)state;
+  struct lb_walk walk = {0};
+  add_point(&walk, "0.0.0.0", 79, 0, 1);
+  add_point(&walk, "0.0.0.0", 80, 0, 2);
+  add_point(&walk, "0.0.0.0", 81, 0, 3);
+  add_point(&walk, "0.0.0.0", 443, 0, 4);
+  add_point(&walk, "0.0.0.0", 65535, 0, 5);
+  assert_points(&walk, "IPv4 [::ffff:0.0.0.0]:80: 2 0 0 0 0\n"
+                       "IPv4 [::ffff:0.0.0.0]:443: 4 0 0 0 0\n");
 }
 
 static void what_belongs_to_nobody_is_left_out(void **state) {
@@ -697,6 +714,7 @@ int main(void) {
       cmocka_unit_test(an_ipv6_socket_may_be_bound_to_an_ipv4_address),
       cmocka_unit_test(a_device_comes_before_any_device_but_after_the_address),
       cmocka_unit_test(members_of_a_reuseport_group_are_one_point),
+      cmocka_unit_test(a_socket_of_a_port_not_asked_for_is_no_point),
       cmocka_unit_test(what_belongs_to_nobody_is_left_out),
       IN_WORLD(one_walk_tells_of_all_listeners),
       IN_WORLD(only_half_open_ones_are_walked_for_without_a_queue),
