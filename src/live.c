@@ -33,7 +33,8 @@ struct live {
   struct lb_live_options options;
   struct asker looks;
   struct asker walks;
-  char *request; /* of waiting(); NULL before the first one */
+  uint64_t cookie; /* of the other namespace that was looked at; 0: unknown */
+  char *request;   /* of waiting(); NULL before the first one */
 };
 
 /* --- one answer ---------------------------------------------------------- */
@@ -73,15 +74,31 @@ static int check_place(const struct live *live, struct lb_netlink *netlink) {
   return err;
 }
 
+/* Once nothing keeps a namespace alive, the next may get its inode number. */
+static int check_cookie(struct live *live, struct lb_netlink *netlink) {
+  uint64_t cookie = lb_netlink_netns(netlink);
+  if (!live->cookie && cookie)
+    live->cookie = cookie;
+  if (cookie == live->cookie)
+    return 0;
+  lb_netlink_close(netlink);
+  return -ESTALE;
+}
+
+static int open_there(struct live *live, struct lb_netlink *netlink) {
+  int err = lb_netns_run(live->options.netns, &live->options.id, open_netlink,
+                         netlink);
+  return err ? err : check_cookie(live, netlink);
+}
+
 /* An error closes the socket, hence before each dump. */
-static int reach(const struct live *live, struct lb_netlink *netlink) {
+static int reach(struct live *live, struct lb_netlink *netlink) {
   if (!live->options.netns)
     return 0; /* it is opened with the dump */
   int err = check_place(live, netlink);
   if (err || lb_netlink_is_open(netlink))
     return err;
-  return lb_netns_run(live->options.netns, &live->options.id, open_netlink,
-                      netlink);
+  return open_there(live, netlink);
 }
 
 /* -ESTALE of the kernel: another socket has the inode of that one. */

@@ -59,8 +59,8 @@ static void free_namespace(struct lb_monitor *monitor, struct namespace *ns) {
   if (ns->source)
     monitor->world->close(monitor->world, ns->source);
   lb_walk_free(&ns->walk);
-  free((void *)(uintptr_t)ns->scope.path);
-  free((void *)(uintptr_t)ns->scope.label);
+  free((void *)ns->scope.path);
+  free((void *)ns->scope.label);
   free(ns);
 }
 
@@ -75,7 +75,8 @@ static int add_namespace(struct lb_monitor *monitor, const char *path,
   ns->named = named;
   int err = (path && !ns->scope.path) || !ns->scope.label ? -ENOMEM : 0;
   if (!err)
-    err = lb_append(&monitor->v, &monitor->len, &ns, 1, sizeof(ns));
+    err = lb_append(&monitor->v, &monitor->len, &ns, 1,
+                    sizeof(struct namespace *));
   if (err)
     free_namespace(monitor, ns);
   return err;
@@ -296,10 +297,33 @@ static bool may_walk(const struct lb_monitor *monitor) {
   return monitor->is_first || monitor->balance_ns > 0;
 }
 
-static void plan_walk(struct namespace *ns, uint64_t now_ms) {
+/* Another one has come to the place of one that is gone, and has its id. */
+static bool is_replaced(struct lb_monitor *monitor,
+                        const struct namespace *ns) {
+  struct lb_netns_id id;
+  return ns->err == -ESTALE && ns->scope.path &&
+         !monitor->world->identify(monitor->world, ns->scope.path, &id) &&
+         lb_netns_is_same(&ns->id, &id);
+}
+
+/* At the end of an interval, but not beside the walks. */
+static void look_at_end(struct lb_monitor *monitor, struct namespace *ns,
+                        uint64_t now_ms) {
+  ns->err = lb_survey_look(ns->survey, now_ms);
+  if (!is_replaced(monitor, ns))
+    return;
+  leave(monitor, ns, 0);
+  ns->walk.err = 0; /* it was of the one that is gone */
+  ns->err = enter(monitor, ns);
+  if (!ns->err)
+    ns->err = lb_survey_look(ns->survey, now_ms);
+}
+
+static void plan_walk(struct lb_monitor *monitor, struct namespace *ns,
+                      uint64_t now_ms) {
   if (!ns->source)
     return;
-  ns->err = lb_survey_look(ns->survey, now_ms);
+  look_at_end(monitor, ns, now_ms);
   if (!ns->err)
     ns->err = lb_survey_plan(ns->survey, &ns->walk);
 }
@@ -313,7 +337,7 @@ void lb_monitor_begin_end(struct lb_monitor *monitor, uint64_t now_ms) {
   credit_walks(monitor, now_ms);
   monitor->walks.slowed = !may_walk(monitor);
   for (size_t i = 0; i < monitor->len && !monitor->walks.slowed; i++)
-    plan_walk(monitor->v[i], now_ms);
+    plan_walk(monitor, monitor->v[i], now_ms);
 }
 
 void lb_monitor_walk(struct lb_monitor *monitor) {
@@ -342,7 +366,7 @@ static void end(struct lb_monitor *monitor, struct namespace *ns,
                 uint64_t now_ms) {
   if (!ns->source)
     return;
-  ns->err = lb_survey_look(ns->survey, now_ms);
+  look_at_end(monitor, ns, now_ms);
   if (!ns->err && ns->walk.done)
     ns->err = lb_survey_inspect(ns->survey, &ns->walk);
   if (!ns->err)

@@ -19,6 +19,10 @@ enum {
   ANSWER_TIMEOUT_S = 1,
 };
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
 struct lb_netlink {
   struct mnl_socket *socket; /* NULL: closed */
   uint32_t seq;
@@ -63,6 +67,15 @@ int lb_netlink_open(struct lb_netlink *nl) {
     return err;
   }
   return 0;
+}
+
+uint64_t lb_netlink_netns(const struct lb_netlink *nl) {
+  uint64_t cookie = 0;
+  socklen_t len = sizeof(cookie);
+  if (nl->socket)
+    getsockopt(mnl_socket_get_fd(nl->socket), SOL_SOCKET, SO_NETNS_COOKIE,
+               &cookie, &len);
+  return cookie;
 }
 
 static ssize_t send_request(struct lb_netlink *nl,

@@ -28,6 +28,10 @@ int lb_netlink_open(struct lb_netlink *nl);
 bool lb_netlink_is_open(const struct lb_netlink *nl);
 void lb_netlink_close(struct lb_netlink *nl);
 
+/* Which network namespace the socket belongs to: a number that no other has had
+ * since boot; 0: not known, as before Linux 5.14 or where it is closed. */
+uint64_t lb_netlink_netns(const struct lb_netlink *nl);
+
 /* Sends the request and hands the answer's messages to the taker; sets the
  * request's sequence number. A request without NLM_F_DUMP has one message for
  * an answer. The socket is opened where it is not, and kept: a used one answers

@@ -15,6 +15,7 @@ struct place {
   const char *path;
   const char *name; /* under which it is listed; NULL: it is not */
   uint64_t ino;     /* 0: nothing is there */
+  int life;         /* how many have been there before */
   struct kernel *kernel;
 };
 
@@ -24,6 +25,7 @@ struct door {
   struct universe *universe;
   const char *path;
   uint64_t ino;
+  int life;     /* as first seen; -1: not yet */
   bool is_open; /* and keeps a namespace alive */
 };
 
@@ -51,6 +53,10 @@ static int go_through(struct door *door, struct lb_source **out) {
   struct place *place =
       door->path ? place_at(door->universe, door->path) : NULL;
   bool is_there = !door->path || (place && place->ino == door->ino);
+  if (is_there && place && door->life < 0)
+    door->life = place->life;
+  if (is_there && place)
+    is_there = place->life == door->life;
   door->is_open = is_there;
   if (!is_there)
     return place ? -ESTALE : -ENOENT;
@@ -135,6 +141,7 @@ static int open_door(struct lb_world *world, const char *path,
                                    door_waiting, door_pending},
                         .universe = universe,
                         .path = path,
+                        .life = -1,
                         .ino = path ? id->ino : OWN_INO};
   *free_slot(universe) = door;
   universe->opened++;
@@ -167,13 +174,14 @@ static struct place *add_place(struct universe *universe, const char *path,
                                struct kernel *kernel) {
   assert_in_range(universe->len, 0, MAX_PLACES - 1);
   struct place *place = &universe->places[universe->len++];
-  *place = (struct place){path, name, ino, kernel};
+  *place = (struct place){path, name, ino, 0, kernel};
   return place;
 }
 
 /* Another one, in which something has happened before we see it. */
 static void make_anew(struct place *place, uint64_t ino) {
   place->ino = ino;
+  place->life++;
   *place->kernel = new_kernel();
   listen_on(place->kernel, 1, 80);
   overflow(place->kernel, 1, 3);
@@ -644,6 +652,40 @@ static void one_that_is_replaced_after_it_was_found_is_closed(void **state) {
                           "blue:80: queue 0 peak 0 overflows 3\n");
 }
 
+/* The kernel gives away the inode number of one that is gone. */
+static void one_with_the_inode_of_the_one_before_is_another(void **state) {
+  struct fixture *fixture = *state;
+  go_to(fixture, "blue");
+  struct place *blue = add_place(&fixture->universe, "/run/netns/blue", "blue",
+                                 10, &fixture->kernels[0]);
+  listen_on(&fixture->kernels[0], 1, 80);
+  start(fixture);
+  interval(fixture);
+  overflow(&fixture->kernels[0], 1, 5);
+  interval(fixture);
+  assert_outcome(fixture, ": overflows 0\nblue: overflows 5\n"
+                          "blue:80: queue 0 peak 0 overflows 5\n");
+  make_anew(blue, 10);
+  look_at_all(fixture);
+  interval(fixture);
+  assert_outcome(fixture, ": overflows 0\nblue: overflows 8\n"
+                          "blue:80: queue 0 peak 0 overflows 8\n");
+  fixture->settings.inspect = true; /* which looks before the walk, too */
+  make_anew(blue, 10);
+  interval(fixture);
+  assert_outcome(fixture, ": overflows 0\nblue: overflows 11\n"
+                          "blue:80: queue 0 peak 0 overflows 11 "
+                          "abandoned 0\n");
+  begin_end(fixture);
+  make_anew(blue, 10);
+  lb_monitor_walk(fixture->monitor);
+  end(fixture);
+  assert_outcome(fixture, ": overflows 0\nblue: overflows 14\n"
+                          "blue:80: queue 0 peak 0 overflows 14\n");
+  assert_int_equal(fixture->universe.opened, 5);
+  assert_int_equal(fixture->universe.closed, 3);
+}
+
 static void a_walk_in_one_that_goes_tells_nothing(void **state) {
   struct fixture *fixture = *state;
   fixture->settings.inspect = true;
@@ -1046,6 +1088,7 @@ int main(void) {
       IN_WORLD(two_that_change_places_are_found_again),
       IN_WORLD(one_that_goes_after_it_was_found_is_closed_at_the_end),
       IN_WORLD(one_that_is_replaced_after_it_was_found_is_closed),
+      IN_WORLD(one_with_the_inode_of_the_one_before_is_another),
       IN_WORLD(a_walk_in_one_that_goes_tells_nothing),
       IN_WORLD(looks_within_an_interval_give_its_peaks),
       IN_WORLD(what_fails_at_the_end_is_told_and_nothing_else),
