@@ -46,6 +46,10 @@ struct header {
 
 enum { MAX_ERRNO = 4095 };
 
+/* Of a clock in ms these are 34 years, of a cost in ns 18 minutes: nothing that
+ * is added up out of such numbers overflows. */
+#define MAX_NUMBER (UINT64_C(1) << 40)
+
 static const struct header expected = {
     .magic = "lbacklog", .version = 1, .byte_order = 0x01020304};
 
@@ -68,7 +72,8 @@ static void put_record(struct lb_recorder *recorder, struct record record,
                        const void *bytes) {
   static const char zeros[8];
   put(recorder, &record, sizeof(record));
-  put(recorder, bytes, record.len);
+  if (bytes)
+    put(recorder, bytes, record.len);
   put(recorder, zeros, padded(record.len) - record.len);
 }
 
@@ -169,8 +174,14 @@ static size_t after(const struct lb_replay *replay, size_t at) {
   return at + sizeof(struct record) + padded(record_at(replay, at).len);
 }
 
+static bool is_look(const struct record *record) {
+  return record->kind == LOOK || record->kind == SAMPLE;
+}
+
+/* Every record is whole, and the clock never goes back. */
 static bool is_sound(const struct lb_replay *replay) {
   size_t at = sizeof(struct header);
+  uint64_t now_ms = 0;
   while (at < replay->len) {
     size_t left = replay->len - at;
     if (left < sizeof(struct record))
@@ -178,8 +189,12 @@ static bool is_sound(const struct lb_replay *replay) {
     left -= sizeof(struct record);
     struct record record = record_at(replay, at);
     if (record.len > left || padded(record.len) > left || record.status > 0 ||
-        record.status < -MAX_ERRNO)
+        record.status < -MAX_ERRNO || record.number > MAX_NUMBER)
       return false;
+    if (is_look(&record) && record.number < now_ms)
+      return false;
+    if (is_look(&record))
+      now_ms = record.number;
     at = after(replay, at);
   }
   return true;
@@ -321,7 +336,7 @@ static int check_header(const void *bytes, size_t len) {
   if (len < sizeof(header))
     return -EBADMSG;
   memcpy(&header, bytes, sizeof(header));
-  if (memcmp(header.magic, expected.magic, sizeof(header.magic)))
+  if (memcmp(header.magic, expected.magic, sizeof(header.magic)) != 0)
     return -EBADMSG;
   if (header.version != expected.version ||
       header.byte_order != expected.byte_order)
@@ -405,15 +420,14 @@ void lb_replay_free(struct lb_replay *replay) {
   free(replay);
 }
 
-static bool is_look(const struct lb_replay *replay, size_t at) {
-  uint32_t kind = record_at(replay, at).kind;
-  return kind == LOOK || kind == SAMPLE;
-}
-
 /* The first look from here on, or the end. */
 static size_t find_look(const struct lb_replay *replay, size_t at) {
-  while (at < replay->len && !is_look(replay, at))
+  while (at < replay->len) {
+    struct record record = record_at(replay, at);
+    if (is_look(&record))
+      break;
     at = after(replay, at);
+  }
   return at;
 }
 

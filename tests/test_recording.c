@@ -281,12 +281,12 @@ static void everything_comes_back_as_it_was(void **state) {
   record_paths(&recording, &api, "/run/api");
   record_waiting(&recording, 250, 41000);
   record_pending(&recording, 3, 5000);
-  lb_recorder_look(recording.recorder, 18446744073709551615u, true);
+  lb_recorder_look(recording.recorder, 1099511627776u, true);
   record_answer(&recording, &https, NULL);
   record_text(&recording, LB_TEXT_NETSTAT, "TcpExt: A\nTcpExt: 22\n");
   record_text(&recording, LB_TEXT_SOMAXCONN, "128\n");
   record_paths(&recording, &api, "/run/b");
-  record_waiting(&recording, 4294967295u, 18446744073709550615u);
+  record_waiting(&recording, 4294967295u, 1099511627776u);
   record_pending(&recording, 0, 0);
 
   struct lb_replay *replay = finish(&recording);
@@ -310,13 +310,13 @@ static void everything_comes_back_as_it_was(void **state) {
       "text 1: 5 \"4096\n\"\n"
       "paths 0\n" API "waiting 0 cost 41000: port 80 kind 1 250 ms\n"
       "pending 0 cost 5000: 3, 1 closed\n"
-      "look 18446744073709551615\n"
+      "look 1099511627776\n"
       "listeners 0\n" HTTPS "text 0: 21 \"TcpExt: A\nTcpExt: 22\n\"\n"
       "text 1: 4 \"128\n\"\n"
       "paths 0\n"
       "UNIX \"/run/b\" queue 0 limit 128 inode 1515"
       " cookie 3\n"
-      "waiting 0 cost 18446744073709550615:"
+      "waiting 0 cost 1099511627776:"
       " port 80 kind 1 4294967295 ms\n"
       "pending 0 cost 0: 0, 0 closed\n"
       "end\n"
@@ -838,6 +838,8 @@ static void a_recording_of_any_size_is_read_whole(void **state) {
   static const size_t sizes[] = {65472, 65464, 65480, 196544, 200000};
   for (size_t i = 0; i < LEN(sizes); i++) {
     char *text = malloc(sizes[i] + 1), *got = malloc(sizes[i] + 1);
+    assert_non_null(text);
+    assert_non_null(got);
     memset(text, 'x', sizes[i]);
     text[sizes[i] - 1] = 'y';
     text[sizes[i]] = '\0';
@@ -934,6 +936,7 @@ enum { SMALL_RECORDS = 22 };
 
 static int open_bytes(const char *at, size_t len, struct lb_replay **replay) {
   char *exact = malloc(len);
+  assert_non_null(exact);
   if (len)
     memcpy(exact, at, len);
   int err = lb_replay_new(exact, len, replay);
@@ -996,6 +999,32 @@ static void play_all(struct lb_replay *replay) {
     }
   }
   assert_int_equal(lb_replay_intervals(replay), intervals);
+}
+
+/* A damaged one: the monitor adds these numbers up. */
+static void
+a_clock_that_goes_back_and_numbers_beyond_any_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    uint64_t first_ms, second_ms, cost_ns;
+    int want;
+  } cases[] = {
+      {1000, 1000, 1099511627776u, 0},
+      {1000, 999, 0, -EBADMSG},
+      {1000, 1099511627777u, 0, -EBADMSG},
+      {1000, 2000, 1099511627777u, -EBADMSG},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct recording recording = start();
+    struct lb_replay *replay = NULL;
+    lb_recorder_look(recording.recorder, cases[i].first_ms, false);
+    record_end(&recording, LB_CHANNEL_WAITING, 0, cases[i].cost_ns);
+    lb_recorder_look(recording.recorder, cases[i].second_ms, true);
+    close_recorder(&recording);
+    assert_int_equal(lb_replay_open(recording.path, &replay), cases[i].want);
+    close(recording.fd);
+    lb_replay_free(replay);
+  }
 }
 
 static void a_file_of_another_kind_is_refused(void **state) {
@@ -1199,6 +1228,8 @@ int main(void) {
       cmocka_unit_test(a_recorder_overwrites_what_was_there),
       cmocka_unit_test(a_path_that_cannot_be_opened_is_an_error),
       cmocka_unit_test(a_full_disk_is_an_error_at_the_end),
+      cmocka_unit_test(
+          a_clock_that_goes_back_and_numbers_beyond_any_are_refused),
       cmocka_unit_test(a_file_of_another_kind_is_refused),
       cmocka_unit_test(the_header_is_of_version_1),
       cmocka_unit_test(a_recording_older_than_the_channels_is_replayed),

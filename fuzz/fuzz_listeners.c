@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/* The dump of listening TCP sockets: what libmnl reads in a message must be
+ * what its row says. */
+#include "fuzz_inet.h"
+
+struct seen {
+  struct lb_rows rows;
+  struct lb_row first;
+};
+
+static bool is_same(const struct lb_row *a, const struct lb_row *b) {
+  return a->cookie == b->cookie && a->queue == b->queue &&
+         a->limit == b->limit && a->inode == b->inode && a->port == b->port &&
+         memcmp(a->address, b->address, sizeof(a->address)) == 0;
+}
+
+static void check_row(void *data, const struct nlmsghdr *msg, bool added) {
+  struct seen *seen = data;
+  CHECK(added);
+  const struct lb_row *row = &seen->rows.v[seen->rows.len - 1];
+  const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
+  CHECK(mnl_nlmsg_get_payload_len(msg) >= sizeof(*diag));
+  CHECK(diag->idiag_state == TCP_LISTEN);
+  CHECK(row->family == diag->idiag_family);
+  check_address(diag, row->address);
+  CHECK(row->port == ntohs(diag->id.idiag_sport));
+  CHECK(row->ifindex == diag->id.idiag_if);
+  CHECK(row->inode == diag->idiag_inode);
+  CHECK(row->queue == diag->idiag_rqueue);
+  CHECK(row->limit == diag->idiag_wqueue);
+  CHECK((uint32_t)row->cookie == diag->id.idiag_cookie[0]);
+  CHECK(row->cookie >> 32 == diag->id.idiag_cookie[1]);
+
+  uint32_t drops;
+  bool has_drops =
+      attr_number(find_attr(msg, sizeof(*diag), INET_DIAG_SKMEMINFO),
+                  SK_MEMINFO_DROPS * sizeof(uint32_t), &drops);
+  CHECK(row->has_drops == has_drops);
+  CHECK(!has_drops || row->sk_drops == drops);
+  const struct nlattr *v6only =
+      find_attr(msg, sizeof(*diag), INET_DIAG_SKV6ONLY);
+  CHECK(row->v6only == (v6only && mnl_attr_get_u8(v6only)));
+
+  if (seen->rows.len == 1)
+    seen->first = *row;
+  CHECK(is_same(seen->rows.v, &seen->first));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
+  struct seen seen = {.rows = {.len = 0}};
+  struct walk walk = {.taker = lb_take_rows(&seen.rows),
+                      .len = &seen.rows.len,
+                      .check = check_row,
+                      .data = &seen};
+  run_walk(&walk, (struct input){bytes, len});
+  lb_rows_free(&seen.rows);
+  return 0;
+}

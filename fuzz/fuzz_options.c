@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: MIT
+/* A configuration to settings, and to the listeners of every namespace it
+ * names. A bad option costs only itself, and is one sentence.
+ *
+ * An input is a text in collectd's syntax, and any text has a meaning here:
+ * what is no block and no value is a word. The <Plugin> blocks in it are ours,
+ * or where there is none it is the inside of one. */
+#include "fuzz.h"
+
+#include "array.h"
+#include "group.h"
+#include "options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+enum { MOST_DEPTH = 8, MOST_VALUES = 200, MOST_PORTS = 2000 };
+
+/* --- collectd's syntax --------------------------------------------------- */
+
+static const char blanks[] = " \t\r";
+static const char ends[] = " \t\r\n<>#\"";
+
+struct reader {
+  const char *at;
+  unsigned values;
+  unsigned ports;
+};
+
+static void *add_zeroed(void *array, int *len, size_t size) {
+  void *grown = reallocarray(array, (size_t)*len + 1, size);
+  CHECK(grown);
+  memset((char *)grown + (size_t)*len * size, 0, size);
+  ++*len;
+  return grown;
+}
+
+static char *read_quoted(struct reader *reader) {
+  char *word = strdup(reader->at + 1);
+  size_t len = 0;
+  CHECK(word);
+  for (reader->at++; *reader->at && *reader->at != '"'; reader->at++) {
+    if (reader->at[0] == '\\' && reader->at[1])
+      reader->at++;
+    word[len++] = *reader->at;
+  }
+  reader->at += *reader->at == '"';
+  word[len] = '\0';
+  return word;
+}
+
+static char *read_word(struct reader *reader) {
+  size_t len = strcspn(reader->at, ends);
+  char *word = strndup(reader->at, len ? len : 1);
+  CHECK(word);
+  reader->at += strlen(word);
+  return word;
+}
+
+static bool is_boolean(const char *word, int *boolean) {
+  *boolean = !strcasecmp(word, "true") || !strcasecmp(word, "yes") ||
+             !strcasecmp(word, "on");
+  return *boolean || !strcasecmp(word, "false") || !strcasecmp(word, "no") ||
+         !strcasecmp(word, "off");
+}
+
+static void read_value(struct reader *reader, oconfig_value_t *value) {
+  bool is_quoted = *reader->at == '"';
+  char *word = is_quoted ? read_quoted(reader) : read_word(reader), *end;
+  *value = (oconfig_value_t){.type = OCONFIG_TYPE_STRING};
+  value->value.string = word;
+  double number = strtod(word, &end);
+  int boolean;
+  if (is_quoted || (end == word && !is_boolean(word, &boolean)))
+    return;
+  if (*end == '\0' && end > word) {
+    value->type = OCONFIG_TYPE_NUMBER;
+    value->value.number = number;
+  } else if (is_boolean(word, &boolean)) {
+    value->type = OCONFIG_TYPE_BOOLEAN;
+    value->value.boolean = boolean;
+  } else {
+    return;
+  }
+  free(word);
+}
+
+/* How many ports a range is beyond the first, which bounds the time that an
+ * input takes. */
+static unsigned count_ports(const oconfig_value_t *value) {
+  unsigned first, last;
+  if (value->type != OCONFIG_TYPE_STRING ||
+      sscanf(value->value.string, "%u-%u", &first, &last) != 2 ||
+      first > last || last > UINT16_MAX)
+    return 0;
+  return last - first;
+}
+
+static void read_values(struct reader *reader, oconfig_item_t *item) {
+  while (*(reader->at += strspn(reader->at, blanks)) &&
+         !strchr("\n>#", *reader->at)) {
+    if (*reader->at == '<') {
+      reader->at++;
+      continue;
+    }
+    item->values =
+        add_zeroed(item->values, &item->values_num, sizeof(*item->values));
+    oconfig_value_t *value = &item->values[item->values_num - 1];
+    read_value(reader, value);
+    reader->values++;
+    reader->ports += count_ports(value);
+  }
+}
+
+static void read_items(struct reader *reader, oconfig_item_t *block,
+                       unsigned depth) {
+  for (;;) {
+    reader->at += strspn(reader->at, " \t\r\n>");
+    if (*reader->at == '#') {
+      reader->at += strcspn(reader->at, "\n");
+      continue;
+    }
+    bool ends_block = strncmp(reader->at, "</", 2) == 0;
+    if (ends_block)
+      reader->at += strcspn(reader->at, "\n");
+    if (*reader->at == '\0' || (ends_block && depth > 0))
+      return;
+    if (ends_block)
+      continue;
+    bool is_block = *reader->at == '<';
+    reader->at += is_block;
+    if (*reader->at == '\0')
+      return;
+    block->children = add_zeroed(block->children, &block->children_num,
+                                 sizeof(*block->children));
+    oconfig_item_t *item = &block->children[block->children_num - 1];
+    item->key = *reader->at == '"' ? read_quoted(reader) : read_word(reader);
+    read_values(reader, item);
+    if (is_block && depth < MOST_DEPTH)
+      read_items(reader, item, depth + 1);
+  }
+}
+
+static void free_items(oconfig_item_t *item) {
+  for (int i = 0; i < item->values_num; i++)
+    if (item->values[i].type == OCONFIG_TYPE_STRING)
+      free(item->values[i].value.string);
+  for (int i = 0; i < item->children_num; i++)
+    free_items(&item->children[i]);
+  free(item->key);
+  free(item->values);
+  free(item->children);
+}
+
+/* --- settings ------------------------------------------------------------ */
+
+struct taken {
+  struct lb_settings settings;
+  unsigned sentences;
+  int err;
+};
+
+static void on_error(void *data, const char *sentence) {
+  struct taken *taken = data;
+  size_t len = strlen(sentence);
+  CHECK(len > 0 && len < 511); /* whole */
+  for (size_t i = 0; i < len; i++)
+    CHECK((unsigned char)sentence[i] >= ' ' && sentence[i] != 0x7f);
+  CHECK(strstr(sentence, "; accepted is "));
+  taken->sentences++;
+}
+
+static bool is_ours(const oconfig_item_t *item) {
+  return strcasecmp(item->key, "Plugin") == 0;
+}
+
+static void take_block(struct lb_options *options, const oconfig_item_t *block,
+                       const struct lb_errors *errors) {
+  CHECK(lb_options_block(options, block, errors) == 0);
+}
+
+/* With one option more, where extra is not NULL. */
+static void take_options(const oconfig_item_t *root, char *extra,
+                         struct taken *taken) {
+  const struct lb_errors errors = {on_error, taken};
+  struct lb_options *options;
+  bool found = false;
+  double interval_s = 10;
+  CHECK(lb_options_new(&options) == 0);
+  for (int i = 0; i < root->children_num; i++) {
+    const oconfig_item_t *item = &root->children[i];
+    if (is_ours(item))
+      take_block(options, item, &errors);
+    found |= is_ours(item);
+    if (!strcasecmp(item->key, "Interval") && item->values_num &&
+        item->values[0].type == OCONFIG_TYPE_NUMBER &&
+        item->values[0].value.number >= 0.001 &&
+        item->values[0].value.number <= 1e6)
+      interval_s = item->values[0].value.number;
+  }
+  if (!found)
+    take_block(options, root, &errors);
+  if (extra) {
+    oconfig_item_t item = {.key = extra};
+    take_block(options, &(oconfig_item_t){.children = &item, .children_num = 1},
+               &errors);
+  }
+  memset(&taken->settings, 0, sizeof(taken->settings));
+  taken->err =
+      lb_options_settings(options, interval_s, &taken->settings, &errors);
+  lb_options_free(options);
+  double sample_s = taken->settings.sample_s;
+  CHECK(sample_s == 0 || (sample_s >= 0.001 && sample_s <= interval_s));
+}
+
+/* Nothing was written to what was zeroed before. */
+static void check_nothing(const struct taken *taken) {
+  const char *bytes = (const char *)&taken->settings;
+  CHECK(taken->err == -ENOENT && taken->sentences > 0);
+  for (size_t i = 0; i < sizeof(taken->settings); i++)
+    CHECK(bytes[i] == 0);
+}
+
+static void label_of(const struct lb_settings *settings, size_t i,
+                     char label[static LB_LABEL_SIZE]) {
+  const struct lb_selection *selection = &settings->selections[i];
+  if (selection->name) {
+    CHECK(lb_label_is_valid(selection->name));
+    snprintf(label, LB_LABEL_SIZE, "%s", selection->name);
+    return;
+  }
+  CHECK(selection->ports_len == 1);
+  lb_label_of_port(label, settings->ports[selection->ports_at].first);
+}
+
+static void check_selection(const struct lb_settings *settings, size_t i) {
+  const struct lb_selection *selection = &settings->selections[i];
+  CHECK(selection->ports_len + selection->paths_len > 0);
+  CHECK(selection->ports_at + selection->ports_len <= settings->ports_len);
+  CHECK(selection->addresses_at + selection->addresses_len <=
+        settings->addresses_len);
+  CHECK(selection->paths_at + selection->paths_len <= settings->paths_len);
+  CHECK(selection->places_at + selection->places_len <=
+        settings->place_refs_len);
+  for (size_t j = 0; j < selection->places_len; j++)
+    CHECK(settings->place_refs[selection->places_at + j] <
+          settings->places_len);
+}
+
+static void check_settings(const struct lb_settings *settings) {
+  CHECK(settings->selections_len || settings->listening_ports ||
+        settings->listening_paths);
+  for (size_t i = 0; i < settings->ports_len; i++)
+    CHECK(settings->ports[i].first > 0 &&
+          settings->ports[i].first <= settings->ports[i].last);
+  for (size_t i = 0; i < settings->paths_len; i++)
+    CHECK(settings->paths[i].len > 0 && settings->paths[i].len <= LB_PATH_SIZE);
+  for (size_t i = 0; i < settings->selections_len; i++)
+    check_selection(settings, i);
+  for (size_t i = 0; i < settings->places_len; i++) {
+    const struct lb_place *place = &settings->places[i];
+    CHECK((place->path == NULL) == (place->label == NULL));
+    CHECK(!place->label || lb_label_is_valid(place->label));
+    CHECK(!place->path || place->path[0] == '/');
+  }
+}
+
+static bool is_same_text(const char *a, const char *b) {
+  return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_same(const struct lb_settings *a, const struct lb_settings *b) {
+  if (a->selections_len != b->selections_len || a->ports_len != b->ports_len ||
+      a->addresses_len != b->addresses_len || a->paths_len != b->paths_len ||
+      a->places_len != b->places_len ||
+      a->place_refs_len != b->place_refs_len ||
+      a->ignored_paths_len != b->ignored_paths_len ||
+      a->listening_ports != b->listening_ports ||
+      a->listening_paths != b->listening_paths || a->inspect != b->inspect ||
+      a->sample_s != b->sample_s ||
+      memcmp(&a->ignored, &b->ignored, sizeof(a->ignored)) != 0)
+    return false;
+  for (size_t i = 0; i < a->ports_len; i++)
+    if (a->ports[i].first != b->ports[i].first ||
+        a->ports[i].last != b->ports[i].last)
+      return false;
+  for (size_t i = 0; i < a->selections_len; i++)
+    if (!is_same_text(a->selections[i].name, b->selections[i].name))
+      return false;
+  for (size_t i = 0; i < a->places_len; i++)
+    if (!is_same_text(a->places[i].path, b->places[i].path) ||
+        a->places[i].global != b->places[i].global)
+      return false;
+  return true;
+}
+
+/* --- listeners ----------------------------------------------------------- */
+
+struct named {
+  char label[LB_LABEL_SIZE];
+};
+
+/* All labels of all groups. */
+struct names {
+  struct named *v;
+  size_t len;
+};
+
+static int compare_names(const void *a, const void *b) { return strcmp(a, b); }
+
+static void note_labels(struct names *names, const struct lb_group *group) {
+  for (size_t i = 0; i < lb_group_len(group); i++) {
+    const char *label = lb_group_get(group, i)->label;
+    struct named named = {""};
+    if (!label)
+      continue;
+    CHECK(lb_label_is_valid(label));
+    snprintf(named.label, sizeof(named.label), "%s", label);
+    CHECK(lb_append(&names->v, &names->len, &named, 1, sizeof(named)) == 0);
+  }
+}
+
+/* A label, one listener; and with the groups gone each is free again. */
+static void check_labels(struct names *names, struct lb_labels *labels) {
+  const char *label;
+  if (names->len)
+    qsort(names->v, names->len, sizeof(*names->v), compare_names);
+  for (size_t i = 0; i < names->len; i++) {
+    CHECK(i == 0 || strcmp(names->v[i - 1].label, names->v[i].label) < 0);
+    CHECK(lb_labels_claim(labels, names->v[i].label, &label) == 0);
+    lb_labels_release(labels, label);
+  }
+}
+
+/* How many listeners a socket counts for, of which no two are the same. */
+static unsigned visit(struct lb_group *group, const struct lb_row *row,
+                      const struct lb_selection *selection) {
+  struct lb_visit visit = lb_group_visit(group, row);
+  unsigned listeners = 0, ours = 0;
+  for (struct lb_listener *l; (l = lb_group_next(&visit)); listeners++)
+    ours += selection && l->selection == selection;
+  CHECK(ours <= 1);
+  CHECK(!selection || ours == 1);
+  return listeners;
+}
+
+static void listen_at(struct lb_group *group, const struct lb_row *row,
+                      const struct lb_selection *selection) {
+  CHECK(lb_group_discover(group, row) == 0);
+  unsigned listeners = visit(group, row, selection);
+  lb_group_add(group, row, row->queue > row->limit);
+  CHECK(!lb_group_wants(group, row) || listeners > 0);
+}
+
+/* A socket at the edges of whatever is selected is that selection's. */
+static void listen_at_selection(struct lb_group *group,
+                                const struct lb_settings *settings,
+                                const struct lb_selection *selection,
+                                struct lb_paths *paths) {
+  struct lb_row row = {.family = AF_INET6, .queue = 2, .limit = 1};
+  if (selection->addresses_len)
+    memcpy(row.address, settings->addresses[selection->addresses_at].bytes,
+           sizeof(row.address));
+  for (size_t i = 0; i < selection->ports_len; i++) {
+    const struct lb_ports *ports = &settings->ports[selection->ports_at + i];
+    row.port = ports->first;
+    listen_at(group, &row, selection);
+    row.port = ports->last;
+    listen_at(group, &row, selection);
+  }
+  row = (struct lb_row){.family = AF_UNIX, .queue = 1};
+  for (size_t i = 0; i < selection->paths_len; i++) {
+    CHECK(lb_paths_number(paths, &settings->paths[selection->paths_at + i],
+                          &row.path) == 0);
+    listen_at(group, &row, selection);
+  }
+}
+
+/* Sockets that nobody selected, which are found where that is wanted. */
+static void listen_elsewhere(struct lb_group *group, struct lb_paths *paths) {
+  struct lb_path path;
+  struct lb_row row = {.family = AF_INET, .address = {[10] = 0xff, 0xff}};
+  for (unsigned port = 1; port <= UINT16_MAX; port += 13107) {
+    row.port = (uint16_t)port;
+    listen_at(group, &row, NULL);
+  }
+  row = (struct lb_row){.family = AF_UNIX};
+  CHECK(lb_path_parse("@found", &path) == 0);
+  CHECK(lb_paths_number(paths, &path, &row.path) == 0);
+  listen_at(group, &row, NULL);
+}
+
+static void check_values(const struct lb_group *group) {
+  for (size_t i = 0; i < lb_group_len(group); i++) {
+    struct lb_values values = lb_listener_values(lb_group_get(group, i), true);
+    if (values.present & 1u << LB_FILL)
+      CHECK(values.v[LB_FILL].gauge >= 0 && values.v[LB_FILL].gauge <= 100);
+    if (values.present & 1u << LB_BUSY)
+      CHECK(values.v[LB_BUSY].gauge >= 0 && values.v[LB_BUSY].gauge <= 100);
+  }
+}
+
+struct grouping {
+  struct lb_paths *paths;
+  struct lb_group *group;
+};
+
+static struct grouping make_group(const struct lb_settings *settings,
+                                  const struct lb_scope *scope,
+                                  struct lb_labels *labels,
+                                  struct names *names) {
+  struct grouping made;
+  CHECK(lb_paths_new(&made.paths) == 0);
+  CHECK(lb_group_new(settings, scope, labels, made.paths, &made.group) == 0);
+  lb_group_begin_interval(made.group);
+  lb_group_begin(made.group, true);
+  /* of very many selections some */
+  size_t step = 1 + settings->selections_len / 256;
+  for (size_t i = 0; i < settings->selections_len; i += step) {
+    const struct lb_selection *selection = &settings->selections[i];
+    if (lb_selection_applies(settings, selection, scope))
+      listen_at_selection(made.group, settings, selection, made.paths);
+  }
+  listen_elsewhere(made.group, made.paths);
+  check_values(made.group);
+  note_labels(names, made.group);
+  return made;
+}
+
+static void check_groups(const struct lb_settings *settings) {
+  enum { MOST = 5 };
+  struct lb_scope scopes[MOST] = {{NULL, "", false},
+                                  {"/run/netns/listed", "listed", true}};
+  struct grouping made[MOST];
+  struct names names = {NULL, 0};
+  struct lb_labels *labels;
+  size_t len = 2;
+  for (size_t i = 0; i < settings->places_len && len < MOST; i++) {
+    const struct lb_place *place = &settings->places[i];
+    if (place->path)
+      scopes[len++] = (struct lb_scope){place->path, place->label, false};
+  }
+  CHECK(lb_labels_new(&labels) == 0);
+  for (size_t i = 0; i < len; i++)
+    made[i] = make_group(settings, &scopes[i], labels, &names);
+  for (size_t i = 0; i < len; i++) {
+    lb_group_free(made[i].group);
+    lb_paths_free(made[i].paths);
+  }
+  check_labels(&names, labels);
+  lb_labels_free(labels);
+  free(names.v);
+}
+
+static void check_own_labels(const struct lb_settings *settings) {
+  struct names names = {NULL, 0};
+  for (size_t i = 0; i < settings->selections_len; i++) {
+    struct named named;
+    label_of(settings, i, named.label);
+    CHECK(lb_settings_has_label(settings, named.label));
+    CHECK(lb_append(&names.v, &names.len, &named, 1, sizeof(named)) == 0);
+  }
+  if (names.len)
+    qsort(names.v, names.len, sizeof(*names.v), compare_names);
+  for (size_t i = 1; i < names.len; i++)
+    CHECK(strcmp(names.v[i - 1].label, names.v[i].label) < 0);
+  free(names.v);
+}
+
+static void check(const oconfig_item_t *root) {
+  char extra[] = "Nonsense";
+  struct taken taken = {.err = 0}, more = {.err = 0};
+  take_options(root, NULL, &taken);
+  take_options(root, extra, &more);
+  CHECK(more.err == taken.err);
+  CHECK(more.sentences == taken.sentences + 1);
+  CHECK(is_same(&taken.settings, &more.settings));
+  if (taken.err) {
+    check_nothing(&taken);
+  } else {
+    check_settings(&taken.settings);
+    check_own_labels(&taken.settings);
+    check_groups(&taken.settings);
+  }
+  lb_settings_free(&taken.settings);
+  lb_settings_free(&more.settings);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
+  char *text = copy_of((struct input){bytes, len}, true);
+  struct reader reader = {.at = text};
+  oconfig_item_t root = {.key = NULL};
+  read_items(&reader, &root, 0);
+  if (reader.values <= MOST_VALUES && reader.ports <= MOST_PORTS)
+    check(&root);
+  free_items(&root);
+  free(text);
+  return 0;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+/* Any bytes for a recording: refused, or replayed to the end, with all kinds of
+ * looks and walks and up to three namespaces that are answered the same.
+ *
+ * An input is a byte of flags and a recording. */
+#include "readings.h"
+
+#include "recording.h"
+
+#include <errno.h>
+
+enum {
+  PORTS = 1,
+  PATHS = 2,
+  INSPECT = 4,
+  SAMPLE = 8,
+  PLACES = 16,
+  SELECTIONS = 32,
+  ONE_BY_ONE = 64, /* each look ends an interval */
+  IGNORED = 128,
+};
+
+enum { SOURCES = 3 };
+
+/* --- settings ------------------------------------------------------------ */
+
+static void add_selections(struct lb_settings *settings) {
+  static const struct lb_ports ports[] = {{1, 1023}, {8080, 8089}};
+  struct lb_address address;
+  struct lb_path path;
+  CHECK(lb_address_parse("127.0.0.1", &address) == 0);
+  CHECK(lb_path_parse("@app", &path) == 0);
+  const struct lb_service service = {.name = "web",
+                                     .ports = ports,
+                                     .ports_len = 2,
+                                     .addresses = &address,
+                                     .addresses_len = 1,
+                                     .paths = &path,
+                                     .paths_len = 1};
+  CHECK(lb_settings_add(settings, &service) == 0);
+  CHECK(lb_settings_add_port(settings, 8080) == 0);
+  CHECK(lb_path_parse("/run/app.sock", &path) == 0);
+  CHECK(lb_settings_add_path(settings, &path) == 0);
+}
+
+static void add_places(struct lb_settings *settings) {
+  static const char *const places[] = {"blue", "*"};
+  uint32_t place;
+  for (int i = 0; i < 2; i++) {
+    CHECK(lb_settings_add_place(settings, places[i], &place) == 0);
+    settings->places[place].global = true;
+  }
+}
+
+static void make_settings(struct lb_settings *settings, uint8_t flags) {
+  settings->listening_paths = flags & PATHS;
+  settings->listening_ports = flags & PORTS || !(flags & (PATHS | SELECTIONS));
+  settings->inspect = flags & INSPECT;
+  settings->sample_s = flags & SAMPLE ? 0.1 : 0;
+  if (flags & SELECTIONS)
+    add_selections(settings);
+  if (flags & PLACES)
+    add_places(settings);
+  if (flags & IGNORED)
+    lb_portset_add(&settings->ignored, 8081);
+}
+
+/* --- the world ----------------------------------------------------------- */
+
+struct played {
+  struct lb_world world;
+  struct lb_replay *replays[SOURCES];
+  unsigned asked; /* how often for a namespace: they come and go by this */
+};
+
+static int list(struct lb_world *world,
+                int (*visit)(void *data, const char *path, const char *name),
+                void *data) {
+  struct played *played = (struct played *)world;
+  int err = visit(data, "/run/netns/blue", "blue");
+  if (!err && played->asked++ % 3)
+    err = visit(data, "/run/netns/red", "red");
+  return err;
+}
+
+static int identify(struct lb_world *world, const char *path,
+                    struct lb_netns_id *id) {
+  struct played *played = (struct played *)world;
+  bool is_red = path && strstr(path, "red");
+  if (path && played->asked++ % 5 == 4)
+    return -ENOENT;
+  *id = (struct lb_netns_id){.dev = 4, .ino = !path ? 1 : is_red ? 2 : 3};
+  id->ino += played->asked % 8 == 6 ? 10 : 0;
+  return 0;
+}
+
+static int open_source(struct lb_world *world, const char *path,
+                       const struct lb_netns_id *id, struct lb_source **out) {
+  struct played *played = (struct played *)world;
+  *out =
+      lb_replay_source(played->replays[path ? 1 + (unsigned)id->ino % 2 : 0]);
+  return 0;
+}
+
+static void leave(struct lb_world *world, struct lb_source *source) {
+  (void)world, (void)source;
+}
+
+/* --- the replay ---------------------------------------------------------- */
+
+static bool next_look(struct played *played, uint64_t *now_ms, bool *ends) {
+  int more = 0;
+  for (int i = 0; i < SOURCES; i++)
+    more += lb_replay_next(played->replays[i], now_ms, ends);
+  CHECK(more == 0 || more == SOURCES);
+  return more > 0;
+}
+
+static void end_interval(struct lb_monitor *monitor, uint64_t now_ms,
+                         struct readings *readings) {
+  lb_monitor_end(monitor, now_ms);
+  check_readings(readings, monitor);
+}
+
+/* As listen_backlog-probe does it. */
+static void replay(struct played *played, struct lb_monitor *monitor,
+                   uint8_t flags, struct readings *readings) {
+  size_t intervals = lb_replay_intervals(played->replays[0]);
+  uint64_t now_ms, before_ms = 0;
+  bool ends;
+  while (next_look(played, &now_ms, &ends)) {
+    bool walks =
+        flags & INSPECT && lb_replay_ends_next(played->replays[0]) && !ends;
+    CHECK(now_ms >= before_ms); /* a clock that never goes back */
+    before_ms = now_ms;
+    intervals -= ends;
+    if (flags & ONE_BY_ONE || walks || (ends && !(flags & INSPECT)))
+      lb_monitor_begin_end(monitor, now_ms);
+    if (flags & ONE_BY_ONE || walks)
+      lb_monitor_walk(monitor);
+    if (flags & ONE_BY_ONE || ends)
+      end_interval(monitor, now_ms, readings);
+    for (size_t i = 0; i < lb_monitor_len(monitor) && !ends && !walks; i++)
+      lb_monitor_look(monitor, i, now_ms);
+  }
+  CHECK(intervals == 0);
+}
+
+/* Numbers that no kernel counts to: sums of them may wrap. */
+static bool has_long_numbers(struct input input) {
+  size_t digits = 0;
+  for (size_t i = 0; i < input.left && digits < 16; i++)
+    digits = input.at[i] >= '0' && input.at[i] <= '9' ? digits + 1 : 0;
+  return digits == 16;
+}
+
+static void replay_all(struct played *played, uint8_t flags,
+                       struct readings *readings) {
+  struct lb_settings settings;
+  struct lb_monitor *monitor;
+  memset(&settings, 0, sizeof(settings));
+  make_settings(&settings, flags);
+  CHECK(lb_monitor_new(&settings, &played->world, &monitor) == 0);
+  replay(played, monitor, flags, readings);
+  lb_monitor_free(monitor);
+  lb_settings_free(&settings);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
+  struct input input = {bytes, len};
+  uint8_t flags = (uint8_t)take_number(&input, 1);
+  struct played played = {.world = {list, identify, open_source, leave, leave}};
+  char *copy = copy_of(input, false);
+  int err = 0;
+  for (int i = 0; i < SOURCES && !err; i++) {
+    err = lb_replay_new(copy, input.left, &played.replays[i]);
+    CHECK(err == 0 || (i == 0 && (err == -EBADMSG || err == -EOPNOTSUPP)));
+  }
+  free(copy);
+  if (!err) {
+    struct readings readings = {.wraps = has_long_numbers(input)};
+    replay_all(&played, flags, &readings);
+    free(readings.v);
+  }
+  for (int i = 0; i < SOURCES; i++)
+    lb_replay_free(played.replays[i]);
+  return 0;
+}
