@@ -59,12 +59,15 @@ AC_DEFUN([_LB_TRY_LAYOUT], [
         #include <utils_complain.h>
         #include <liboconfig/oconfig.h>
         static int lb_config(oconfig_item_t *ci) { return ci->children_num; }
+        /* Before 5.7 it was no constant, and called every host "localhost"; before 5.6 a name had 63 bytes. */
+        static value_list_t lb_empty = VALUE_LIST_INIT;
         static c_complain_t lb_complaint = C_COMPLAIN_INIT_STATIC;
       ]], [[
         value_t value = {.gauge = 0};
-        value_list_t vl = VALUE_LIST_INIT;
+        value_list_t vl = lb_empty;
         vl.values = &value;
         vl.values_len = 1;
+        vl.interval = plugin_get_interval();
         plugin_register_complex_config("lb", lb_config);
         c_complain_once(LOG_ERR, &lb_complaint, "%d", plugin_dispatch_values(&vl));
       ]])],
@@ -73,7 +76,9 @@ AC_DEFUN([_LB_TRY_LAYOUT], [
        OCONFIG_CPPFLAGS=$lb_oconfig],
       [lb_why="$lb_collectd_h does not compile: `grep 'error:' conftest.err | head -n 1`"
        AS_IF([test -f "$1/src/daemon/collectd.h" && test ! -f "$1/src/config.h"],
-         [lb_why="$1 is a collectd source tree without src/config.h: run ./configure in it first."])])
+         [lb_why="$1 is a collectd source tree without src/config.h: run ./configure in it first."],
+         [grep 'initializer element is not' conftest.err >/dev/null],
+         [lb_why="$lb_collectd_h is of a collectd before 5.7, the oldest that will do."])])
     CPPFLAGS=$lb_save_CPPFLAGS
   ])
 ])

@@ -51,7 +51,7 @@ if ! [ -d "$installed/core/daemon" ]; then
     echo "1..0 # SKIP no Debian-like headers in $installed to make the layouts of"
     exit
 fi
-echo 1..9
+echo 1..11
 
 mkdir -p "$tmp/debian/include"
 cp -R "$installed" "$tmp/debian/include/"
@@ -74,6 +74,21 @@ cp -R "$installed/core" "$tmp/tree/src"
 cp -R "$installed/liboconfig" "$tmp/tree/src/"
 rewrite "$tmp/tree"
 builds source-tree "$tmp/tree"
+
+# Until 5.8 there was no utils/, and all that includes each other was in daemon/.
+mkdir -p "$tmp/tree-5.7"
+cp -R "$tmp/tree/src" "$tmp/tree-5.7/"
+find "$tmp/tree-5.7/src/utils" -name '*.h' -exec mv -t "$tmp/tree-5.7/src/daemon" {} +
+rm -r "$tmp/tree-5.7/src/utils"
+find "$tmp/tree-5.7" -name '*.h' -exec sed -i 's|#include "utils/\([a-z_]*/\)*|#include "|' {} +
+builds source-tree-of-5.7 "$tmp/tree-5.7"
+
+# 5.6 had all values of localhost in what every plugin began with.
+cp -R "$tmp/tree-5.7" "$tmp/tree-5.6"
+sed -i '/^#define VALUE_LIST_INIT/,/}/c\
+#define VALUE_LIST_INIT { NULL, 0, 0, plugin_get_interval(), "localhost", "", "", "", "", NULL }' \
+    "$tmp/tree-5.6/src/daemon/plugin.h"
+refuses source-tree-of-5.6 "$tmp/tree-5.6" 'before 5.7, the oldest that will do'
 
 mv "$tmp/tree/src/config.h" "$tmp/tree/src/config.h.in"
 refuses unconfigured-tree "$tmp/tree" 'without src/config.h' 'run ./configure in it'

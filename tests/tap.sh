@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# The one word that the shell tests are written in; to be sourced.
+# The words that the shell tests are written in; to be sourced.
 
 n=0
+failed=0
 
 # check WHAT COMMAND...: ok when the command succeeds; what it prints says why not
 check() {
@@ -12,7 +13,11 @@ check() {
   if why=$("$@" 2>&1); then
     echo "ok $n - $what"
   else
+    failed=1
     echo "not ok $n - $what"
     echo "$why" | sed 's/^/# /'
   fi
 }
+
+# all_ok: whether every check was, for a script that make calls by itself
+all_ok() { [ "$failed" = 0 ]; }

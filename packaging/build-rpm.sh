@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# build-rpm.sh TARBALL DIR: the RPM packages of what make dist has made, in DIR. make rpm calls it.
+# Where dpkg is, rpmbuild knows neither what is installed nor the flags of a distribution: it is told.
+set -eu
+export LC_ALL=C
+unset MAKEFLAGS MFLAGS MAKELEVEL TAR_OPTIONS
+
+[ $# = 2 ] || { echo "Usage: $0 TARBALL DIR" >&2 && exit 2; }
+tarball=$(realpath "$1")
+mkdir -p "$2"
+dir=$(cd "$2" && pwd)
+rm -rf "${dir:?}"/*
+
+if command -v dpkg-buildflags >/dev/null; then
+    export DEB_BUILD_MAINT_OPTIONS=hardening=+all
+    # Stripping later would take elfutils; rpm's script that compresses man pages takes sh for bash.
+    set -- --nodeps --define 'debug_package %{nil}' --define '_libdir %{_prefix}/lib' \
+        --define '__brp_compress bash /usr/lib/rpm/brp-compress /usr' \
+        --define "optflags $(dpkg-buildflags --get CFLAGS) $(dpkg-buildflags --get CPPFLAGS)" \
+        --define "build_ldflags $(dpkg-buildflags --get LDFLAGS) -Wl,-s"
+else
+    set --
+fi
+exec rpmbuild -ta --define "_topdir $dir" --define "_smp_mflags -j$(nproc)" "$@" "$tarball"

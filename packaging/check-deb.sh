@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check-deb.sh DIR: holds the packages that build-deb.sh made in DIR against what they should be, and runs
+# debian/tests with them installed below a directory of their own: nothing on this system changes. TAP.
+set -u
+export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+[ $# = 1 ] || { echo "Usage: $0 DIR" >&2 && exit 2; }
+# dpkg wants to own what it installs.
+[ "$(id -u)" = 0 ] || exec unshare --map-root-user "$0" "$@"
+src=$(cd "$(dirname "$0")/.." && pwd)
+dir=$(cd "$1" && pwd) || exit 1
+# shellcheck source=tests/tap.sh
+. "$src/tests/tap.sh"
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+chmod 755 "$tmp"
+root=$tmp/root
+name=collectd-listen-backlog
+
+# Which Standards-Version is the newest depends on the age of lintian.
+lintian_is_silent() {
+    said=$(lintian --allow-root --pedantic --display-info --fail-on none \
+        --suppress-tags newer-standards-version,out-of-date-standards-version "$dir/$name"_*.changes) || return
+    [ -z "$said" ] || { printf '%s\n' "$said" && return 1; }
+}
+
+dependencies_are() { # dependencies_are PACKAGE RELATION...
+    package=$1 status=0
+    shift
+    depends=$(dpkg-deb -f "$dir/$package"_[0-9]*.deb Depends)
+    for relation; do
+        case ", $depends," in
+        *", $relation"[,\ ]*) ;;
+        *) echo "not in Depends: $relation" && status=1 ;;
+        esac
+    done
+    [ $status = 0 ] || echo "Depends: $depends"
+    return $status
+}
+
+# dpkg as it is, with a database of its own; what the packages need is on this system.
+installs() {
+    mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates" "$root/usr/lib/collectd" &&
+        touch "$root/var/lib/dpkg/status" &&
+        dpkg --root="$root" --force-not-root --force-depends --force-script-chrootless --log="$tmp/log" \
+            -i "$dir/$name"_[0-9]*.deb "$dir/$name-graph"_[0-9]*.deb
+}
+
+programs_run() {
+    "$root/usr/bin/listen_backlog-probe" --version && "$root/usr/bin/listen_backlog-graph" --version
+}
+
+installed_test() {
+    cp /usr/lib/collectd/csv.so /usr/lib/collectd/logfile.so "$root/usr/lib/collectd/" &&
+        LB_ROOT=$root "$src/debian/tests/installed"
+}
+
+removal_warns() { # what the prerm says with a configuration that loads the plugin
+    mkdir -p "$tmp/etc" && echo '  LoadPlugin "listen_backlog"' >"$tmp/etc/a.conf" &&
+        dpkg-deb --ctrl-tarfile "$dir/$name"_[0-9]*.deb | tar -xO ./prerm |
+        sed "s|/etc/collectd|$tmp/etc|" >"$tmp/prerm" &&
+        sh -e "$tmp/prerm" remove 2>&1 | grep -q "will not start again.*$tmp/etc/a.conf" &&
+        echo '# LoadPlugin listen_backlog' >"$tmp/etc/a.conf" &&
+        said=$(sh -e "$tmp/prerm" remove 2>&1) && [ -z "$said" ]
+}
+
+removes() {
+    dpkg --root="$root" --force-not-root --force-script-chrootless --log="$tmp/log" --purge $name $name-graph &&
+        left=$(find "$root" -path "$root/var" -prune -o -name '*listen*backlog*' -print) && [ -z "$left" ]
+}
+
+series=$(dpkg-query -W -f '${Version}' collectd-dev | sed 's/\([0-9]*\.[0-9]*\).*/\1/')
+after=${series%.*}.$((${series#*.} + 1))
+
+echo 1..10
+check 'lintian has nothing to say' lintian_is_silent
+check 'the plugin depends on the series of collectd it was built for' \
+    dependencies_are $name "collectd-core (>= $series)" "collectd-core (<< $after~)" libmnl0
+check 'the graph needs no plugin' dependencies_are $name-graph python3 rrdtool
+check 'apt finds what they depend on' apt-get -qq --simulate --no-install-recommends install \
+    "$dir/$name"_[0-9]*.deb "$dir/$name-graph"_[0-9]*.deb
+check 'dpkg installs them' installs
+check 'the programs run' programs_run
+check 'plugin and probe are hardened' "$src/packaging/check-elf.sh" \
+    "$root/usr/lib/collectd/listen_backlog.so" "$root/usr/bin/listen_backlog-probe"
+check 'the installed plugin in the packaged collectd shows what ss does' installed_test
+check 'removal warns of a configuration that loads the plugin' removal_warns
+check 'dpkg removes all of them' removes
+all_ok
