@@ -33,6 +33,7 @@ struct writer {
 };
 
 /* Of a tree of n comparisons. */
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the tree, log2(n)
 static size_t size_of(size_t n) {
   if (n <= ROW)
     return n * COMPARISON + OP;
@@ -65,6 +66,7 @@ static void put_comparison(struct writer *writer, size_t i, size_t below) {
 }
 
 /* The tree of the changes from begin up to, but without, end. */
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the tree
 static void put_tree(struct writer *writer, size_t begin, size_t end) {
   size_t n = end - begin;
   if (n <= ROW) {

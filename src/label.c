@@ -32,8 +32,11 @@ static const char *without_slash(const char *path, size_t *len) {
 static void write_label(char label[static LB_LABEL_SIZE], const char *text,
                         size_t len) {
   for (size_t i = 0; i < len; i++) {
-    bool plain = text[i] > ' ' && text[i] < 0x7f;
-    label[i] = text[i] == '/' ? '-' : plain ? text[i] : '_';
+    label[i] = text[i];
+    if (text[i] == '/')
+      label[i] = '-';
+    else if (text[i] <= ' ' || text[i] >= 0x7f)
+      label[i] = '_';
   }
   label[len] = '\0';
 }
@@ -44,7 +47,7 @@ void lb_label_of_path(char label[static LB_LABEL_SIZE],
   const char *text = without_slash(path->bytes, &len);
   write_label(label, text, len);
   if (len == 0)
-    strcpy(label, "-");
+    memcpy(label, "-", 2);
   else if (path->bytes[0] == '\0')
     label[0] = '@';
 }

@@ -48,5 +48,5 @@ void lb_labels_release(struct lb_labels *labels, const char *label) {
   if (!label)
     return;
   tdelete(label, &labels->tree, compare);
-  free((void *)(uintptr_t)label);
+  free((void *)label);
 }

@@ -71,16 +71,17 @@ static void *run_job(void *data) {
   return NULL;
 }
 
+/* 0 or an errno, as pthread_create(). */
 static int start_thread(pthread_t *thread, struct job *job) {
   pthread_attr_t attr;
   int err = pthread_attr_init(&attr);
   if (err)
-    return -err;
+    return err;
   err = pthread_attr_setstacksize(&attr, STACK_BYTES);
   if (!err)
     err = pthread_create(thread, &attr, run_job, job);
   pthread_attr_destroy(&attr);
-  return -err;
+  return err;
 }
 
 int lb_netns_run(const char *path, const struct lb_netns_id *id,
@@ -93,7 +94,7 @@ int lb_netns_run(const char *path, const struct lb_netns_id *id,
   int err = start_thread(&thread, &job);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (err)
-    return err;
+    return -err;
   pthread_join(thread, NULL);
   return job.status;
 }

@@ -203,8 +203,10 @@ static int add_path(struct spot *spot, const struct lb_path *path,
   struct part own = {0};
   struct part *into = part_of(spot, &own);
   int err = lb_append(&into->paths, &into->paths_len, path, 1, sizeof(*path));
-  if (!err && !spot->part && !(own.text = strdup(text)))
-    err = -ENOMEM;
+  if (!err && !spot->part) {
+    own.text = strdup(text);
+    err = own.text ? 0 : -ENOMEM;
+  }
   return keep(spot, &own, err);
 }
 
@@ -767,7 +769,7 @@ static void report_long_label(const struct lb_settings *settings,
       lb_selection_is_plain(settings, selection, scope))
     return;
   if (selection->name)
-    strcpy(own, selection->name);
+    snprintf(own, sizeof(own), "%s", selection->name);
   else
     lb_label_of_port(own, settings->ports[selection->ports_at].first);
   if (lb_label_in(label, scope->label, own))

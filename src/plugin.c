@@ -72,9 +72,17 @@ static void release(struct complaint *complaint, const char *what) {
   complaint->err = 0;
 }
 
+/* strerror_r() is not asked in vain: glibc 2.41 allocates in it. */
 static const char *file_error(int err, char buf[static LB_REASON_SIZE]) {
+  if (!err)
+    return "";
   return err == -EBADMSG ? "unknown format"
                          : strerror_r(-err, buf, LB_REASON_SIZE);
+}
+
+static const char *dump_error(int err, const char *module,
+                              char buf[static LB_REASON_SIZE]) {
+  return err ? lb_netlink_error(err, module, buf) : "";
 }
 
 /* c_complain() cuts off what has more than 511 bytes, so sentences of its own
@@ -325,11 +333,11 @@ static void judge_all(struct report *report) {
   judge(&plugin.paths, &report->paths,
         "Reading the listening UNIX sockets by sock_diag",
         ", so nothing is reported of them",
-        lb_netlink_error(report->paths.err, "unix_diag", buf));
+        dump_error(report->paths.err, "unix_diag", buf));
   judge(&plugin.walk, &report->walk,
         "Reading the waiting connections by sock_diag",
         ", so wait, abandoned and syn are not reported",
-        lb_netlink_error(report->walk.err, "tcp_diag", buf));
+        dump_error(report->walk.err, "tcp_diag", buf));
   if (report->elsewhere &&
       complain(&plugin.elsewhere, LOG_ERR, report->elsewhere,
                "Looking at the network namespace %s%s failed: %s",
@@ -373,7 +381,7 @@ static void judge_samples(void) {
         "because their time had passed: collectd gets too little CPU time, "
         "or SampleInterval is too short.",
         (unsigned long long)samples.late,
-        (unsigned long long)(samples.late + samples.made));
+        (unsigned long long)samples.late + samples.made);
   else
     plugin.late.err = 0;
 }

@@ -16,6 +16,10 @@
 #include <string.h>
 #include <time.h>
 
+/* There is one thread, save while lb_netns_run() waits for another, which calls
+ * none of strerror(), exit() and getopt_long(). */
+// NOLINTBEGIN(concurrency-mt-unsafe)
+
 struct arguments {
   struct lb_settings settings;
   double interval_s;
@@ -189,7 +193,7 @@ static void format_address(const struct lb_row *row, bool named, char *out,
   bool v6 = row->family == AF_INET6;
   if (!v6)
     inet_ntop(AF_INET, row->address + 12, address, sizeof(address));
-  else if (memcmp(row->address, any, sizeof(any)) || row->v6only)
+  else if (memcmp(row->address, any, sizeof(any)) != 0 || row->v6only)
     inet_ntop(AF_INET6, row->address, address, sizeof(address));
   else
     v6 = false;
@@ -222,8 +226,7 @@ static void print_sockets(const struct arguments *arguments,
     printf("NAMESPACE %s\n", outcome->label);
   printf("%-28s %9s %9s %9s %9s %9s\n", "ADDRESS", "QUEUE", "LIMIT", "SK_DROPS",
          "INODE", "COOKIE");
-  lb_survey_sockets(outcome->survey, print_socket,
-                    (void *)(uintptr_t)arguments);
+  lb_survey_sockets(outcome->survey, print_socket, (void *)arguments);
 }
 
 /* --- looks --------------------------------------------------------------- */
@@ -691,3 +694,5 @@ int main(int argc, char **argv) {
   lb_settings_free(&arguments.settings);
   return status;
 }
+
+// NOLINTEND(concurrency-mt-unsafe)

@@ -74,6 +74,12 @@ snippets_are_installed() {
       status=1
     }
   done
+  for snippet in "$src"/collectd.service.d/*.conf; do
+    grep -qE "^	collectd\.service\.d/$(basename "$snippet")( |$)" "$src/Makefile.am" || {
+      echo "not in Makefile.am: $snippet"
+      status=1
+    }
+  done
   return $status
 }
 
@@ -97,5 +103,7 @@ check 'links lead somewhere' links_lead_somewhere
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
 check 'listen_backlog-graph(1) is sound mdoc' lint "$src/man/listen_backlog-graph.1"
+# shellcheck disable=SC2016
 check 'every source file has its licence line' sh -c 'cd "$1" && ! grep -L "SPDX-License-Identifier: MIT" src/*.[ch] tests/*.[ch] tests/*.sh tests/*.py tests/netns quickstart graph/* | grep .' sh "$src"
+# shellcheck disable=SC2016
 check 'no reading has a type of its own' sh -c '"$1" --list-values | cut -d- -f1 | sort -u | grep -vxE "queue_length|percent|count|derive|duration" && exit 1; exit 0' sh "$probe"

@@ -196,9 +196,12 @@ def ss_unix():
                           env={"PATH": PATH}).stdout
     found = []
     for entry in re.split(rb"^(?=u_)", text, flags=re.M)[1:]:
-        kind, queue, limit, name, ino = re.match(
-            rb"u_(\w+) +LISTEN +(\d+) +(\d+) +(.*) (\d+) +\* 0", entry,
-            re.S).groups()
+        match = re.match(
+            rb"u_(\w+) +LISTEN +(\d+) +(\d+) +(.*) (\d+) +\* 0", entry, re.S)
+        if not match:  # one that closes or begins while ss looks
+            note(f"ss shows {entry!r}")
+            continue
+        kind, queue, limit, name, ino = match.groups()
         found.append(UnixSocket(kind.decode(), int(queue), int(limit), name,
                                 int(ino)))
     return found

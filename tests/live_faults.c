@@ -124,7 +124,7 @@ static int is_refused(const char *path) {
     int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, #NAME);             \
     va_list rest;                                                              \
     va_start(rest, flags);                                                     \
-    int mode = va_arg(rest, int);                                              \
+    int mode = (flags & O_CREAT) ? va_arg(rest, int) : 0;                      \
     va_end(rest);                                                              \
     if (!is_refused(path))                                                     \
       return real(path, flags, mode);                                          \

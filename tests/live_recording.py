@@ -60,7 +60,8 @@ def _():
     shown = tables(program.text())
     equal(len(shown), 15, "intervals")
     for name, want in (("8081", {"wait", "abandoned", "syn", "overflows"}),
-                       ("@app", {"abandoned"}), ("@packets", {"peak"})):
+                       ("@app", {"abandoned", "peak"}),
+                       ("@packets", {"abandoned", "peak"})):
         check(any(row[name].get(reading) for row in shown if name in row
                   for reading in want), f"there is something of {name}")
 

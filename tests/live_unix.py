@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """Listening UNIX sockets: queue, limit and clients that have gone are those of
 ss and of what the test itself did, under the label that the name makes."""
-import contextlib
 import glob
 import json
 import os

@@ -388,7 +388,7 @@ static void no_damage_of_one_bit_is_worse_than_an_error(void **state) {
   (void)state;
   struct datagram datagram = {.len = 0};
   struct nlmsghdr *msg = put_answer(&datagram, &waiting);
-  for (size_t bit = 4 * 8; bit < msg->nlmsg_len * 8u; bit++) {
+  for (size_t bit = 32; bit / 8 < msg->nlmsg_len; bit++) {
     struct lb_conn conn;
     datagram.at[bit / 8] ^= (char)(1 << bit % 8);
     int result = parse(msg, &conn);
@@ -767,6 +767,7 @@ static void each_has_its_own_wait(void **state) {
   int64_t between = now_ns();
   clients[1] = connect_v4(&age.server);
   await(&age.server, true, ONE_WAITING ONE_WAITING);
+  int64_t before = now_ns();
   struct lb_conns conns = walk_port(&age.server, true);
   int64_t after = now_ns();
   assert_int_equal(conns.len, 2);
@@ -774,8 +775,9 @@ static void each_has_its_own_wait(void **state) {
   int64_t b = conns.v[1].wait_ms * INT64_C(1000000);
   int64_t younger = a < b ? a : b, older = a < b ? b : a;
   assert_true(younger <= after - between + 2 * tick_ns());
+  /* The kernel may be held up between the one and the other. */
   assert_true(older - younger + 1000000 >=
-              between - age.not_after - 2 * tick_ns());
+              between - age.not_after - (after - before) - 2 * tick_ns());
   lb_conns_free(&conns);
   close_queue(&age.server, clients, 2);
 }

@@ -44,6 +44,7 @@ static const struct lb_row https = {
 /* Without a byte behind it, so that an overrun is seen. */
 static int feed(const struct lb_dump *dump, const void *bytes, size_t len) {
   char *exact = calloc(1, len ? len : 1);
+  assert_non_null(exact);
   memcpy(exact, bytes, len);
   int result = lb_dump_feed(dump, exact, len);
   free(exact);
@@ -748,6 +749,7 @@ static void a_datagram_may_stand_at_any_multiple_of_four(void **state) {
   put_row(&datagram, &https);
   put_done(&datagram, 0);
   char *place = malloc(datagram.len + 4);
+  assert_non_null(place);
   memcpy(place + 4, datagram.at, datagram.len);
   struct lb_rows rows = {0};
   struct lb_dump dump = {

@@ -32,6 +32,13 @@ static const struct lb_socket *find(const struct lb_ledger *ledger,
   return NULL;
 }
 
+static const struct lb_socket *get(const struct lb_ledger *ledger,
+                                   uint64_t cookie) {
+  const struct lb_socket *socket = find(ledger, cookie);
+  assert_non_null(socket);
+  return socket;
+}
+
 static void look(struct lb_ledger *ledger, struct lb_rows *rows,
                  uint64_t now_ms) {
   lb_ledger_begin(ledger);
@@ -50,8 +57,8 @@ static void a_socket_shown_twice_is_one(void **state) {
   look(&ledger, &rows, 0);
   assert_int_equal(ledger.len, 2);
   assert_int_equal(ledger.present, 2);
-  assert_int_equal(find(&ledger, 1)->row.queue, 3);
-  assert_int_equal(lb_socket_movement(find(&ledger, 1)), 9);
+  assert_int_equal(get(&ledger, 1)->row.queue, 3);
+  assert_int_equal(lb_socket_movement(get(&ledger, 1)), 9);
   lb_rows_free(&rows);
   lb_ledger_free(&ledger);
 }
@@ -126,7 +133,7 @@ static void a_socket_gone_is_remembered_for_a_while(void **state) {
   see(&rows, 1, 0, 5, 42); /* listen() after shutdown(): the same socket */
   see(&rows, 2, 0, 5, 0);
   look(&ledger, &rows, 1001 + LB_LEDGER_KEEP_MS);
-  assert_int_equal(lb_socket_movement(find(&ledger, 1)), 2);
+  assert_int_equal(lb_socket_movement(get(&ledger, 1)), 2);
 
   see(&rows, 2, 0, 5, 0);
   look(&ledger, &rows, 1002 + 2 * LB_LEDGER_KEEP_MS);
@@ -142,15 +149,15 @@ static void full_is_known_of_this_look_and_the_one_before(void **state) {
   struct lb_rows rows = {0};
   see(&rows, 1, 6, 5, 0);
   look(&ledger, &rows, 0);
-  assert_true(find(&ledger, 1)->full_now);
-  assert_false(find(&ledger, 1)->full_before);
+  assert_true(get(&ledger, 1)->full_now);
+  assert_false(get(&ledger, 1)->full_before);
   see(&rows, 1, 5, 5, 0);
   look(&ledger, &rows, 1);
-  assert_false(find(&ledger, 1)->full_now);
-  assert_true(find(&ledger, 1)->full_before);
+  assert_false(get(&ledger, 1)->full_now);
+  assert_true(get(&ledger, 1)->full_before);
   see(&rows, 1, 0, 5, 0);
   look(&ledger, &rows, 2);
-  assert_false(find(&ledger, 1)->full_before);
+  assert_false(get(&ledger, 1)->full_before);
   lb_rows_free(&rows);
   lb_ledger_free(&ledger);
 }
@@ -173,8 +180,8 @@ static void a_unix_socket_has_no_drops_and_lacks_none(void **state) {
   see(&rows, 1, 0, 5, 7);
   see_path(&rows, 2, 6, 5);
   look(&ledger, &rows, 0);
-  assert_int_equal(lb_socket_movement(find(&ledger, 2)), 0);
-  assert_true(find(&ledger, 2)->full_now);
+  assert_int_equal(lb_socket_movement(get(&ledger, 2)), 0);
+  assert_true(get(&ledger, 2)->full_now);
   assert_false(ledger.lacks_drops);
   see(&rows, 1, 0, 5, 7);
   rows.v[0].has_drops = false;
@@ -205,10 +212,10 @@ static void what_cannot_be_asked_for_is_not_missing(void **state) {
   assert_false(lb_ledger_misses(&ledger));
   lb_ledger_end(&ledger, 2000);
   assert_int_equal(ledger.present, 2);
-  assert_true(lb_socket_is_present(&ledger, find(&ledger, 2)));
-  assert_int_equal(find(&ledger, 2)->seen_ms, 2000);
-  assert_false(find(&ledger, 2)->full_now); /* nobody knows */
-  assert_null(find(&ledger, 3));            /* it is not kept */
+  assert_true(lb_socket_is_present(&ledger, get(&ledger, 2)));
+  assert_int_equal(get(&ledger, 2)->seen_ms, 2000);
+  assert_false(get(&ledger, 2)->full_now); /* nobody knows */
+  assert_null(find(&ledger, 3));           /* it is not kept */
   lb_rows_free(&rows);
   lb_ledger_free(&ledger);
 }

@@ -130,9 +130,12 @@ static int open_world(struct world *to, size_t clients, size_t locals) {
       open_unix_server(&to->local, SOCK_SEQPACKET, to->name, to->name_len, 6))
     return -1;
   to->clients_len = clients;
-  for (; to->locals_len < locals; to->locals_len++)
-    if ((to->locals[to->locals_len] = connect_unix(&to->local)) < 0)
+  for (; to->locals_len < locals; to->locals_len++) {
+    int client = connect_unix(&to->local);
+    if (client < 0)
       return -1;
+    to->locals[to->locals_len] = client;
+  }
   close(to->locals[0]);
   to->locals[0] = -1;
   return 0;

@@ -68,7 +68,7 @@ static void the_types_are_stock_and_suit_the_kind(void **state) {
                {"derive", 1}};
   for (int i = 0; i < LB_METRICS; i++) {
     size_t j = 0;
-    while (j < LEN(stock) && strcmp(stock[j].type, lb_metrics[i].type))
+    while (j < LEN(stock) && strcmp(stock[j].type, lb_metrics[i].type) != 0)
       j++;
     assert_in_range(j, 0, LEN(stock) - 1);
     assert_int_equal(lb_metrics[i].is_counter, stock[j].is_counter);

@@ -365,7 +365,7 @@ static void a_storm_of_signals_costs_nothing(void **state) {
     int err = live->listeners(live, &rows);
     say_ours(&got, &rows);
     lb_rows_free(&rows);
-    if (err || strcmp(got.at, world.want.at)) {
+    if (err || strcmp(got.at, world.want.at) != 0) {
       setitimer(ITIMER_REAL, &calm, NULL);
       fail_msg("look %d: %d\n%s", i, err, got.at);
     }

@@ -168,7 +168,7 @@ static void check_malformed(const char *const *inputs, size_t len) {
   snprintf(want, sizeof(want), "%d", -EBADMSG);
   for (size_t i = 0; i < len; i++) {
     struct text got = parse(inputs[i]);
-    if (strcmp(got.at, want))
+    if (strcmp(got.at, want) != 0)
       fail_msg("\"%s\" gives %s", inputs[i], got.at);
   }
 }

@@ -14,8 +14,6 @@
 
 /* --- collectd ------------------------------------------------------------ */
 
-void module_register(void);
-
 struct seen {
   char id[3 * DATA_MAX_NAME_LEN];
   derive_t derive;
@@ -105,7 +103,7 @@ void c_complain(int level, c_complain_t *c, const char *format, ...) {
 
 static void check_counter(const char *id, derive_t derive) {
   size_t i = 0;
-  while (i < fake.counters_len && strcmp(fake.counters[i].id, id))
+  while (i < fake.counters_len && strcmp(fake.counters[i].id, id) != 0)
     i++;
   assert_in_range(i, 0, MAX_SEEN - 1);
   struct seen *seen = &fake.counters[i];
@@ -430,7 +428,7 @@ static void check_everything(void) {
   assert_int_equal(fake.init(), 0);
   for (int i = 0; i < 2; i++) {
     do_read();
-    if (strcmp(fake.values.at, other_order.at))
+    if (strcmp(fake.values.at, other_order.at) != 0)
       assert_string_equal(fake.values.at, want.at);
   }
   assert_int_equal(fake.shutdown(), 0);

@@ -445,7 +445,7 @@ struct found {
 
 static void take_reading(void *data, const struct lb_reading *reading) {
   struct found *found = data;
-  if (strcmp(reading->label, "80"))
+  if (strcmp(reading->label, "80") != 0)
     return;
   found->readings++;
   found->peak = reading->values.v[LB_PEAK].gauge;

@@ -330,6 +330,7 @@ static inline struct nlmsghdr *put_pending(struct datagram *datagram,
 static inline const char *read_value(const char *at, oconfig_value_t *value) {
   size_t len = *at == '"' ? strcspn(at + 1, "\"") : strcspn(at, " >\n");
   char *word = strndup(*at == '"' ? at + 1 : at, len), *end;
+  assert_non_null(word);
   *value = (oconfig_value_t){.type = OCONFIG_TYPE_STRING};
   value->value.string = word;
   if (*at == '"')
@@ -437,7 +438,7 @@ static inline int open_server(struct server *server, int family, bool v6only,
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
-  } address;
+  } address = {.any = {0}};
   struct stat status;
   socklen_t len = sizeof(address), cookie_len = sizeof(server->cookie);
   server->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -518,7 +519,7 @@ static inline size_t queue_of(const struct server *server) {
 /* Connects clients to an empty queue and waits until they stand in it. */
 static inline int fill_queue(const struct server *server, int *clients,
                              size_t len) {
-  struct sockaddr_storage address;
+  struct sockaddr_storage address = {0};
   socklen_t address_len = sizeof(address);
   if (getsockname(server->fd, (struct sockaddr *)&address, &address_len))
     return -1;

@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What a look at the listening sockets costs: the plugin's, the least that the
+kernel takes for it, and those of others, in turns on the same sockets. Then
+what the plugin costs collectd, and whether that is as little as it should be.
+
+usage: bench.py [TURNS], in a network namespace of its own: make bench"""
+import atexit
+import os
+import statistics
+import sys
+import time
+
+from contenders import Held, NodeExporter, contenders, lib
+from whole import allocations, daemon_percent, instructions, memory, profile
+
+LISTENERS = 1, 10, 1000, 10000
+CONNECTIONS = 0, 10000, 100000
+ROUNDS = 3  # through the whole table
+verdicts = []
+
+
+def goal(met, what, why=""):
+    """met: None where it could not be judged; why: some lines of a profile."""
+    verdicts.append(({True: "met", False: "MISSED", None: "open"}[met], what,
+                     why))
+
+
+class Table:
+    """The cost of a look: {(contender, listeners, connections): [us]}."""
+
+    def __init__(self):
+        everybody = contenders()
+        self.names = [each.name for each in everybody]
+        self.present = [each for each in everybody if each.there()]
+        self.missing = [each for each in everybody if each not in self.present]
+        self.costs = {}
+
+    def measure(self, listeners, connections, turns):
+        """Turns of everybody on sockets that are held."""
+        if sys.stderr.isatty():
+            print(f"{listeners:9} {connections:11} ...", end="\r",
+                  file=sys.stderr)
+        for each in self.present:
+            each.begin()
+        for _ in range(turns):
+            for each in self.present:
+                self.costs.setdefault((each.name, listeners, connections),
+                                      []).append(each.turn())
+        for each in self.present:
+            each.end()
+
+    def round(self, turns):
+        own = any(isinstance(each, NodeExporter) for each in self.present)
+        held = []
+        for before, connections in zip((0, *CONNECTIONS), CONNECTIONS):
+            held.append(Held(0, connections - before))
+            for listeners in LISTENERS:
+                with Held(listeners - own, 0):
+                    self.measure(listeners, connections, turns)
+        for each in held:
+            each.__exit__()
+
+    def cost(self, name, *cell):
+        """The median; None where there is none."""
+        costs = self.costs.get((name, *cell))
+        return costs and statistics.median(costs)
+
+    def times(self, name, than, *cell):
+        """How many times as dear as another; None where one is missing."""
+        pairs = zip(self.costs.get((name, *cell), ()),
+                    self.costs.get((than, *cell), ()))
+        ratios = [a / b for a, b in pairs]
+        return statistics.median(ratios) if ratios else None
+
+    def show(self):
+        print(f"{'listeners':>9} {'connections':>11}" +
+              "".join(f" {name:>10}" for name in self.names) +
+              f" {'look/floor':>10}")
+        for cell in cells():
+            row = [self.cost(name, *cell) for name in self.names]
+            print(f"{cell[0]:9} {cell[1]:11}" +
+                  "".join(f" {us:10.1f}" if us else f" {'missing':>10}"
+                          for us in row) +
+                  f" {self.times('look', 'floor', *cell):10.2f}")
+        print("read, tcpconns: of a collectd with that plugin alone, in an "
+              "interval\ntcpstat: of node_exporter with that collector alone, "
+              "at a scrape")
+        for each in self.missing:
+            print(f"{each.name} is missing: apt-get install {each.package}")
+
+
+def cells():
+    return [(a, b) for b in CONNECTIONS for a in LISTENERS]
+
+
+def judge_floor(table):
+    for listeners in 1, 10, 10000:
+        worst = max(table.times("look", "floor", listeners, connections)
+                    for connections in CONNECTIONS)
+        goal(worst <= 1.15,
+             f"look, {listeners} listeners: <= 1.15 x floor: {worst:.2f}",
+             "" if worst <= 1.15 else profile(listeners))
+
+
+def change(table, name, listeners):
+    """The greatest one from no connections to some."""
+    without = table.cost(name, listeners, 0)
+    return max((table.cost(name, listeners, connections) / without - 1
+                for connections in CONNECTIONS), key=abs)
+
+
+def judge_flat(table):
+    for listeners in LISTENERS:
+        ours = change(table, "look", listeners)
+        goal(abs(ours) <= 0.05,
+             f"look, {listeners} listeners: the same within 5 % up to "
+             f"{CONNECTIONS[-1]} connections: {100 * ours:+.1f} %, the floor "
+             f"{100 * change(table, 'floor', listeners):+.1f} %")
+
+
+def judge_peers(table):
+    for name, least in ("tcpconns", 1000), ("raindrops", 500):
+        for listeners in 1, 10:
+            times = table.times(name, "look", listeners, CONNECTIONS[-1])
+            goal(times and times >= least,  # None: it is missing
+                 f"look, {listeners} listeners, {CONNECTIONS[-1]} connections: "
+                 f">= {least} x cheaper than {name}: " +
+                 (f"{times:.0f}" if times else "missing"))
+
+
+def show_verdicts():
+    print("\ngoals")
+    for verdict, what, why in verdicts:
+        print(f"{verdict:6} {what}")
+        if why:
+            print(why)
+
+
+def load():
+    with open("/proc/loadavg") as file:
+        return " ".join(file.read().split()[:3])
+
+
+def main():
+    atexit.register(lib._clean_up)
+    sys.stdout.reconfigure(line_buffering=True)
+    turns = int(sys.argv[1]) if len(sys.argv) > 1 else 9
+    rounds = min(ROUNDS, turns)
+    print(f"{time.strftime('%F')}, Linux {os.uname().release}, "
+          f"{os.cpu_count()} processors, load average before: {load()}")
+    print(f"CPU microseconds (user + system) of a look, median of "
+          f"{turns // rounds * rounds} turns")
+    table = Table()
+    for _ in range(rounds):
+        table.round(turns // rounds)
+    table.show()
+    judge_floor(table)
+    judge_flat(table)
+    judge_peers(table)
+    for judge in allocations, memory, daemon_percent, instructions:
+        print()
+        judge(goal)
+    show_verdicts()
+    print(f"load average after: {load()}")
+
+
+main()

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: MIT
+"""Who looks at listening sockets, and what a look of each costs in CPU time.
+
+A contender looks once with look(1), and look(n) is the CPU microseconds (user
++ system) of one of n looks. begin() comes before the first look at other
+sockets, end() after the last."""
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.environ["LB_SRCDIR"], "tests"))
+import lib
+from lib import Process, check, scratch, until
+
+BENCH = os.path.join(os.environ["LB_SRCDIR"], "bench")
+BUILT = os.path.join(os.environ["LB_BUILDDIR"], "bench")
+
+
+class Held:
+    """Sockets of other processes, for as long as it is open."""
+
+    def __init__(self, *numbers):
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(BENCH, "hold_sockets.py"),
+             *map(str, numbers)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        check(self.process.stdout.readline() == "ready\n",
+              f"{numbers} sockets are held")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate()
+
+
+def cpu_us(pid):
+    """What a process and all its threads have used: CPUCLOCK_SCHED of
+    clock_getcpuclockid(3)."""
+    return time.clock_gettime_ns((~pid << 3) | 2) / 1e3
+
+
+def settled(pid, pause):
+    """(what a process has used, since when) once it has used nothing for a
+    while; None where it does not come to rest."""
+    used, since = cpu_us(pid), time.monotonic()
+    end = since + 10 + 20 * pause
+    while time.monotonic() < since + pause:
+        if time.monotonic() > end:
+            return None
+        time.sleep(0.005)
+        now = cpu_us(pid)
+        if now > used:
+            used, since = now, time.monotonic()
+    return used, since
+
+
+class Daemon:
+    """collectd with these plugins alone. It writes nothing, but keeps the last
+    values, as any collectd does."""
+
+    def __init__(self, interval, plugins, options="", threads=1,
+                 values='PostCacheChain "drop"'):
+        self.interval = interval
+        folder = scratch()
+        for name in plugins:
+            shutil.copy(os.environ["LB_PLUGIN"] if name == "listen_backlog"
+                        else f"{lib._plugin_dir()}/{name}.so", folder)
+        conf = os.path.join(folder, "collectd.conf")
+        load = "\n".join(f"LoadPlugin {name}" for name in plugins)
+        with open(conf, "w") as file:
+            file.write(f"""
+Hostname "testhost"
+FQDNLookup false
+BaseDir "{folder}"
+PluginDir "{folder}"
+TypesDB "/usr/share/collectd/types.db"
+Interval {interval}
+ReadThreads {threads}
+WriteThreads {threads}
+{values}
+<Chain "drop">
+  Target "stop"
+</Chain>
+{load}
+{options}
+""")
+        self.process = Process(["collectd", "-f", "-C", conf,
+                                "-P", f"{folder}/pid"])
+        self.pid = self.process.popen.pid
+        until(lambda: "entering read-loop" in self.process.text(),
+              "collectd is up")
+
+    def stop(self):
+        check(self.process.popen.poll() is None, "collectd still runs")
+        self.process.stop()
+
+
+class Contender:
+    BUDGET_US = 150000  # of a turn
+    MOST = 20000        # looks
+    package = None      # of Debian
+
+    def there(self):
+        return True
+
+    def begin(self):
+        cost = self.look(1)
+        self.looks = max(1, min(self.MOST, int(self.BUDGET_US / cost)))
+
+    def turn(self):
+        return self.look(self.looks)
+
+    def end(self):
+        pass
+
+
+class Program(Contender):
+    """Prints what a look costs."""
+
+    def __init__(self, name, *command):
+        self.name, self.command = name, command
+
+    def look(self, looks):
+        text = subprocess.run([*self.command, str(looks)], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        return float(text.split()[0])
+
+
+class Raindrops(Program):
+    package = "ruby-raindrops"
+
+    def __init__(self):
+        super().__init__("raindrops", "ruby",
+                         os.path.join(BENCH, "raindrops.rb"))
+
+    def there(self):
+        return shutil.which("ruby") and subprocess.run(
+            ["ruby", "-rraindrops", "-e", ""],
+            stderr=subprocess.DEVNULL).returncode == 0
+
+
+class Ss(Contender):
+    name, package = "ss -ltn", "iproute2"
+    MOST = 20
+
+    def there(self):
+        return shutil.which("ss", path=lib.PATH)
+
+    def look(self, looks):
+        path = shutil.which("ss", path=lib.PATH)
+        null = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+        total = 0
+        for _ in range(looks):
+            pid = os.posix_spawn(path, [path, "-ltn"], os.environ,
+                                 file_actions=null)
+            _, status, used = os.wait4(pid, 0)
+            check(status == 0, "ss ends well")
+            total += used.ru_utime + used.ru_stime
+        return total * 1e6 / looks
+
+
+class NodeExporter(Contender):
+    """Its own port is one of the listeners that are looked at."""
+    name, package = "tcpstat", "prometheus-node-exporter"
+    PORT = 9100
+    MOST = 20
+
+    def there(self):
+        return shutil.which(self.package)
+
+    def begin(self):
+        self.process = Process(
+            [self.package, "--collector.disable-defaults",
+             "--collector.tcpstat", "--web.disable-exporter-metrics",
+             f"--web.listen-address=127.0.0.1:{self.PORT}"])
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.PORT)) == 0
+        until(listens, "node_exporter listens")
+        super().begin()
+
+    def look(self, looks):
+        pid = self.process.popen.pid
+        start = cpu_us(pid)
+        for _ in range(looks):
+            scrape = http.client.HTTPConnection("127.0.0.1", self.PORT)
+            scrape.request("GET", "/metrics")
+            text = scrape.getresponse().read().decode()
+            scrape.close()
+            check('success{collector="tcpstat"} 1' in text, "tcpstat answers")
+        return (cpu_us(pid) - start) / looks
+
+    def end(self):
+        self.process.stop()
+
+
+class Read(Contender):
+    """A plugin's read in collectd, which does nothing else; the daemon's own
+    work is in it. It sleeps, stopped, while others have their turn."""
+
+    def __init__(self, name, plugin, options=""):
+        self.name, self.plugin, self.options = name, plugin, options
+        self.package = None if options else "collectd-core"
+
+    def there(self):
+        return (self.plugin == "listen_backlog" or
+                os.path.exists(f"{lib._plugin_dir()}/{self.plugin}.so"))
+
+    def _interval(self):
+        """Four times as long as the first read takes, start and all."""
+        start = time.monotonic()
+        daemon = Daemon(60, [self.plugin], self.options)
+        _, end = settled(daemon.pid, 0.3)
+        daemon.stop()
+        return max(0.2, round(4 * (end - start), 1))
+
+    def _start(self, interval):
+        """Where others leave too little of the processor, the interval has to
+        be longer."""
+        self.daemon = Daemon(interval, [self.plugin], self.options)
+        if not settled(self.daemon.pid, interval / 4):
+            self.daemon.stop()
+            self._start(2 * interval)
+
+    def begin(self):
+        self._start(self._interval())
+        self.daemon.process.freeze()
+        self.looks = 1
+
+    def look(self, looks):
+        """Reads from one rest to another: one in each interval."""
+        interval = self.daemon.interval
+        self.daemon.process.thaw()
+        rest = settled(self.daemon.pid, interval / 4)
+        if not rest:
+            self.daemon.stop()
+            self._start(2 * interval)
+            return self.look(looks)
+        time.sleep(interval * looks)
+        end = cpu_us(self.daemon.pid)
+        self.daemon.process.freeze()
+        return (end - rest[0]) / looks
+
+    def end(self):
+        self.daemon.process.thaw()
+        self.daemon.stop()
+
+
+def contenders():
+    """All of them, in the order of the table."""
+    return [
+        Program("floor", os.path.join(BUILT, "floor")),
+        Program("look", os.path.join(BUILT, "look")),
+        Read("read", "listen_backlog", """
+            <Plugin listen_backlog>
+              SampleInterval 0
+            </Plugin>"""),
+        Read("tcpconns", "tcpconns"),
+        Ss(),
+        Raindrops(),
+        NodeExporter(),
+    ]

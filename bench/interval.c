@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/* What a whole interval costs: the looks within it, and collectd's read with
+ * everything that it dispatches. This program is the daemon, as far as the
+ * plugin can see; what it is given it drops. No thread looks here, so that the
+ * looks are as many as are wanted, and callgrind counts the same each time.
+ *
+ * usage: interval INTERVALS LOOKS   prints CPU microseconds (user + system),
+ * calls for memory, values dispatched, all of an interval of that many looks,
+ * the one at its end included, and listening sockets */
+#include <collectd.h>
+
+#include <plugin.h>
+#include <utils_complain.h>
+
+#include "bench.h"
+#include "monitor.h"
+#include "sampler.h"
+
+static struct {
+  int (*init)(void);
+  int (*read)(void);
+  int (*shutdown)(void);
+  unsigned long values;
+  double sockets; /* of all listeners, as dispatched */
+  struct lb_monitor *monitor;
+} seen;
+
+/* --- collectd ------------------------------------------------------------ */
+
+int plugin_register_complex_config(const char *type,
+                                   int (*callback)(oconfig_item_t *)) {
+  (void)type;
+  (void)callback;
+  return 0;
+}
+
+int plugin_register_init(const char *name, plugin_init_cb callback) {
+  (void)name;
+  seen.init = callback;
+  return 0;
+}
+
+int plugin_register_read(const char *name, int (*callback)(void)) {
+  (void)name;
+  seen.read = callback;
+  return 0;
+}
+
+int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
+  (void)name;
+  seen.shutdown = callback;
+  return 0;
+}
+
+cdtime_t cdtime(void) {
+  static cdtime_t now = TIME_T_TO_CDTIME_T_STATIC(1700000000);
+  return now += TIME_T_TO_CDTIME_T_STATIC(10);
+}
+
+cdtime_t plugin_get_interval(void) { return TIME_T_TO_CDTIME_T_STATIC(10); }
+
+void plugin_log(int level, const char *format, ...) {
+  (void)level;
+  va_list args;
+  va_start(args, format);
+  vfprintf(stderr, format, args);
+  va_end(args);
+  fputc('\n', stderr);
+}
+
+void c_complain(int level, c_complain_t *c, const char *format, ...) {
+  (void)c;
+  plugin_log(level, "%s", format);
+}
+
+int plugin_dispatch_values(value_list_t const *list) {
+  seen.values++;
+  if (strcmp(list->type_instance, "sockets") == 0)
+    seen.sockets += list->values[0].gauge;
+  return 0;
+}
+
+/* --- the plugin ---------------------------------------------------------- */
+
+int __real_lb_sampler_start(struct lb_monitor *monitor, double period_s,
+                            struct lb_sampler **out);
+int __wrap_lb_sampler_start(struct lb_monitor *monitor, double period_s,
+                            struct lb_sampler **out);
+
+int __wrap_lb_sampler_start(struct lb_monitor *monitor, double period_s,
+                            struct lb_sampler **out) {
+  (void)period_s;
+  seen.monitor = monitor;
+  return __real_lb_sampler_start(monitor, 0, out);
+}
+
+static void interval(int looks) {
+  seen.values = 0;
+  seen.sockets = 0;
+  for (int i = 1; i < looks; i++)
+    lb_monitor_look(seen.monitor, 0, lb_sampler_now_ms());
+  seen.read();
+}
+
+/* In a function of its own, for callgrind's --toggle-collect. */
+__attribute__((noinline)) static void measured(int intervals, int looks) {
+  for (int i = 0; i < intervals; i++)
+    interval(looks);
+}
+
+int main(int argc, char **argv) {
+  int intervals = argc > 1 ? atoi(argv[1]) : 10;
+  int looks = argc > 2 ? atoi(argv[2]) : 1;
+  module_register();
+  if (seen.init()) {
+    fputs("interval: the plugin does not start\n", stderr);
+    return EXIT_FAILURE;
+  }
+  interval(looks);
+  interval(looks);
+  struct used start = used();
+  measured(intervals, looks);
+  struct used end = used();
+  printf("%.3f %.3f %lu %.0f\n", (end.cpu_us - start.cpu_us) / intervals,
+         (double)(end.allocations - start.allocations) / intervals, seen.values,
+         seen.sockets);
+  return seen.shutdown() ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/* What the plugin's look costs, without collectd.
+ *
+ * usage: look LOOKS   prints CPU microseconds (user + system) a look, calls for
+ * memory a look, and listening sockets */
+#include "bench.h"
+#include "live.h"
+#include "survey.h"
+
+#include <stdio.h>
+
+static void count_socket(void *data, const struct lb_row *row,
+                         const struct lb_path *path) {
+  (void)row;
+  (void)path;
+  ++*(unsigned long *)data;
+}
+
+/* In a function of its own, for callgrind's --toggle-collect. */
+__attribute__((noinline)) static int measured(struct lb_survey *survey,
+                                              int looks) {
+  int err = 0;
+  for (int i = 1; i <= looks && !err; i++)
+    err = lb_survey_look(survey, (uint64_t)i);
+  return err;
+}
+
+int main(int argc, char **argv) {
+  int looks = argc > 1 ? atoi(argv[1]) : 1000;
+  struct lb_settings settings = {.listening_ports = true};
+  const struct lb_scope own = {.label = ""};
+  const struct lb_live_options options = {.proc = "/proc"};
+  struct lb_troubles troubles;
+  struct lb_labels *labels;
+  struct lb_source *source;
+  struct lb_survey *survey;
+  if (lb_labels_new(&labels) || lb_live_new(&options, &source) ||
+      lb_survey_new(&settings, &own, labels, source, &survey) ||
+      lb_survey_look(survey, 0) || lb_survey_end(survey, 0, &troubles)) {
+    fputs("look: the first look failed\n", stderr);
+    return EXIT_FAILURE;
+  }
+  struct used start = used();
+  int err = measured(survey, looks);
+  struct used end = used();
+  if (err) {
+    fputs("look: a look failed\n", stderr);
+    return EXIT_FAILURE;
+  }
+  unsigned long sockets = 0;
+  lb_survey_sockets(survey, count_socket, &sockets);
+  printf("%.3f %.3f %lu\n", (end.cpu_us - start.cpu_us) / looks,
+         (double)(end.allocations - start.allocations) / looks, sockets);
+  lb_survey_free(survey);
+  lb_live_free(source);
+  lb_labels_free(labels);
+  return EXIT_SUCCESS;
+}
