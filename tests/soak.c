@@ -140,6 +140,8 @@ static int read_kernel(void *data) {
   int fd = open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC);
   size_t len = 0;
   ssize_t n;
+  if (fd < 0)
+    return -errno;
   while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
     len += (size_t)n;
   close(fd);
@@ -761,6 +763,7 @@ struct use {
 static size_t number_in(const char *path, const char *before) {
   char text[4096] = "";
   int fd = open(path, O_RDONLY | O_CLOEXEC);
+  assert_true(fd >= 0);
   assert_true(read(fd, text, sizeof(text) - 1) > 0);
   close(fd);
   const char *at = strstr(text, before);
