@@ -178,7 +178,8 @@ def _():
         return sum(map(bool, bursts)) >= 100
 
     until(daemon.times, "the first look")
-    until(round_of_bursts, "there were 100 bursts of 5 ms")
+    # On a loaded machine few of them can be kept to the time.
+    until(round_of_bursts, "there were 100 bursts of 5 ms", 8 * DEADLINE)
     daemon.look()
     bursts = [burst for burst in bursts if burst]
     note(f"{len(bursts)} of {tries} bursts were 5 ms long")
