@@ -16,7 +16,7 @@ trap 'exit 1' HUP INT TERM
 # What is in the sources of a tarball, and nothing that a build has left beside it
 sources() { # sources TARBALL DIR
     mkdir -p "$2" && tar -xzf "$1" -C "$2" --strip-components=1 && (
-        cd "$2" && rm -rf configure aclocal.m4 Makefile.in build-aux m4/libtool.m4 m4/lt*.m4
+        cd "$2" && rm -rf configure aclocal.m4 Makefile.in build-aux
     )
 }
 
@@ -26,6 +26,8 @@ dist() { # dist SOURCE BUILD: makes the tarball of SOURCE in BUILD
 
 first() {
     (umask 022 && sources "$1" "$tmp/one" && cd "$tmp/one" && autoreconf -fi && dist "$tmp/one" "$tmp/one") || return
+    copied=$(tar -tzf "$tmp/one/$tarball" | grep '/m4/' | grep -v '/$' | grep -v '/collectd\.m4$')
+    [ -z "$copied" ] || { echo "libtool's macros are in it: $copied" && return 1; }
     date=$(tar -tvzf "$tmp/one/$tarball" | awk '{ print $4 }' | sort -u)
     [ "$date" = 2023-11-14 ] || { echo "of $date" && return 1; }
 }
