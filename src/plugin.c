@@ -26,10 +26,14 @@ struct complaint {
 
 static struct {
   struct lb_options *options;
+  int unread; /* why the configuration could not be read to its end */
   struct lb_settings settings;
+  bool is_settled;  /* the settings are made */
+  bool is_starting; /* init could not, so each read tries again */
   struct lb_live_world world;
   struct lb_monitor *monitor;
   struct lb_sampler *sampler;
+  struct complaint start;
   struct complaint look;
   struct complaint elsewhere;
   struct complaint listing;
@@ -133,11 +137,6 @@ static void log_error(void *data, const char *sentence) {
   ERROR(LOG_NAME "%s", sentence);
 }
 
-static void log_failure(const char *what, int err) {
-  char buf[LB_REASON_SIZE];
-  ERROR(LOG_NAME "%s failed: %s", what, strerror_r(-err, buf, sizeof(buf)));
-}
-
 static const struct lb_errors to_log = {.error = log_error};
 
 static int config(oconfig_item_t *block) {
@@ -147,7 +146,7 @@ static int config(oconfig_item_t *block) {
   if (!err)
     err = lb_options_block(plugin.options, block, &to_log);
   if (err)
-    log_failure("Reading the configuration", err);
+    plugin.unread = err;
   return 0;
 }
 
@@ -160,7 +159,7 @@ static int shut_down(void) {
   return 0;
 }
 
-static int set_up(void) {
+static int settle(void) {
   double interval_s = CDTIME_T_TO_DOUBLE(plugin_get_interval());
   int err = 0;
   if (!plugin.options) /* there is no <Plugin> block */
@@ -168,6 +167,12 @@ static int set_up(void) {
   if (!err)
     err = lb_options_settings(plugin.options, interval_s, &plugin.settings,
                               &to_log);
+  plugin.is_settled = !err;
+  return err;
+}
+
+static int set_up(void) {
+  int err = plugin.is_settled ? 0 : settle();
   if (err)
     return err;
   lb_live_world_init(&plugin.world, NULL);
@@ -175,20 +180,43 @@ static int set_up(void) {
   if (!err)
     err = lb_sampler_start(plugin.monitor, plugin.settings.sample_s,
                            &plugin.sampler);
+  if (err) {
+    lb_monitor_free(plugin.monitor);
+    plugin.monitor = NULL;
+  }
   return err;
 }
 
-static int init(void) {
-  if (plugin.sampler)
-    return 0;
+/* Memory, or a thread, that cannot be had now may be had later, but collectd
+ * calls an init that failed no more. */
+static void start(void) {
   int err = set_up();
-  if (!err)
-    return 0;
-  if (err == -ENOENT)
+  char buf[LB_REASON_SIZE];
+  plugin.is_starting = err && err != -ENOENT;
+  if (plugin.is_starting)
+    complain(&plugin.start, LOG_ERR, err,
+             "Starting failed, and each read tries again: %s",
+             strerror_r(-err, buf, sizeof(buf)));
+  else if (err)
     ERROR(LOG_NAME "Nothing of what the configuration selects is valid, so "
                    "nothing will be reported; the errors above say why.");
+  else if (plugin.start.err)
+    NOTICE(LOG_NAME "Started.");
+}
+
+/* Without its end the configuration would select something else. */
+static int init(void) {
+  char buf[LB_REASON_SIZE];
+  if (plugin.sampler)
+    return 0;
+  if (plugin.unread)
+    ERROR(LOG_NAME "Reading the configuration failed, so nothing will be "
+                   "reported: %s",
+          strerror_r(-plugin.unread, buf, sizeof(buf)));
   else
-    log_failure("Starting", err);
+    start();
+  if (plugin.sampler || plugin.is_starting)
+    return 0;
   shut_down();
   return -1;
 }
@@ -387,7 +415,9 @@ static void judge_samples(void) {
 }
 
 static int read_callback(void) {
-  if (!plugin.sampler) /* init failed, which should have ended the reads */
+  if (plugin.is_starting)
+    start();
+  if (!plugin.sampler) /* or init failed, which should have ended the reads */
     return 0;
   struct report report = {.time = 0};
   lb_sampler_hold(plugin.sampler);

@@ -10,7 +10,10 @@
 #include <utils_complain.h>
 
 #include "live.h"
+#include "memory.h"
 #include "unit.h"
+
+#include <pthread.h>
 
 /* --- collectd ------------------------------------------------------------ */
 
@@ -175,9 +178,19 @@ __attribute__((format(printf, 1, 2))) static void configure(const char *format,
   va_start(args, format);
   vsnprintf(config.at, sizeof(config.at), format, args);
   va_end(args);
+  size_t fails = memory.fails;
+  memory.fails = 0; /* collectd's own memory is not short, nor counted */
+  long held = memory.held;
   oconfig_item_t block = read_config(config.at);
+  memory.held = held;
+  memory.fails = fails;
   assert_int_equal(fake.config(&block), 0);
+  held = memory.held;
+  fails = memory.fails;
+  memory.fails = 0;
   free_config(&block);
+  memory.fails = fails;
+  memory.held = held;
 }
 
 /* One interval: what it dispatched is in fake.values. */
@@ -207,7 +220,13 @@ ssize_t __real_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
 ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
                                    size_t size);
 
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+                          void *(*start)(void *), void *data);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+                          void *(*start)(void *), void *data);
+
 static struct proc proc;
+static int create_error;  /* of every thread while set */
 static int open_error;    /* of every netlink socket while set */
 static int receive_error; /* of every answer while set */
 
@@ -218,6 +237,12 @@ int __wrap_lb_live_new(const struct lb_live_options *options,
   assert_null(options->witness);
   ours.proc = proc.root;
   return __real_lb_live_new(&ours, out);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+                          void *(*run)(void *), void *data) {
+  return create_error ? create_error
+                      : __real_pthread_create(thread, attr, run, data);
 }
 
 struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags) {
@@ -290,7 +315,7 @@ static bool is_ours(const char *label) {
 
 static int set_up(void **state) {
   (void)state;
-  open_error = receive_error = 0;
+  create_error = open_error = receive_error = 0;
   make_proc(&proc, "test_plugin");
   write_netstat(3, 10, 20, 4);
   write_somaxconn("4096\n");
@@ -963,6 +988,84 @@ static void a_thousand_intervals_with_everything_on_three_times(void **state) {
   }
 }
 
+/* --- what it cannot have at the start ------------------------------------- */
+
+#define TRY_AGAIN                                                              \
+  "ERR: listen_backlog plugin: Starting failed, and each read tries again: "
+
+static void without_a_thread_each_read_tries_again(void **state) {
+  (void)state;
+  fake.interval = INTERVAL;
+  for (int life = 0; life < 2; life++) {
+    configure("<Listener \"full\">\n  LocalPort %u\n</Listener>\n",
+              (unsigned)world.full.port);
+    create_error = EAGAIN;
+    assert_int_equal(fake.init(), 0);
+    check_complaint(TRY_AGAIN, strerror(EAGAIN));
+    check_silent_reads(5);
+    check_log("");
+    if (life == 0) { /* one that is over before it began */
+      assert_int_equal(fake.shutdown(), 0);
+      check_log("");
+      continue;
+    }
+    create_error = 0;
+    do_read();
+    check_log("NOTICE: listen_backlog plugin: Started.\n");
+    assert_true(last_value("full queue_length-queue ") == 1);
+    assert_int_equal(fake.shutdown(), 0);
+    check_log("");
+  }
+}
+
+static size_t count_in(const char *text, const char *what) {
+  size_t count = 0;
+  for (const char *at = text; (at = strstr(at, what)); at++)
+    count++;
+  return count;
+}
+
+/* What was refused is one error, and a notice when it is over: but for a
+ * configuration that was not read to its end, which is never. */
+static void check_told_of(bool is_refused, bool is_running) {
+  assert_int_equal(count_in(fake.log.at, "ERR: "), is_refused);
+  assert_int_equal(count_in(fake.log.at, ": Cannot allocate memory\n"),
+                   is_refused);
+  assert_int_equal(count_in(fake.log.at, "NOTICE: "), is_refused && is_running);
+  if (!is_running)
+    assert_string_equal(fake.log.at,
+                        "ERR: listen_backlog plugin: Reading the "
+                        "configuration failed, so nothing will be reported: "
+                        "Cannot allocate memory\n");
+  reset(&fake.log);
+}
+
+static void whichever_allocation_fails_the_next_read_is_right(void **state) {
+  (void)state;
+  struct text want = {.len = 0};
+  size_t lives = 0, not_running = 0;
+  long held_before = memory.held;
+  say_all(&want, 20);
+  for (bool is_refused_one = true; is_refused_one; lives++) {
+    start_daemon();
+    memory.refused = 0;
+    memory.fails = lives + 1;
+    configure_all();
+    bool is_running = fake.init() == 0;
+    not_running += !is_running;
+    do_read();
+    memory.fails = 0;
+    do_read();
+    assert_string_equal(fake.values.at, is_running ? want.at : "");
+    assert_int_equal(fake.shutdown(), 0);
+    is_refused_one = memory.refused > 0;
+    check_told_of(is_refused_one, is_running);
+    assert_int_equal(memory.held, held_before);
+  }
+  assert_in_range(lives, 40, 200);
+  assert_in_range(not_running, 10, lives / 2);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_whole_life_twice_over, set_up,
@@ -1013,6 +1116,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(
           looks_within_the_interval_see_what_the_read_does_not, set_up,
           tear_down),
+      cmocka_unit_test_setup_teardown(without_a_thread_each_read_tries_again,
+                                      set_up, tear_down),
+      cmocka_unit_test_setup_teardown(
+          whichever_allocation_fails_the_next_read_is_right, set_up, tear_down),
       cmocka_unit_test_setup_teardown(
           a_thousand_intervals_with_everything_on_three_times, set_up,
           tear_down),

@@ -9,6 +9,31 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* --- memory -------------------------------------------------------------- */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static size_t refused; /* this allocation of those to come; 0: none */
+
+static bool is_refused(void) { return refused && --refused == 0; }
+
+void *__wrap_malloc(size_t size) {
+  return is_refused() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size) {
+  return is_refused() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *old, size_t size) {
+  return is_refused() ? NULL : __real_realloc(old, size);
+}
+
 /* --- answers ------------------------------------------------------------- */
 
 static const struct lb_row http = {
@@ -896,6 +921,28 @@ static void a_path_that_cannot_be_opened_is_an_error(void **state) {
   assert_int_equal(lb_replay_open("/dev/null/x", &replay), -ENOTDIR);
   assert_int_equal(lb_replay_open("", &replay), -ENOENT);
   assert_int_equal(lb_replay_open("/dev/null", &replay), -EBADMSG);
+  assert_int_equal(lb_replay_open("/", &replay), -EIO); /* it cannot be read */
+}
+
+static void without_memory_there_is_no_recorder_and_no_replay(void **state) {
+  (void)state;
+  struct recording recording = start();
+  struct lb_recorder *recorder;
+  struct lb_replay *replay = NULL;
+  close_recorder(&recording);
+  refused = 1;
+  assert_int_equal(lb_recorder_open("/dev/null", &recorder), -ENOMEM);
+  size_t opens = 0;
+  for (int err = -ENOMEM; err; opens++) {
+    refused = opens + 1;
+    err = lb_replay_open(recording.path, &replay);
+    if (err)
+      assert_int_equal(err, -ENOMEM);
+  }
+  refused = 0;
+  lb_replay_free(replay);
+  close(recording.fd);
+  assert_int_equal(opens, 4); /* three allocations */
 }
 
 static void a_full_disk_is_an_error_at_the_end(void **state) {
@@ -1227,6 +1274,7 @@ int main(void) {
       cmocka_unit_test(an_empty_recording_has_no_looks),
       cmocka_unit_test(a_recorder_overwrites_what_was_there),
       cmocka_unit_test(a_path_that_cannot_be_opened_is_an_error),
+      cmocka_unit_test(without_memory_there_is_no_recorder_and_no_replay),
       cmocka_unit_test(a_full_disk_is_an_error_at_the_end),
       cmocka_unit_test(
           a_clock_that_goes_back_and_numbers_beyond_any_are_refused),
