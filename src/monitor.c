@@ -330,8 +330,12 @@ static void plan_walk(struct lb_monitor *monitor, struct namespace *ns,
 
 void lb_monitor_begin_end(struct lb_monitor *monitor, uint64_t now_ms) {
   refresh(monitor, now_ms);
-  for (size_t i = 0; i < monitor->len; i++)
-    lb_walk_begin(&monitor->v[i]->walk);
+  for (size_t i = 0; i < monitor->len; i++) {
+    struct namespace *ns = monitor->v[i];
+    lb_walk_begin(&ns->walk);
+    if (!ns->source)
+      ns->walk.err = 0;
+  }
   if (!monitor->settings->inspect)
     return;
   credit_walks(monitor, now_ms);

@@ -55,7 +55,7 @@ struct lb_outcome {
   const char *label; /* "": the own one */
   const char *path;  /* NULL: the own one */
   int err;           /* of the look at the end: nothing is reported; or 0 */
-  int walk;          /* of the walk; 0 also where there was none */
+  int walk;          /* of the last walk; 0 also where there was none */
   struct lb_troubles troubles; /* where err is 0 */
   struct lb_survey *survey;    /* NULL where err is not 0 */
   int *said; /* the caller's, kept for the namespace, 0 at first */

@@ -25,7 +25,6 @@ void lb_walk_begin(struct lb_walk *walk) {
   walk->ports_len = walk->targets_len = walk->points_len = 0;
   walk->conns.len = 0;
   walk->queued = walk->planned = walk->done = false;
-  walk->err = 0;
 }
 
 static int add_target(struct lb_walk *walk, const struct lb_row *row) {
@@ -82,6 +81,7 @@ void lb_walk_plan(struct lb_walk *walk) {
 void lb_walk_run(struct lb_walk *walk, struct lb_source *source,
                  uint64_t *cost_ns) {
   struct lb_query query = {walk->ports, walk->ports_len, walk->queued};
+  walk->err = 0;
   if (walk->ports_len)
     walk->err = source->waiting(source, &query, &walk->conns, cost_ns);
   for (size_t i = 0; i < walk->targets_len && !walk->err; i++) {

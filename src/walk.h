@@ -43,7 +43,7 @@ struct lb_walk {
   bool queued; /* at some TCP socket somebody waits */
   bool planned;
   bool done; /* the results hold */
-  int err;   /* why they do not */
+  int err;   /* of the last walk: one that is left out tells nothing */
 };
 
 void lb_walk_free(struct lb_walk *walk);

@@ -987,7 +987,7 @@ static void one_that_does_not_answer_takes_no_turn(void **state) {
   assert_false(lb_monitor_walks(fixture->monitor).slowed);
 }
 
-static void a_walk_that_fails_is_told_of_once(void **state) {
+static void a_walk_that_fails_is_told_of_until_the_next(void **state) {
   struct fixture *fixture = *state;
   struct kernel *own = &fixture->universe.own;
   fixture->settings.inspect = true;
@@ -998,8 +998,14 @@ static void a_walk_that_fails_is_told_of_once(void **state) {
   interval(fixture);
   assert_outcome(fixture, ": walk ENOBUFS\n"
                           ": overflows 0\n80: queue 0 peak 0 overflows 0\n");
-  interval(fixture);
-  assert_outcome(fixture, ": overflows 0\n80: queue 0 peak 0 overflows 0\n");
+  interval(fixture); /* none is made, so nothing is over */
+  assert_outcome(fixture, ": walk ENOBUFS\n"
+                          ": overflows 0\n80: queue 0 peak 0 overflows 0\n");
+  own->waiting_err = 0;
+  own->cost_ns = 0;
+  intervals(fixture, 2);
+  assert_outcome(fixture, ": overflows 0\n"
+                          "80: queue 0 peak 0 overflows 0 abandoned 0\n");
 }
 
 /* --- memory -------------------------------------------------------------- */
@@ -1065,6 +1071,186 @@ static void without_memory_a_namespace_is_found_by_the_next(void **state) {
   assert_in_range(refused, 10, 100);
 }
 
+/* --- whichever allocation fails ------------------------------------------ */
+
+enum { STORY_INTERVALS = 8, MAX_COUNTERS = 512 };
+
+/* Everything that takes memory happens in it: a namespace that comes, ports,
+ * paths, waiting connections, and more of all than there was. */
+static void tell_story(struct fixture *fixture, int i) {
+  struct kernel *own = &fixture->universe.own, *other = &fixture->kernels[0];
+  static const char *const paths[] = {"/run/a", "/run/b", "@c", "/run/d"};
+  fixture->universe.places[0].ino = i < 2 ? 0 : 10;
+  for (int n = 0; n < 6; n++) {
+    uint16_t number = (uint16_t)(6 * i + n + 1);
+    listen_on(own, number, (uint16_t)(8000 + number))->queue = 1;
+    connect_to(own, (uint16_t)(8000 + number), LB_CONN_CLOSED, 5);
+  }
+  if (i < (int)LEN(paths))
+    listen_at(other, 100 + (uint64_t)i, paths[i])->queue = 1;
+  listen_on(other, 200 + (uint64_t)i, (uint16_t)(80 + i));
+  overflow(own, 1 + (uint64_t)i, 3);
+  overflow(own, 1 + 6 * (uint64_t)i, 2);
+  overflow(other, 200, 5);
+}
+
+/* What each counter was in the outcome before. */
+struct watch {
+  struct fixture *fixture;
+  struct {
+    char name[2 * LB_LABEL_SIZE];
+    uint64_t last;
+  } counters[MAX_COUNTERS];
+  size_t len;
+  uint64_t handed_out;   /* of the namespace that is visited */
+  uint64_t overflows[2]; /* of the own one and of the other */
+};
+
+static void check_forward(struct watch *watch, const char *label, int metric,
+                          uint64_t now) {
+  char name[2 * LB_LABEL_SIZE];
+  size_t i = 0;
+  snprintf(name, sizeof(name), "%s %s", label, lb_metrics[metric].name);
+  while (i < watch->len && strcmp(watch->counters[i].name, name) != 0)
+    i++;
+  assert_in_range(i, 0, MAX_COUNTERS - 1);
+  if (i == watch->len)
+    memcpy(watch->counters[watch->len++].name, name, sizeof(name));
+  if (now < watch->counters[i].last)
+    fail_msg("%s went back", name);
+  watch->counters[i].last = now;
+}
+
+static void watch_reading(void *data, const struct lb_reading *reading) {
+  struct watch *watch = data;
+  const struct lb_values *values = &reading->values;
+  for (int i = 0; i < LB_METRICS; i++)
+    if (values->present & 1u << i && lb_metrics[i].is_counter)
+      check_forward(watch, reading->label, i, values->v[i].counter);
+  if (!(values->present & 1u << LB_OVERFLOWS))
+    return;
+  watch->handed_out += reading->is_namespace
+                           ? values->v[LB_OVERFLOWS_UNATTRIBUTED].counter
+                           : values->v[LB_OVERFLOWS].counter;
+  if (reading->is_namespace)
+    watch->overflows[*reading->label != '\0'] = values->v[LB_OVERFLOWS].counter;
+}
+
+static void watch_outcome(void *data, const struct lb_outcome *outcome) {
+  struct watch *watch = data;
+  uint64_t *overflows = &watch->overflows[outcome->path != NULL];
+  *overflows = watch->handed_out = 0;
+  if (outcome->err) {
+    assert_int_equal(outcome->err, -ENOMEM);
+    return;
+  }
+  lb_survey_readings(outcome->survey, watch_reading, watch);
+  assert_int_equal(watch->handed_out, *overflows);
+}
+
+static void check_outcome(struct watch *watch) {
+  lb_monitor_visit(watch->fixture->monitor, watch_outcome, watch);
+}
+
+/* All but whose the overflows are: which look saw them depends on which could
+ * be made. */
+static void say_gauges(void *data, const struct lb_reading *reading) {
+  struct lb_reading gauges = *reading;
+  gauges.values.present &=
+      ~(1u << LB_OVERFLOWS | 1u << LB_DROPS | 1u << LB_OVERFLOWS_UNATTRIBUTED);
+  say_reading(data, &gauges);
+}
+
+static void say_all_gauges(void *data, const struct lb_outcome *outcome) {
+  assert_int_equal(outcome->err, 0);
+  assert_int_equal(outcome->walk, 0);
+  lb_survey_readings(outcome->survey, say_gauges, data);
+}
+
+static void begin_story(struct fixture *fixture) {
+  static const char *const names[] = {"/run/netns/a", "a"};
+  fixture->settings.inspect = true;
+  fixture->settings.listening_paths = true;
+  fixture->universe.own = new_kernel();
+  fixture->kernels[0] = new_kernel();
+  fixture->universe.len = 0;
+  add_place(&fixture->universe, names[0], names[1], 0, &fixture->kernels[0]);
+}
+
+/* The story from start to end. What is said then goes to out. */
+static void live_through(struct fixture *fixture, struct text *out) {
+  static struct watch watch;
+  watch = (struct watch){.fixture = fixture};
+  begin_story(fixture);
+  while (lb_monitor_new(&fixture->settings, &fixture->universe.world,
+                        &fixture->monitor))
+    memory.fails = 0;
+  for (int i = 0; i < STORY_INTERVALS; i++) {
+    tell_story(fixture, i);
+    if (i == STORY_INTERVALS - 1)
+      memory.fails = 0; /* there is enough of it again */
+    look_at_all(fixture);
+    interval(fixture);
+    check_outcome(&watch);
+  }
+  intervals(fixture, 2);
+  check_outcome(&watch);
+  lb_monitor_visit(fixture->monitor, say_all_gauges, out);
+  assert_int_equal(watch.overflows[0], fixture->universe.own.overflows);
+  assert_int_equal(watch.overflows[1], fixture->kernels[0].overflows);
+  lb_monitor_free(fixture->monitor);
+  fixture->monitor = NULL;
+}
+
+/* Line by line: the order is that in which listeners were found. */
+static void check_same_lines(const struct text *got, const struct text *want) {
+  assert_int_equal(got->len, want->len);
+  const char *end;
+  for (const char *at = want->at; (end = strchr(at, '\n')); at = end + 1) {
+    char line[256] = "\n";
+    strncat(line, at, (size_t)(end - at) + 1);
+    if (!strstr(got->at, line) &&
+        strncmp(got->at, line + 1, strlen(line + 1)) != 0)
+      fail_msg("missing:%s", line);
+  }
+}
+
+/* The story once for each allocation in it, which fails, alone or with all that
+ * come after it. */
+static void check_stories(struct fixture *fixture, bool lasts) {
+  static struct text want, got;
+  long held_before = memory.held;
+  want.len = 0;
+  live_through(fixture, &want);
+  size_t stories = 0;
+  for (bool is_refused_one = true; is_refused_one; stories++) {
+    memory.refused = 0;
+    memory.fails = stories + 1;
+    memory.lasts = lasts;
+    got.len = 0;
+    live_through(fixture, &got);
+    is_refused_one = memory.refused > 0;
+    check_same_lines(&got, &want);
+    assert_int_equal(memory.held, held_before);
+    assert_int_equal(fixture->universe.opened, fixture->universe.closed);
+  }
+  memory.fails = 0;
+  memory.lasts = false;
+  assert_in_range(stories, 60, 1000);
+}
+
+static void whichever_allocation_fails_nothing_is_lost(void **state) {
+  struct fixture *fixture = *state;
+  go_to(fixture, "*");
+  check_stories(fixture, false);
+}
+
+static void however_long_there_is_no_memory_nothing_is_lost(void **state) {
+  struct fixture *fixture = *state;
+  go_to(fixture, "*");
+  check_stories(fixture, true);
+}
+
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -1103,10 +1289,12 @@ int main(void) {
       IN_WORLD(time_that_walks_did_not_need_is_not_saved_up),
       IN_WORLD(several_take_turns),
       IN_WORLD(one_that_does_not_answer_takes_no_turn),
-      IN_WORLD(a_walk_that_fails_is_told_of_once),
+      IN_WORLD(a_walk_that_fails_is_told_of_until_the_next),
       IN_WORLD(the_steady_state_allocates_nothing),
       IN_WORLD(without_memory_there_is_no_monitor),
       IN_WORLD(without_memory_a_namespace_is_found_by_the_next),
+      IN_WORLD(whichever_allocation_fails_nothing_is_lost),
+      IN_WORLD(however_long_there_is_no_memory_nothing_is_lost),
   };
   return cmocka_run_group_tests_name("monitor", tests, NULL, NULL);
 }
