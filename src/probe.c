@@ -3,6 +3,7 @@
 #include "label.h"
 #include "monitor.h"
 #include "netlink.h"
+#include "netns.h"
 #include "recording.h"
 
 #include <arpa/inet.h>
@@ -284,12 +285,25 @@ static void on_outcome(void *data, const struct lb_outcome *outcome) {
     lb_survey_readings(outcome->survey, add_line, table);
 }
 
+/* Whether all that "*" stands for could be found. */
+static bool is_listed(const struct lb_monitor *monitor) {
+  char buf[LB_NETNS_REASON_SIZE];
+  int err = lb_monitor_trouble(monitor);
+  if (err)
+    fprintf(stderr,
+            "listen_backlog-probe: listing the network namespaces in "
+            "/run/netns and /run/docker/netns failed: %s\n",
+            lb_netns_error(err, buf));
+  return !err;
+}
+
 static int print_interval(const struct arguments *arguments,
                           struct lb_monitor *monitor, unsigned long number) {
   struct table table = {.arguments = arguments};
   if (arguments->count != 1)
     printf("%s# look %lu\n", number > 1 ? "\n" : "", number);
   lb_monitor_visit(monitor, on_outcome, &table);
+  table.failed |= !is_listed(monitor);
   int err = table.out_of_memory ? -ENOMEM : 0;
   if (table.len)
     print_table(&table);

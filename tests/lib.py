@@ -34,6 +34,7 @@ import tempfile
 import threading
 import time
 import traceback
+import xml.etree.ElementTree
 
 DEADLINE = float(os.environ.get("LB_DEADLINE", "30"))
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
@@ -746,6 +747,34 @@ def faults():
     return path
 
 
+class Faults:
+    """Calls that fail in a program with this environment."""
+
+    def __init__(self, *faults_):
+        self.path = os.path.join(scratch(), "fault")
+        self.number = 0
+        self.env = {"LD_PRELOAD": faults(), "LB_FAULT": self.path}
+        self.set(*faults_)
+
+    def set(self, *faults_):
+        """From now on these, and no others: each is "CALL EFFECT [WHERE
+        [FIRST OF]]" as live_faults.c has it; none: all is well."""
+        self.number += 1
+        with open(self.path + "~", "w") as file:
+            for fault in faults_:
+                words = fault.split()
+                words += ["-", "1", "1"][len(words) - 2:]
+                file.write(f"{self.number} {' '.join(words)}\n")
+        os.chmod(self.path + "~", 0o644)
+        os.rename(self.path + "~", self.path)
+
+    def hits(self):
+        """The calls that were spoiled since then."""
+        return [line.split()[1:] for line in
+                _read(self.path + ".hits").splitlines()
+                if line.split()[0] == str(self.number)]
+
+
 class Requests:
     """What a program with this environment asks the kernel for."""
 
@@ -959,7 +988,8 @@ LoadPlugin listen_backlog
     def start(self, mode="-f"):
         """In the foreground, or with -T for one look and no more."""
         self.process = Process(
-            [*self.command, "collectd", mode, "-C", self.conf,
+            [*(word.replace("@DIR@", self.dir) for word in self.command),
+             "collectd", mode, "-C", self.conf,
              "-P", f"{self.dir}/pid"],
             output=f"{self.dir}/output", **self.options)
 
@@ -969,6 +999,15 @@ LoadPlugin listen_backlog
 
     def running(self):
         return self.process.popen.poll() is None
+
+    def descriptors(self):
+        """What its descriptors are, but for files it writes."""
+        found = []
+        for path in glob.glob(proc(self.process.popen.pid) + "/fd/*"):
+            with contextlib.suppress(OSError):
+                found.append(os.readlink(path))
+        return sorted(re.sub(r"\[\d+\]", "", name) for name in found
+                      if not name.startswith(self.dir))
 
     def sampler(self):
         """The plugin's thread; None where there is none."""
@@ -1035,6 +1074,31 @@ LoadPlugin listen_backlog
         # The first may have begun before, the third may be in writing.
         until(lambda: self.later(now, 3), "collectd has written 3 looks")
         return [table for when, table in self.looks() if when > now + 0.001][1]
+
+
+VALGRIND = ("valgrind", "--leak-check=full", "--keep-debuginfo=yes",
+            "--show-leak-kinds=definite,indirect,possible", "--xml=yes",
+            "--xml-file=@DIR@/valgrind.%p")
+
+
+def _passed_us(error):
+    """Whether a valgrind error has passed through our code."""
+    return any("listen_backlog" in
+               os.path.basename(frame.findtext("obj") or "") or
+               (frame.findtext("fn") or "").startswith("lb_")
+               for frame in error.iter("frame"))
+
+
+def check_valgrind(daemon):
+    """Nothing that valgrind saw in a daemon under it is blamed on us."""
+    files = glob.glob(f"{daemon.dir}/valgrind.*")
+    check(files, "valgrind wrote what it saw")
+    errors = [error for path in files for error in
+              xml.etree.ElementTree.parse(path).iter("error")
+              if _passed_us(error)]
+    for error in errors:
+        note(xml.etree.ElementTree.tostring(error, encoding="unicode"))
+    equal(len(errors), 0, "errors of ours")
 
 
 def counters(table, listener):

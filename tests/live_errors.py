@@ -6,6 +6,7 @@ import ctypes
 import glob
 import os
 import platform
+import signal
 import struct
 import subprocess
 
@@ -198,22 +199,11 @@ def _():
     equal(daemon.stop(), 0, "exit status")
 
 
-def faulty(fault=""):
+def faulty(*faults_):
     """A daemon whose kernel can be spoiled: (daemon, function to spoil it)."""
-    preload = os.path.join(scratch(), "live_faults.so")
-    subprocess.run(
-        [*os.environ.get("LB_CC", "cc").split(), "-shared", "-fPIC", "-o",
-         preload, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                               "live_faults.c"), "-ldl"], check=True)
-    switch = os.path.join(scratch(), "fault")
-
-    def spoil(fault):
-        with open(switch + "~", "w") as file:
-            file.write(fault)
-        os.rename(switch + "~", switch)
-    spoil(fault)
+    spoiled = Faults(*faults_)
     return Collectd('LocalPort "8080"', interval=0.05, plugins=["uptime"],
-                    env={"LD_PRELOAD": preload, "LB_FAULT": switch}), spoil
+                    env=spoiled.env), spoiled.set
 
 
 def complaints(daemon):
@@ -251,7 +241,7 @@ def no_dump(fault, *words):
             for word in words:
                 check(word in line, f"{word!r} in {line!r}")
             overflow(server, 7)
-            spoil("")
+            spoil()
             table = daemon.look()
             equal((table["8080"]["queue"], table["8080"]["overflows"],
                    table[""]["overflows"]), (5, 7 * times, 7 * times),
@@ -259,11 +249,11 @@ def no_dump(fault, *words):
         check(daemon.running(), "collectd runs")
 
 
-no_dump("no tcp_diag", "tcp_diag")
-no_dump("no buffer", "No buffer space")
-no_dump("cut")
-no_dump("flagged")
-no_dump("foreign")
+no_dump("recvmsg done:ENOENT", "tcp_diag")
+no_dump("recvmsg ENOBUFS", "No buffer space")
+no_dump("recvmsg cut")
+no_dump("recvmsg flagged")
+no_dump("recvmsg foreign")
 
 
 @test("no socket from the start: one complaint, then recovery")
@@ -271,10 +261,10 @@ def _():
     server = Listener(8080, backlog=4)
     fill(server, 5)
     overflow(server, 4)
-    daemon, spoil = faulty("no socket")
+    daemon, spoil = faulty("socket EAFNOSUPPORT")
     note(trouble(daemon, 0))
     overflow(server, 2)
-    spoil("")
+    spoil()
     table = daemon.look()
     equal((table["8080"]["queue"], table["8080"]["overflows"],
            table[""]["overflows"], table[""]["overflows_unattributed"]),
@@ -288,7 +278,7 @@ def _():
     fill(Listener(8080, backlog=4), 3)
     daemon, spoil = faulty()
     daemon.look()
-    spoil("signals")
+    spoil("recvmsg EINTR - 2 3")
     works_on(daemon)
     equal(daemon.look()["8080"]["queue"], 3)
     equal(daemon.log("listen_backlog plugin:"), [])
@@ -302,7 +292,7 @@ def _():
     daemon.look()
     overflow(server, 4)
     equal(daemon.look()["8080"]["overflows"], 4)
-    spoil("no netstat")
+    spoil("open EACCES net/netstat")
     until(lambda: complaints(daemon), "it is complained about")
     overflow(server, 5)
     works_on(daemon)
@@ -313,7 +303,7 @@ def _():
     line, = complaints(daemon)
     note(line)
     check("netstat" in line, line)
-    spoil("")
+    spoil()
     until(lambda: "drops" in daemon.look()["8080"], "counters come back")
     table = daemon.look()
     equal((counters(table, 8080), counters(table, "")), ((9, 9), (9, 9)))
@@ -324,14 +314,60 @@ def _():
 @test("the probe exits with 2 on wrong usage, 1 where it cannot read")
 def _():
     for args in (["--nonsense"], ["65536"], ["nosuchservice"], ["90-80"],
-                 ["--count"], ["--interval", "x"]):
+                 ["--count"], ["--interval", "x"], ["--sample", "x"],
+                 ["--count", "0"], ["/" + "x" * 108], ["/run/a", "/run/a"],
+                 ["--netns", "a/b"], ["--record", "a", "--replay", "b"],
+                 ["--netns", "a", "--record", "b"],
+                 ["--netns", "a", "--replay", "b"]):
         run = probe_run(*args)
         equal(run.returncode, 2, f"exit status of {args}")
         check(run.stderr and not run.stdout, f"{args}: it says why")
     run = probe_run(preexec_fn=without_netlink)
     equal(run.returncode, 1, "exit status")
     check(run.stderr, "it says why")
-    equal(probe_run("--replay", "/nonexistent").returncode, 1)
+    for name in "/nonexistent", "/dev/null", "/":
+        run = probe_run("--replay", name)
+        equal(run.returncode, 1, f"exit status with {name}")
+        check(name in run.stderr, run.stderr)
+
+
+@test("the probe explains itself")
+def _():
+    run = probe_run("--help")
+    equal((run.returncode, run.stderr), (0, ""))
+    check("--replay" in run.stdout, run.stdout)
+    run = probe_run("--version")
+    equal((run.returncode, run.stderr), (0, ""))
+    check(run.stdout.startswith("listen_backlog-probe "), run.stdout)
+
+
+@test("the probe ends at a signal, and where nobody takes what it prints")
+def _():
+    Listener(8080)
+    for number in signal.SIGINT, signal.SIGTERM:
+        running = Process([os.environ["LB_PROBE"], "-i", "0.01"])
+        until(lambda: running.text().count("# look") > 2, "it looks")
+        equal(running.stop(number), 0, "exit status")
+    with open("/dev/full", "w") as full:
+        run = subprocess.run([os.environ["LB_PROBE"]], stdout=full, text=True,
+                             stderr=subprocess.PIPE)
+    equal(run.returncode, 1, "exit status")
+    check("writing: No space left on device" in run.stderr, run.stderr)
+
+
+@test("the probe's sockets have their addresses as ss has them")
+def _():
+    Listener(8080, addr="::", v6only=1)
+    Listener(8081, addr="::", v6only=0)
+    Listener(8082, addr="::1")
+    Listener(8083, addr="0.0.0.0", device="lo")
+    UnixListener(b"\0a b\n")
+    run = probe_run("--sockets", "--unix", "--tcp")
+    equal((run.returncode, run.stderr), (0, ""))
+    found = [line.split()[0] for line in run.stdout.splitlines()[1:]]
+    for address in ("[::]:8080", "*:8081", "[::1]:8082", "0.0.0.0%lo:8083",
+                    "@a\\x20b\\x0a"):
+        check(address in found, f"{address} in {found}")
 
 
 if __name__ == "__main__":

@@ -1,49 +1,185 @@
 // SPDX-License-Identifier: MIT
-/* Preloaded into the daemon: spoils what the kernel says while the file named
- * by LB_FAULT holds the name of a fault, and appends to the file named by
- * LB_REQUESTS the states of sockets that each request asks for. The live tests
- * compile it. */
+/* Preloaded into the daemon or the probe: lets calls of the plugin's and of
+ * libmnl's fail, nobody else's. While the file named by LB_FAULT says
+ *
+ *     NUMBER CALL EFFECT WHERE FIRST OF
+ *
+ * in a line, the first FIRST of every OF calls have that effect, where OF is 0
+ * the first ones ever. EFFECT is the name of an errno, or one of the words
+ * below. WHERE is "-", or part of the path, or what a dump asks for:
+ * listeners, paths, waiting or pending. NUMBER is another one each time, so
+ * that the calls are counted anew. For each call spoiled a line goes to the
+ * file of the same name with ".hits".
+ *
+ * The states of sockets that each request asks for are appended to the file
+ * named by LB_REQUESTS. The live tests compile it. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/unix_diag.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-static int fault_is(const char *name) {
-  char text[32] = "";
-  const char *path = getenv("LB_FAULT");
-  int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
-  int fd = path ? real(path, O_RDONLY | O_CLOEXEC) : -1;
-  if (fd < 0)
-    return 0;
-  ssize_t n = read(fd, text, sizeof(text) - 1);
-  close(fd);
-  return n > 0 && strcmp(text, name) == 0;
+/* --- what is to fail ----------------------------------------------------- */
+
+enum { MAX_FAULTS = 4, MAX_FDS = 1024 };
+
+struct fault {
+  char number[12];
+  char call[24];
+  char effect[24];
+  char where[64];
+  unsigned first, of;
+};
+
+static bool is_ours(void *caller) {
+  Dl_info info;
+  if (!dladdr(caller, &info) || !info.dli_fname)
+    return false;
+  const char *slash = strrchr(info.dli_fname, '/');
+  const char *name = slash ? slash + 1 : info.dli_fname;
+  return strncmp(name, "listen_backlog", 14) == 0 ||
+         strncmp(name, "libmnl", 6) == 0;
 }
 
-static int is_netlink(int fd) {
-  int domain = 0;
-  socklen_t len = sizeof(domain);
-  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-         domain == AF_NETLINK;
+/* Without open(2) and read(2), which are ours here. */
+static size_t read_faults(char *text, size_t size) {
+  const char *path = getenv("LB_FAULT");
+  if (!path)
+    return 0;
+  long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return 0;
+  long n = syscall(SYS_read, fd, text, size - 1);
+  syscall(SYS_close, fd);
+  text[n > 0 ? n : 0] = '\0';
+  return n > 0 ? (size_t)n : 0;
+}
+
+static void note_hit(const struct fault *fault) {
+  char path[256];
+  snprintf(path, sizeof(path), "%s.hits", getenv("LB_FAULT"));
+  long fd = syscall(SYS_openat, AT_FDCWD, path,
+                    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0)
+    return;
+  dprintf((int)fd, "%s %s %s\n", fault->number, fault->call, fault->effect);
+  syscall(SYS_close, fd);
+}
+
+/* The faults of a file are counted by their places in it. */
+static bool is_its_turn(const struct fault *fault, int place) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static char number[12];
+  static unsigned calls[MAX_FAULTS];
+  pthread_mutex_lock(&lock);
+  if (strcmp(number, fault->number) != 0) {
+    memcpy(number, fault->number, sizeof(number));
+    memset(calls, 0, sizeof(calls));
+  }
+  unsigned n = calls[place]++;
+  pthread_mutex_unlock(&lock);
+  return (fault->of ? n % fault->of : n) < fault->first;
+}
+
+static bool parse(const char *line, struct fault *fault) {
+  return sscanf(line, "%11s %23s %23s %63s %u %u", fault->number, fault->call,
+                fault->effect, fault->where, &fault->first, &fault->of) == 6;
+}
+
+/* Fills in the fault that this call is to have; false: none. */
+static bool is_spoiled(const char *call, const char *where,
+                       struct fault *fault) {
+  char text[512], *rest, *line;
+  int saved = errno;
+  bool found = false;
+  if (read_faults(text, sizeof(text)))
+    line = strtok_r(text, "\n", &rest);
+  else
+    line = NULL;
+  for (int place = 0; line && !found && place < MAX_FAULTS;
+       place++, line = strtok_r(NULL, "\n", &rest))
+    found = parse(line, fault) && strcmp(fault->call, call) == 0 &&
+            (strcmp(fault->where, "-") == 0 || strstr(where, fault->where)) &&
+            is_its_turn(fault, place);
+  if (found)
+    note_hit(fault);
+  errno = saved;
+  return found;
+}
+
+/* The errno of that name; 0: it is none. */
+static int error_of(const char *name) {
+  for (int err = 1; err < 134; err++) {
+    const char *known = strerrorname_np(err);
+    if (known && strcmp(known, name) == 0)
+      return err;
+  }
+  return 0;
+}
+
+/* For calls that can do nothing but fail: 0, or the errno. */
+static int failure(const char *call, const char *where, void *caller) {
+  struct fault fault;
+  return is_ours(caller) && is_spoiled(call, where, &fault)
+             ? error_of(fault.effect)
+             : 0;
+}
+
+#define CALLER __builtin_return_address(0)
+#define REAL(NAME) ((__typeof__(&(NAME)))dlsym(RTLD_NEXT, #NAME))
+#define FAIL_WHERE(NAME, WHERE, RESULT)                                        \
+  do {                                                                         \
+    int err_ = failure(#NAME, WHERE, CALLER);                                  \
+    if (err_) {                                                                \
+      errno = err_;                                                            \
+      return RESULT;                                                           \
+    }                                                                          \
+  } while (0)
+#define FAIL(NAME, RESULT) FAIL_WHERE(NAME, "", RESULT)
+
+/* --- sockets ------------------------------------------------------------- */
+
+static _Atomic(const char *) asked[MAX_FDS]; /* by the last request */
+
+static const char *asked_by(int fd) {
+  const char *what = fd >= 0 && fd < MAX_FDS ? asked[fd] : NULL;
+  return what ? what : "";
 }
 
 int socket(int domain, int type, int protocol) {
-  int (*real)(int, int, int) = dlsym(RTLD_NEXT, "socket");
-  if (domain == AF_NETLINK && fault_is("no socket")) {
-    errno = EAFNOSUPPORT;
-    return -1;
-  }
-  return real(domain, type, protocol);
+  FAIL(socket, -1);
+  return REAL(socket)(domain, type, protocol);
+}
+
+int bind(int fd, const struct sockaddr *addr, socklen_t len) {
+  FAIL(bind, -1);
+  return REAL(bind)(fd, addr, len);
+}
+
+int getsockname(int fd, struct sockaddr *addr, socklen_t *len) {
+  FAIL(getsockname, -1);
+  return REAL(getsockname)(fd, addr, len);
+}
+
+int setsockopt(int fd, int level, int option, const void *value,
+               socklen_t len) {
+  FAIL(setsockopt, -1);
+  return REAL(setsockopt)(fd, level, option, value, len);
 }
 
 static unsigned states_of(const struct nlmsghdr *request) {
@@ -55,92 +191,186 @@ static unsigned states_of(const struct nlmsghdr *request) {
   return ((const struct inet_diag_req_v2 *)data)->idiag_states;
 }
 
-static void note_request(const struct nlmsghdr *request) {
-  const char *path = getenv("LB_REQUESTS");
-  int fd = path ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
-  if (fd < 0)
-    return;
-  dprintf(fd, "%u\n", states_of(request));
-  close(fd);
+static const char *what_asks(const struct nlmsghdr *request) {
+  if (request->nlmsg_type != TCPDIAG_GETSOCK &&
+      *(const unsigned char *)NLMSG_DATA(request) == AF_UNIX)
+    return request->nlmsg_flags & NLM_F_DUMP ? "paths" : "pending";
+  return states_of(request) == 1 << 10 ? "listeners" : "waiting";
 }
 
+static void note_request(int fd, const struct nlmsghdr *request) {
+  const char *path = getenv("LB_REQUESTS");
+  if (fd >= 0 && fd < MAX_FDS)
+    asked[fd] = what_asks(request);
+  int file = path ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+  if (file < 0)
+    return;
+  dprintf(file, "%u\n", states_of(request));
+  close(file);
+}
+
+/* swallow: nobody will answer */
 ssize_t sendto(int fd, const void *buf, size_t len, int flags,
                const struct sockaddr *to, socklen_t to_len) {
-  ssize_t (*real)(int, const void *, size_t, int, const struct sockaddr *,
-                  socklen_t) = dlsym(RTLD_NEXT, "sendto");
-  if (is_netlink(fd))
-    note_request(buf);
-  return real(fd, buf, len, flags, to, to_len);
+  struct fault fault;
+  if (!is_ours(CALLER))
+    return REAL(sendto)(fd, buf, len, flags, to, to_len);
+  note_request(fd, buf);
+  if (!is_spoiled("sendto", asked_by(fd), &fault))
+    return REAL(sendto)(fd, buf, len, flags, to, to_len);
+  if (strcmp(fault.effect, "swallow") == 0)
+    return (ssize_t)len;
+  errno = error_of(fault.effect);
+  return -1;
 }
 
-/* The answer of a kernel without tcp_diag. */
-static ssize_t without_tcp_diag(struct nlmsghdr *message) {
-  int error = -ENOENT;
-  message->nlmsg_type = NLMSG_DONE;
-  message->nlmsg_flags = NLM_F_MULTI;
-  message->nlmsg_len = NLMSG_LENGTH(sizeof(error));
-  memcpy(NLMSG_DATA(message), &error, sizeof(error));
-  return message->nlmsg_len;
+/* --- answers ------------------------------------------------------------- */
+
+static ssize_t say_status(struct nlmsghdr *msg, uint16_t type, int status) {
+  msg->nlmsg_type = type;
+  msg->nlmsg_flags = NLM_F_MULTI;
+  msg->nlmsg_len = NLMSG_LENGTH(sizeof(status));
+  memcpy(NLMSG_DATA(msg), &status, sizeof(status));
+  return msg->nlmsg_len;
 }
 
-ssize_t recvmsg(int fd, struct msghdr *msg, int flags) {
-  static atomic_uint signals;
-  ssize_t (*real)(int, struct msghdr *, int) = dlsym(RTLD_NEXT, "recvmsg");
-  if (!is_netlink(fd))
-    return real(fd, msg, flags);
-  if (fault_is("no buffer")) {
-    errno = ENOBUFS;
-    return -1;
-  }
-  if (fault_is("signals") && atomic_fetch_add(&signals, 1) % 3 < 2) {
-    errno = EINTR;
-    return -1;
-  }
-
-  ssize_t n = real(fd, msg, flags);
+/* done:ERRNO is how a kernel without tcp_diag answers. */
+static ssize_t spoil(const char *effect, struct msghdr *msg, ssize_t n) {
   struct nlmsghdr *first = msg->msg_iov[0].iov_base;
-  if (n < (ssize_t)sizeof(*first))
-    return n;
-  if (fault_is("cut"))
+  if (strncmp(effect, "done:", 5) == 0)
+    return say_status(first, NLMSG_DONE, -error_of(effect + 5));
+  if (strncmp(effect, "error:", 6) == 0)
+    return say_status(first, NLMSG_ERROR, -error_of(effect + 6));
+  if (strcmp(effect, "ack") == 0)
+    return say_status(first, NLMSG_ERROR, 0);
+  if (strcmp(effect, "empty") == 0)
+    return 0;
+  if (strcmp(effect, "cut") == 0)
     return n - 8;
-  if (fault_is("flagged"))
+  if (strcmp(effect, "flagged") == 0)
     msg->msg_flags |= MSG_TRUNC;
-  if (fault_is("foreign"))
+  else if (strcmp(effect, "foreign") == 0)
     first->nlmsg_seq += 1000;
-  if (fault_is("no tcp_diag"))
-    return without_tcp_diag(first);
+  else if (strcmp(effect, "stale") == 0)
+    first->nlmsg_seq -= 1;
+  else if (strcmp(effect, "stray") == 0)
+    first->nlmsg_pid += 1;
+  else if (strcmp(effect, "interrupted") == 0)
+    first->nlmsg_flags |= NLM_F_DUMP_INTR;
+  else if (strcmp(effect, "overrun") == 0)
+    first->nlmsg_type = NLMSG_OVERRUN;
   return n;
 }
 
-static int is_refused(const char *path) {
-  size_t len = strlen(path);
-  const char *name = "/net/netstat";
-  return len >= strlen(name) && !strcmp(path + len - strlen(name), name) &&
-         fault_is("no netstat");
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags) {
+  struct fault fault;
+  if (!is_ours(CALLER) || !is_spoiled("recvmsg", asked_by(fd), &fault))
+    return REAL(recvmsg)(fd, msg, flags);
+  int err = error_of(fault.effect);
+  ssize_t n = err ? -1 : REAL(recvmsg)(fd, msg, flags);
+  if (err)
+    errno = err;
+  return n < (ssize_t)sizeof(struct nlmsghdr) ? n : spoil(fault.effect, msg, n);
 }
+
+/* --- files --------------------------------------------------------------- */
 
 #define OPEN(NAME)                                                             \
   int NAME(const char *path, int flags, ...) {                                 \
-    int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, #NAME);             \
     va_list rest;                                                              \
     va_start(rest, flags);                                                     \
     int mode = (flags & O_CREAT) ? va_arg(rest, int) : 0;                      \
     va_end(rest);                                                              \
-    if (!is_refused(path))                                                     \
-      return real(path, flags, mode);                                          \
-    errno = EACCES;                                                            \
-    return -1;                                                                 \
+    FAIL_WHERE(open, path, -1);                                                \
+    return REAL(NAME)(path, flags, mode);                                      \
   }
 OPEN(open)
 OPEN(open64)
 
-#define FOPEN(NAME)                                                            \
-  FILE *NAME(const char *path, const char *mode) {                             \
-    FILE *(*real)(const char *, const char *) = dlsym(RTLD_NEXT, #NAME);       \
-    if (!is_refused(path))                                                     \
-      return real(path, mode);                                                 \
-    errno = EACCES;                                                            \
-    return NULL;                                                               \
-  }
-FOPEN(fopen)
-FOPEN(fopen64)
+/* nothing: the file is empty */
+ssize_t read(int fd, void *buf, size_t size) {
+  struct fault fault;
+  char at[64], path[256] = "";
+  if (!is_ours(CALLER))
+    return syscall(SYS_read, fd, buf, size);
+  snprintf(at, sizeof(at), "/proc/self/fd/%d", fd);
+  if (readlink(at, path, sizeof(path) - 1) < 0 ||
+      !is_spoiled("read", path, &fault))
+    return syscall(SYS_read, fd, buf, size);
+  errno = error_of(fault.effect);
+  return errno ? -1 : 0;
+}
+
+int stat(const char *restrict path, struct stat *restrict status) {
+  FAIL_WHERE(stat, path, -1);
+  return REAL(stat)(path, status);
+}
+
+int fstat(int fd, struct stat *status) {
+  FAIL(fstat, -1);
+  return REAL(fstat)(fd, status);
+}
+
+int scandir(const char *restrict dir, struct dirent ***restrict list,
+            int (*select)(const struct dirent *),
+            int (*compare)(const struct dirent **, const struct dirent **)) {
+  FAIL_WHERE(scandir, dir, -1);
+  return REAL(scandir)(dir, list, select, compare);
+}
+
+FILE *fopen(const char *restrict path, const char *restrict mode) {
+  FAIL_WHERE(fopen, path, NULL);
+  return REAL(fopen)(path, mode);
+}
+
+/* --- threads and namespaces ---------------------------------------------- */
+
+int setns(int fd, int type) {
+  FAIL(setns, -1);
+  return REAL(setns)(fd, type);
+}
+
+int pthread_create(pthread_t *restrict thread,
+                   const pthread_attr_t *restrict attr, void *(*run)(void *),
+                   void *restrict data) {
+  int err = failure("pthread_create", "", CALLER);
+  return err ? err : REAL(pthread_create)(thread, attr, run, data);
+}
+
+/* --- memory: all of these are the call "memory" -------------------------- */
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+static bool has_memory(void *caller) {
+  if (!getenv("LB_FAULT") || !failure("memory", "", caller))
+    return true;
+  errno = ENOMEM;
+  return false;
+}
+
+void *malloc(size_t size) {
+  return has_memory(CALLER) ? __libc_malloc(size) : NULL;
+}
+
+void *calloc(size_t n, size_t size) {
+  return has_memory(CALLER) ? __libc_calloc(n, size) : NULL;
+}
+
+void *realloc(void *old, size_t size) {
+  return has_memory(CALLER) ? __libc_realloc(old, size) : NULL;
+}
+
+void *reallocarray(void *old, size_t n, size_t size) {
+  size_t bytes;
+  if (!has_memory(CALLER) || __builtin_mul_overflow(n, size, &bytes))
+    return NULL;
+  return __libc_realloc(old, bytes);
+}
+
+char *strdup(const char *text) {
+  size_t size = strlen(text) + 1;
+  char *copy = has_memory(CALLER) ? __libc_malloc(size) : NULL;
+  return copy ? memcpy(copy, text, size) : NULL;
+}

@@ -2,7 +2,8 @@
 /* The running kernel as a source, in whatever network namespace this runs:
  * listeners of our own on loopback must be found among the others. Faults are
  * put between libmnl and us: the linker's --wrap sends our calls of its open,
- * sendto and recvfrom through here, where a script spoils some of them. */
+ * bind, sendto and recvfrom, and of setsockopt, through here, where a script
+ * spoils some of them. */
 #include "live.h"
 
 #include "diag_inet.h"
@@ -56,6 +57,8 @@ enum { FAULTS = 4 };
 
 struct script {
   int open[FAULTS]; /* of the next calls, until NONE */
+  int bind[FAULTS];
+  int option[FAULTS];
   int send[FAULTS];
   int receive[FAULTS];
 };
@@ -82,6 +85,12 @@ static int fail_with(int err) {
 
 struct mnl_socket *__real_mnl_socket_open2(int bus, int flags);
 struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags);
+int __real_mnl_socket_bind(struct mnl_socket *nl, unsigned groups, pid_t pid);
+int __wrap_mnl_socket_bind(struct mnl_socket *nl, unsigned groups, pid_t pid);
+int __real_setsockopt(int fd, int level, int option, const void *value,
+                      socklen_t len);
+int __wrap_setsockopt(int fd, int level, int option, const void *value,
+                      socklen_t len);
 ssize_t __real_mnl_socket_sendto(const struct mnl_socket *nl, const void *req,
                                  size_t size);
 ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *nl, const void *req,
@@ -100,6 +109,18 @@ struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags) {
   say(&wire.log, "open: %s\n", name_of(fault));
   fail_with(fault);
   return NULL;
+}
+
+int __wrap_mnl_socket_bind(struct mnl_socket *nl, unsigned groups, pid_t pid) {
+  int fault = next_fault(wire.script.bind);
+  return fault ? fail_with(fault) : __real_mnl_socket_bind(nl, groups, pid);
+}
+
+int __wrap_setsockopt(int fd, int level, int option, const void *value,
+                      socklen_t len) {
+  int fault = next_fault(wire.script.option);
+  return fault ? fail_with(fault)
+               : __real_setsockopt(fd, level, option, value, len);
 }
 
 static const char *question_of(const struct nlmsghdr *msg) {
@@ -757,6 +778,26 @@ static void a_socket_is_opened_once(void **state) {
                                    "ask for both\n");
 }
 
+static void one_that_cannot_be_made_ready_is_closed(void **state) {
+  (void)state;
+  static const struct script scripts[] = {{.bind = {ENOMEM, EADDRINUSE}},
+                                          {.option = {ENOMEM, EADDRINUSE}}};
+  for (size_t i = 0; i < LEN(scripts); i++) {
+    struct lb_netlink *netlink;
+    int fds = count_fds();
+    reset_wire(scripts[i]);
+    assert_int_equal(lb_netlink_new(&netlink), 0);
+    assert_int_equal(lb_netlink_open(netlink), -ENOMEM);
+    assert_false(lb_netlink_is_open(netlink));
+    assert_int_equal(lb_netlink_open(netlink), -EADDRINUSE);
+    assert_int_equal(count_fds(), fds);
+    assert_int_equal(lb_netlink_open(netlink), 0);
+    assert_int_equal(count_fds(), fds + 1);
+    lb_netlink_free(netlink);
+    assert_int_equal(count_fds(), fds);
+  }
+}
+
 static void any_error_closes_it(void **state) {
   (void)state;
   static const struct script scripts[] = {
@@ -1023,6 +1064,7 @@ int main(void) {
       cmocka_unit_test(an_error_of_a_dump_has_a_reason),
       cmocka_unit_test(what_is_not_there_can_be_freed),
       cmocka_unit_test(a_socket_is_opened_once),
+      cmocka_unit_test(one_that_cannot_be_made_ready_is_closed),
       cmocka_unit_test(any_error_closes_it),
       cmocka_unit_test(dumps_and_single_answers_may_alternate),
       cmocka_unit_test(a_single_answer_may_be_an_error),

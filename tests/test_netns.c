@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Network namespaces: one for this process, and others made in it, which have
  * no name but that of a descriptor of ours under /proc/self/fd. The linker's
- * --wrap sends the call of pthread_create through here. */
+ * --wrap sends the calls of pthread_create, pthread_attr_init, fstat and
+ * scandir through here. */
 #include "netns.h"
 
 #include "unit.h"
@@ -10,7 +11,8 @@
 #include <pthread.h>
 #include <signal.h>
 
-static int create_fails_with;
+static int create_fails_with, attr_fails_with, fstat_fails_with,
+    scandir_fails_with;
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                           void *(*start)(void *), void *data);
@@ -21,6 +23,41 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                           void *(*start)(void *), void *data) {
   return create_fails_with ? create_fails_with
                            : __real_pthread_create(thread, attr, start, data);
+}
+
+int __real_pthread_attr_init(pthread_attr_t *attr);
+int __wrap_pthread_attr_init(pthread_attr_t *attr);
+int __real_fstat(int fd, struct stat *status);
+int __wrap_fstat(int fd, struct stat *status);
+int __wrap_scandir(const char *dir, struct dirent ***list,
+                   int (*select)(const struct dirent *entry),
+                   int (*compare)(const struct dirent **a,
+                                  const struct dirent **b));
+int __real_scandir(const char *dir, struct dirent ***list,
+                   int (*select)(const struct dirent *entry),
+                   int (*compare)(const struct dirent **a,
+                                  const struct dirent **b));
+
+static int fail_with(int err) {
+  errno = err;
+  return -1;
+}
+
+int __wrap_pthread_attr_init(pthread_attr_t *attr) {
+  return attr_fails_with ? attr_fails_with : __real_pthread_attr_init(attr);
+}
+
+int __wrap_fstat(int fd, struct stat *status) {
+  return fstat_fails_with ? fail_with(fstat_fails_with)
+                          : __real_fstat(fd, status);
+}
+
+int __wrap_scandir(const char *dir, struct dirent ***list,
+                   int (*select)(const struct dirent *entry),
+                   int (*compare)(const struct dirent **a,
+                                  const struct dirent **b)) {
+  return scandir_fails_with ? fail_with(scandir_fails_with)
+                            : __real_scandir(dir, list, select, compare);
 }
 
 static struct lb_netns_id identify(const char *path) {
@@ -283,6 +320,27 @@ static void without_a_thread_none_is_entered(void **state) {
   assert_true(lb_netns_is_same(&after, &own));
 }
 
+static void without_attributes_of_a_thread_none_is_entered(void **state) {
+  (void)state;
+  struct lb_netns_id own = identify(NULL);
+  sigset_t before = block_one(), mask;
+  attr_fails_with = ENOMEM;
+  int err = try_to_run(OWN_NETNS, &own);
+  attr_fails_with = 0;
+  pthread_sigmask(SIG_SETMASK, &before, &mask);
+  assert_int_equal(err, -ENOMEM);
+  check_blocked(&mask, false);
+}
+
+static void what_cannot_be_told_from_others_is_not_entered(void **state) {
+  (void)state;
+  struct lb_netns_id own = identify(NULL);
+  fstat_fails_with = EIO;
+  int err = try_to_run(OWN_NETNS, &own);
+  fstat_fails_with = 0;
+  assert_int_equal(err, -EIO);
+}
+
 /* --- where they are ------------------------------------------------------ */
 
 struct list {
@@ -378,6 +436,19 @@ static void one_that_cannot_be_read_costs_only_itself(void **state) {
   assert_string_equal(list.text.at, want.at);
 }
 
+static void without_memory_or_descriptors_it_is_an_error(void **state) {
+  (void)state;
+  static const int errors[] = {ENOMEM, EMFILE, ENFILE, EACCES};
+  struct list list = {.stop_at = NULL};
+  for (size_t i = 0; i < LEN(errors); i++) {
+    scandir_fails_with = errors[i];
+    int err = lb_netns_list(on_entry, &list);
+    scandir_fails_with = 0;
+    assert_int_equal(err, -errors[i]);
+  }
+  assert_string_equal(list.text.at, "");
+}
+
 static void a_visit_can_end_it(void **state) {
   (void)state;
   struct places places;
@@ -431,6 +502,27 @@ static void those_of_iproute2_and_of_docker_are_listed(void **state) {
   assert_string_equal(got.text.at, before.text.at);
 }
 
+static void each_error_has_a_reason(void **state) {
+  (void)state;
+  static const struct {
+    int err;
+    const char *reason;
+  } cases[] = {
+      {-EPERM, "entering one needs CAP_SYS_ADMIN, which this process lacks; a "
+               "service gets it by CapabilityBoundingSet and "
+               "AmbientCapabilities"},
+      {-EINVAL, "no network namespace is mounted there, as far as collectd "
+                "sees"},
+      {-ENOENT, "it is not there"},
+      {-ESTALE, "it is not there"},
+      {-ENAMETOOLONG, "a name of more than 127 bytes makes no label"},
+      {-EMFILE, "Too many open files"},
+  };
+  char buf[LB_NETNS_REASON_SIZE];
+  for (size_t i = 0; i < LEN(cases); i++)
+    assert_string_equal(lb_netns_error(cases[i].err, buf), cases[i].reason);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(without_a_path_it_is_that_of_the_thread),
@@ -446,12 +538,16 @@ int main(void) {
       cmocka_unit_test(a_fifo_that_nobody_writes_to_is_not_waited_for),
       cmocka_unit_test(without_the_privilege_none_is_entered),
       cmocka_unit_test(without_a_thread_none_is_entered),
+      cmocka_unit_test(without_attributes_of_a_thread_none_is_entered),
+      cmocka_unit_test(what_cannot_be_told_from_others_is_not_entered),
       cmocka_unit_test(each_directory_is_visited_in_the_order_of_names),
       cmocka_unit_test(a_directory_that_is_not_there_is_empty),
       cmocka_unit_test(one_that_cannot_be_read_costs_only_itself),
+      cmocka_unit_test(without_memory_or_descriptors_it_is_an_error),
       cmocka_unit_test(a_visit_can_end_it),
       cmocka_unit_test(a_path_that_is_too_long_is_an_error),
       cmocka_unit_test(those_of_iproute2_and_of_docker_are_listed),
+      cmocka_unit_test(each_error_has_a_reason),
   };
   if (!enter_new_netns()) {
     printf("# no network namespaces here: nothing is tested elsewhere\n");

@@ -158,10 +158,38 @@ static void every_unit_finds_one_place(void **state) {
   }
 }
 
+/* Movement and increments that together have more than 64 bits. */
+static void beyond_64_bits_the_sum_is_exact_too(void **state) {
+  (void)state;
+  unsigned seed = 7;
+  for (int round = 0; round < 100000; round++) {
+    struct lb_mover movers[MAX] = {{0}};
+    uint64_t movement = 0, drops = 0, overflows = 0;
+    for (size_t i = 0; i < MAX; i++) {
+      movers[i].movement = UINT32_MAX - (uint32_t)rand_r(&seed) % 3;
+      movement += movers[i].movement;
+    }
+    uint64_t less = (uint64_t)rand_r(&seed) % 5;
+    struct lb_increments given = {movement - less, movement - less};
+    struct lb_increments left = lb_share(movers, MAX, given);
+    for (size_t i = 0; i < MAX; i++) {
+      assert_int_equal(movers[i].overflows, movers[i].drops);
+      assert_true(movers[i].drops <= movers[i].movement);
+      drops += movers[i].drops;
+      overflows += movers[i].overflows;
+    }
+    assert_int_equal(drops, given.drops);
+    assert_int_equal(overflows, given.overflows);
+    assert_int_equal(left.drops, 0);
+    assert_int_equal(left.overflows, 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(literal_cases),
       cmocka_unit_test(every_unit_finds_one_place),
+      cmocka_unit_test(beyond_64_bits_the_sum_is_exact_too),
   };
   return cmocka_run_group_tests_name("share", tests, NULL, NULL);
 }
