@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What part of src/ the tests run: builds a copy of the tree with gcc --coverage in a folder of its own,
+# runs the unit tests and those live tests that reach what they do not (LB_COVERAGE_TESTS, where it is
+# set), and prints for each file how many lines there are, how many of them were run, and which were
+# not. Fails under LB_COVERAGE_LEAST percent, 95 by default. "make coverage" calls it.
+set -eu
+
+least=${LB_COVERAGE_LEAST:-95}
+live=${LB_COVERAGE_TESTS-tests/live_errors.py tests/live_fault_matrix.py tests/live_netns.py tests/live_recording.py}
+folder=$LB_BUILDDIR/coverage
+log=$folder/log
+
+failed() {
+    tail -n 60 "$log" >&2
+    echo "coverage: $1; all that was said is in $log" >&2
+    exit 1
+}
+
+chmod -R u+w "$folder" 2>/dev/null || true
+rm -rf "$folder"
+mkdir -p "$folder/build"
+# From what is distributed, because a source folder that is built in cannot be configured from outside.
+"${MAKE:-make}" -C "$LB_BUILDDIR" distdir distdir="$folder/tree" >"$log" 2>&1 || failed 'copying the tree failed'
+cd "$folder/build"
+# The words that configure had are quoted for a shell; later ones win.
+eval "set -- $("$LB_BUILDDIR/config.status" --config)"
+../tree/configure "$@" --disable-sanitizers CC=gcc CFLAGS='-g -O0 --coverage -fprofile-update=atomic' \
+    >>"$log" 2>&1 || failed 'configure failed'
+"${MAKE:-make}" -j2 >>"$log" 2>&1 || failed 'the build failed'
+"${MAKE:-make}" -j2 check TESTS= >>"$log" 2>&1 || failed 'building the tests failed'
+# What fails is for make check to judge: this build is slow, and some tests are about time.
+"${MAKE:-make}" -k -j2 check SHELL_TESTS= "LIVE_TESTS=$live" >>"$log" 2>&1 || true
+grep -E '^(FAIL|XPASS|SKIP|ERROR): ' "$log" | sed 's/^/not passed: /' || true
+
+# gcov looks for the sources from where the compiler was.
+objects=$(find src -name '*.gcno')
+# shellcheck disable=SC2086
+gcov -t $objects 2>>"$log" | awk -v least="$least" '
+    BEGIN { FS = ":" }
+    { count = $1; line = $2; gsub(/ /, "", count); gsub(/ /, "", line) }
+    line == 0 && $3 == "Source" {
+        file = $4
+        if (!sub(/^.*\/tree\/src\//, "src/", file))
+            file = ""
+        next
+    }
+    file == "" || count == "-" || line == 0 { next }
+    {
+        key = file SUBSEP line
+        if (!(key in seen)) {
+            if (!(file in lines))
+                files[++n] = file
+            seen[key] = 1
+            lines[file]++
+            order[file, lines[file]] = line
+        }
+        if (count !~ /^[#=]+$/)
+            run[key] = 1
+    }
+    END {
+        for (i = 1; i <= n; i++)
+            for (j = i + 1; j <= n; j++)
+                if (files[j] < files[i]) { swap = files[i]; files[i] = files[j]; files[j] = swap }
+        for (i = 1; i <= n; i++) {
+            file = files[i]
+            covered = 0
+            missing = ""
+            for (j = 1; j <= lines[file]; j++) {
+                line = order[file, j]
+                if ((file, line) in run)
+                    covered++
+                else if (j - covered <= 15)
+                    missing = missing " " line
+            }
+            printf "%-20s %5d lines %7.2f %%%s\n", file, lines[file], 100 * covered / lines[file],
+                missing == "" ? "" : "  not" missing (lines[file] - covered > 15 ? " ..." : "")
+            total += lines[file]
+            total_covered += covered
+        }
+        if (total == 0)
+            exit 1
+        percent = 100 * total_covered / total
+        printf "%-20s %5d lines %7.2f %%\n", "src", total, percent
+        if (percent < least) {
+            printf "coverage: less than %s %%\n", least
+            exit 1
+        }
+    }'
