@@ -134,14 +134,17 @@ def _():
         until(lambda: 100 in [v for _, v in
                               daemon.series(mine, "fill")[len(seen):]],
               "an interval is full")
+        slept = daemon.sampler().slept()
+        until(lambda: daemon.sampler().slept() > slept + 2,
+              "looks are made in the next one")
         server.accept(LIMIT + 1)
         row = until(lambda: next((row for row in [daemon.look()[mine]]
                                   if row["peak"] == 0), None), "it is over")
         equal((row["queue"], row["busy"], row["fill"], row["full"]),
               (0, 0, 0, 0))
 
-    # Who is accepted between a read and the next look was in no look of that
-    # interval: then once more.
+    # Where the interval ends in between, the next one has no look of them:
+    # then once more.
     for _ in range(10):
         come_and_go()
         if told():
