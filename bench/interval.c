@@ -112,7 +112,8 @@ int main(int argc, char **argv) {
   int intervals = argc > 1 ? atoi(argv[1]) : 10;
   int looks = argc > 2 ? atoi(argv[2]) : 1;
   module_register();
-  if (seen.init()) {
+  if (!seen.init || !seen.read || !seen.shutdown || seen.init() ||
+      !seen.monitor) {
     fputs("interval: the plugin does not start\n", stderr);
     return EXIT_FAILURE;
   }
