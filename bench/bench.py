@@ -4,7 +4,9 @@
 kernel takes for it, and those of others, in turns on the same sockets. Then
 what the plugin costs collectd, and whether that is as little as it should be.
 
-usage: bench.py [TURNS], in a network namespace of its own: make bench"""
+usage: bench.py [TURNS], in a network namespace of its own: make bench
+bench.py quick: on few sockets, and only what is counted and not timed besides;
+it fails where something allocates."""
 import atexit
 import os
 import statistics
@@ -17,6 +19,7 @@ from whole import allocations, daemon_percent, instructions, memory, profile
 LISTENERS = 1, 10, 1000, 10000
 CONNECTIONS = 0, 10000, 100000
 ROUNDS = 3  # through the whole table
+QUICK = (1, 10), (0, 100)
 verdicts = []
 
 
@@ -29,7 +32,8 @@ def goal(met, what, why=""):
 class Table:
     """The cost of a look: {(contender, listeners, connections): [us]}."""
 
-    def __init__(self):
+    def __init__(self, listeners, connections):
+        self.listeners, self.connections = listeners, connections
         everybody = contenders()
         self.names = [each.name for each in everybody]
         self.present = [each for each in everybody if each.there()]
@@ -53,9 +57,10 @@ class Table:
     def round(self, turns):
         own = any(isinstance(each, NodeExporter) for each in self.present)
         held = []
-        for before, connections in zip((0, *CONNECTIONS), CONNECTIONS):
+        for before, connections in zip((0, *self.connections),
+                                       self.connections):
             held.append(Held(0, connections - before))
-            for listeners in LISTENERS:
+            for listeners in self.listeners:
                 with Held(listeners - own, 0):
                     self.measure(listeners, connections, turns)
         for each in held:
@@ -77,7 +82,8 @@ class Table:
         print(f"{'listeners':>9} {'connections':>11}" +
               "".join(f" {name:>10}" for name in self.names) +
               f" {'look/floor':>10}")
-        for cell in cells():
+        for cell in [(a, b) for b in self.connections
+                     for a in self.listeners]:
             row = [self.cost(name, *cell) for name in self.names]
             print(f"{cell[0]:9} {cell[1]:11}" +
                   "".join(f" {us:10.1f}" if us else f" {'missing':>10}"
@@ -88,10 +94,6 @@ class Table:
               "at a scrape")
         for each in self.missing:
             print(f"{each.name} is missing: apt-get install {each.package}")
-
-
-def cells():
-    return [(a, b) for b in CONNECTIONS for a in LISTENERS]
 
 
 def judge_floor(table):
@@ -142,19 +144,18 @@ def load():
         return " ".join(file.read().split()[:3])
 
 
-def main():
-    atexit.register(lib._clean_up)
-    sys.stdout.reconfigure(line_buffering=True)
-    turns = int(sys.argv[1]) if len(sys.argv) > 1 else 9
+def compare(table, turns):
     rounds = min(ROUNDS, turns)
-    print(f"{time.strftime('%F')}, Linux {os.uname().release}, "
-          f"{os.cpu_count()} processors, load average before: {load()}")
     print(f"CPU microseconds (user + system) of a look, median of "
           f"{turns // rounds * rounds} turns")
-    table = Table()
     for _ in range(rounds):
         table.round(turns // rounds)
     table.show()
+
+
+def judge_all(turns):
+    table = Table(LISTENERS, CONNECTIONS)
+    compare(table, turns)
     judge_floor(table)
     judge_flat(table)
     judge_peers(table)
@@ -162,6 +163,23 @@ def main():
         print()
         judge(goal)
     show_verdicts()
+
+
+def main():
+    atexit.register(lib._clean_up)
+    sys.stdout.reconfigure(line_buffering=True)
+    print(f"{time.strftime('%F')}, Linux {os.uname().release}, "
+          f"{os.cpu_count()} processors, load average before: {load()}")
+    if sys.argv[1:] == ["quick"]:
+        compare(Table(*QUICK), 1)
+        print()
+        allocations(goal)
+        failed = verdicts[0][0] != "met"
+        print()
+        instructions(goal)
+        show_verdicts()
+        sys.exit(failed)
+    judge_all(int(sys.argv[1]) if len(sys.argv) > 1 else 9)
     print(f"load average after: {load()}")
 
 
