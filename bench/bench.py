@@ -9,7 +9,6 @@ bench.py quick: on few sockets, and only what is counted and not timed besides;
 it fails where something allocates."""
 import atexit
 import os
-import statistics
 import sys
 import time
 
@@ -67,16 +66,14 @@ class Table:
             each.__exit__()
 
     def cost(self, name, *cell):
-        """The median; None where there is none."""
-        costs = self.costs.get((name, *cell))
-        return costs and statistics.median(costs)
+        """The least: whatever else a machine does, also others on the same
+        hardware, only adds to it. None where there is none."""
+        return min(self.costs.get((name, *cell), ()), default=None)
 
     def times(self, name, than, *cell):
         """How many times as dear as another; None where one is missing."""
-        pairs = zip(self.costs.get((name, *cell), ()),
-                    self.costs.get((than, *cell), ()))
-        ratios = [a / b for a, b in pairs]
-        return statistics.median(ratios) if ratios else None
+        dear, cheap = self.cost(name, *cell), self.cost(than, *cell)
+        return dear and cheap and dear / cheap
 
     def show(self):
         print(f"{'listeners':>9} {'connections':>11}" +
@@ -146,7 +143,7 @@ def load():
 
 def compare(table, turns):
     rounds = min(ROUNDS, turns)
-    print(f"CPU microseconds (user + system) of a look, median of "
+    print(f"CPU microseconds (user + system) of a look, the least of "
           f"{turns // rounds * rounds} turns")
     for _ in range(rounds):
         table.round(turns // rounds)
