@@ -7,9 +7,8 @@
  * usage: interval INTERVALS LOOKS   prints CPU microseconds (user + system),
  * calls for memory, values dispatched, all of an interval of that many looks,
  * the one at its end included, and listening sockets */
-#include <collectd.h>
+#include "daemon.h"
 
-#include <plugin.h>
 #include <utils_complain.h>
 
 #include "bench.h"
@@ -17,9 +16,6 @@
 #include "sampler.h"
 
 static struct {
-  int (*init)(void);
-  int (*read)(void);
-  int (*shutdown)(void);
   unsigned long values;
   double sockets; /* of all listeners, as dispatched */
   struct lb_monitor *monitor;
@@ -27,30 +23,7 @@ static struct {
 
 /* --- collectd ------------------------------------------------------------ */
 
-int plugin_register_complex_config(const char *type,
-                                   int (*callback)(oconfig_item_t *)) {
-  (void)type;
-  (void)callback;
-  return 0;
-}
-
-int plugin_register_init(const char *name, plugin_init_cb callback) {
-  (void)name;
-  seen.init = callback;
-  return 0;
-}
-
-int plugin_register_read(const char *name, int (*callback)(void)) {
-  (void)name;
-  seen.read = callback;
-  return 0;
-}
-
-int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
-  (void)name;
-  seen.shutdown = callback;
-  return 0;
-}
+static void check_name(const char *name) { (void)name; }
 
 cdtime_t cdtime(void) {
   static cdtime_t now = TIME_T_TO_CDTIME_T_STATIC(1700000000);
@@ -99,7 +72,7 @@ static void interval(int looks) {
   seen.sockets = 0;
   for (int i = 1; i < looks; i++)
     lb_monitor_look(seen.monitor, 0, lb_sampler_now_ms());
-  seen.read();
+  plugin_has.read();
 }
 
 /* In a function of its own, for callgrind's --toggle-collect. */
@@ -112,8 +85,8 @@ int main(int argc, char **argv) {
   int intervals = argc > 1 ? atoi(argv[1]) : 10;
   int looks = argc > 2 ? atoi(argv[2]) : 1;
   module_register();
-  if (!seen.init || !seen.read || !seen.shutdown || seen.init() ||
-      !seen.monitor) {
+  if (!plugin_has.init || !plugin_has.read || !plugin_has.shutdown ||
+      plugin_has.init() || !seen.monitor) {
     fputs("interval: the plugin does not start\n", stderr);
     return EXIT_FAILURE;
   }
@@ -125,5 +98,5 @@ int main(int argc, char **argv) {
   printf("%.3f %.3f %lu %.0f\n", (end.cpu_us - start.cpu_us) / intervals,
          (double)(end.allocations - start.allocations) / intervals, seen.values,
          seen.sockets);
-  return seen.shutdown() ? EXIT_FAILURE : EXIT_SUCCESS;
+  return plugin_has.shutdown() ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Allocations counted and refused. The linker sends every one of ours here
- * (--wrap=malloc,--wrap=calloc,--wrap=reallocarray,--wrap=strdup,--wrap=free);
- * those that the C library makes for itself it does not. */
+ * (WATCH_MEMORY of Makefile.am); those that the C library makes for itself it
+ * does not. */
 #ifndef LB_MEMORY_H
 #define LB_MEMORY_H
 
@@ -11,11 +11,13 @@
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
 void *__real_reallocarray(void *old, size_t n, size_t size);
 char *__real_strdup(const char *text);
 void __real_free(void *old);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
 void *__wrap_reallocarray(void *old, size_t n, size_t size);
 char *__wrap_strdup(const char *text);
 void __wrap_free(void *old);
@@ -52,6 +54,13 @@ void *__wrap_malloc(size_t size) {
 
 void *__wrap_calloc(size_t n, size_t size) {
   return is_refused(n * size) ? NULL : held(__real_calloc(n, size));
+}
+
+void *__wrap_realloc(void *old, size_t size) {
+  if (is_refused(size))
+    return NULL;
+  void *grown = __real_realloc(old, size);
+  return old ? grown : held(grown);
 }
 
 void *__wrap_reallocarray(void *old, size_t n, size_t size) {

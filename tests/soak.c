@@ -11,16 +11,14 @@
  * after a minute is forgotten here, too, thousands of times. make check lives
  * through a few intervals; make soak through 100,000. Each walks the waiting
  * connections, so a host with many of them takes longer. */
-#include <collectd.h>
+#include "daemon.h"
 
-#include <plugin.h>
 #include <utils_complain.h>
 
 #include "netns.h"
 #include "netstat.h"
 #include "unit.h"
 
-#include <dirent.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <time.h>
@@ -501,10 +499,6 @@ struct subject {
 };
 
 static struct {
-  int (*config)(oconfig_item_t *block);
-  int (*init)(void);
-  int (*read)(void);
-  int (*shutdown)(void);
   unsigned long reads;
   unsigned long values;
   struct subject subjects[SUBJECTS];
@@ -514,29 +508,8 @@ static struct {
   unsigned long errors; /* other than that a namespace is not there */
 } fake;
 
-int plugin_register_complex_config(const char *type,
-                                   int (*callback)(oconfig_item_t *)) {
-  (void)type;
-  fake.config = callback;
-  return 0;
-}
-
-int plugin_register_init(const char *name, plugin_init_cb callback) {
-  (void)name;
-  fake.init = callback;
-  return 0;
-}
-
-int plugin_register_read(const char *name, int (*callback)(void)) {
-  (void)name;
-  fake.read = callback;
-  return 0;
-}
-
-int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
-  (void)name;
-  fake.shutdown = callback;
-  return 0;
+static void check_name(const char *name) {
+  assert_string_equal(name, "listen_backlog");
 }
 
 cdtime_t cdtime(void) { return NS_TO_CDTIME_T(fast_ns()); }
@@ -742,7 +715,7 @@ static void do_read(void) {
   for (int i = 0; i < 1000; i++) {
     fake.reads++;
     fake.ids_len = 0;
-    assert_int_equal(fake.read(), 0);
+    assert_int_equal(plugin_has.read(), 0);
     check_unique();
     if (check_places())
       return;
@@ -771,15 +744,6 @@ static size_t number_in(const char *path, const char *before) {
   return strtoul(at + strlen(before), NULL, 10);
 }
 
-static size_t count_fds(void) {
-  struct dirent **entries;
-  int len = scandir("/proc/self/fd", &entries, NULL, NULL);
-  for (int i = 0; i < len; i++)
-    free(entries[i]);
-  free(entries);
-  return (size_t)len - 3; /* ".", ".." and the directory itself */
-}
-
 static size_t heap_bytes(void) {
 #ifdef IS_SANITIZED
   return __sanitizer_get_current_allocated_bytes();
@@ -793,7 +757,7 @@ static size_t heap_bytes(void) {
  * own, summed up with some 100 KiB of error (mm_struct.rss_stat, Linux 6.2). */
 static struct use measure(void) {
   return (struct use){
-      .fds = count_fds(),
+      .fds = (size_t)count_fds(),
       .threads = number_in("/proc/self/status", "Threads:"),
       .heap = heap_bytes(),
       .resident = number_in("/proc/self/smaps_rollup", "\nRss:") * 1024,
@@ -862,7 +826,7 @@ static void configure(void) {
       "InspectQueue true\n",
       places[1].path, places[2].path);
   oconfig_item_t block = read_config(config.at);
-  assert_int_equal(fake.config(&block), 0);
+  assert_int_equal(plugin_has.config(&block), 0);
   free_config(&block);
 }
 
@@ -897,7 +861,7 @@ static void a_long_life(void **state) {
   build_host();
   configure();
   struct use before = measure();
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
 
   uint64_t began_ns = real_ns();
   for (size_t part = 0; part < PARTS; part++) {
@@ -930,7 +894,7 @@ static void a_long_life(void **state) {
   assert_int_equal(spread(uses, PARTS, offsetof(struct use, threads)), 0);
   assert_int_equal(fake.errors, 0);
 
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   struct use after = measure_at_rest(&before);
   assert_int_equal(after.fds, before.fds);
   assert_int_equal(after.threads, before.threads);

@@ -8,7 +8,6 @@
 #include "netlink.h"
 #include "unit.h"
 
-#include <dirent.h>
 #include <pthread.h>
 
 /* --- the calls ----------------------------------------------------------- */
@@ -148,16 +147,6 @@ static void close_world(struct world *from) {
     close(from->locals[i]);
   close(from->tcp.fd);
   close(from->local.fd);
-}
-
-static int count_fds(void) {
-  DIR *dir = opendir("/proc/self/fd");
-  int count = 0;
-  assert_non_null(dir);
-  while (readdir(dir))
-    count++;
-  closedir(dir);
-  return count;
 }
 
 /* --- what a source says -------------------------------------------------- */

@@ -10,7 +10,6 @@
 #include "netlink.h"
 #include "unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -280,16 +279,6 @@ static void say_ours(struct text *got, const struct lb_rows *rows) {
           row->family == AF_INET6 ? 6 : 4, address, row->queue, row->limit,
           row->sk_drops, row->v6only ? " v6only" : "");
     }
-}
-
-static int count_fds(void) {
-  DIR *dir = opendir("/proc/self/fd");
-  int count = 0;
-  assert_non_null(dir);
-  while (readdir(dir))
-    count++;
-  closedir(dir);
-  return count;
 }
 
 static struct lb_source *new_live_of(const char *proc,

@@ -66,17 +66,6 @@ static struct lb_netns_id identify(const char *path) {
   return id;
 }
 
-static int count_fds(void) {
-  DIR *dir = opendir("/proc/self/fd");
-  int count = 0;
-  if (!dir)
-    return -1;
-  while (readdir(dir))
-    count++;
-  closedir(dir);
-  return count;
-}
-
 /* --- what a namespace is ------------------------------------------------- */
 
 static void without_a_path_it_is_that_of_the_thread(void **state) {

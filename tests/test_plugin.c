@@ -4,9 +4,8 @@
  * by sock_diag; /proc is a folder of ours, so that every counter is known. The
  * linker's --wrap sends the plugin there, and lets the kernel be out of reach.
  */
-#include <collectd.h>
+#include "daemon.h"
 
-#include <plugin.h>
 #include <utils_complain.h>
 
 #include "live.h"
@@ -25,10 +24,6 @@ struct seen {
 enum { MAX_SEEN = 256 };
 
 static struct {
-  int (*config)(oconfig_item_t *block);
-  int (*init)(void);
-  int (*read)(void);
-  int (*shutdown)(void);
   cdtime_t now;      /* moves with each look at it */
   cdtime_t time;     /* of this read's values */
   cdtime_t interval; /* 0.1 s: by default no looks in between */
@@ -39,29 +34,8 @@ static struct {
   size_t counters_len;
 } fake;
 
-int plugin_register_complex_config(const char *type,
-                                   int (*callback)(oconfig_item_t *)) {
-  assert_string_equal(type, "listen_backlog");
-  fake.config = callback;
-  return 0;
-}
-
-int plugin_register_init(const char *name, plugin_init_cb callback) {
+static void check_name(const char *name) {
   assert_string_equal(name, "listen_backlog");
-  fake.init = callback;
-  return 0;
-}
-
-int plugin_register_read(const char *name, int (*callback)(void)) {
-  assert_string_equal(name, "listen_backlog");
-  fake.read = callback;
-  return 0;
-}
-
-int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
-  assert_string_equal(name, "listen_backlog");
-  fake.shutdown = callback;
-  return 0;
 }
 
 cdtime_t cdtime(void) { return ++fake.now; }
@@ -166,6 +140,7 @@ static void reset(struct text *text) {
 
 static void start_daemon(void) {
   memset(&fake, 0, sizeof(fake));
+  memset(&plugin_has, 0, sizeof(plugin_has));
   fake.now = TIME_T_TO_CDTIME_T(1700000000);
   fake.interval = DOUBLE_TO_CDTIME_T(0.1);
   module_register();
@@ -184,7 +159,7 @@ __attribute__((format(printf, 1, 2))) static void configure(const char *format,
   oconfig_item_t block = read_config(config.at);
   memory.held = held;
   memory.fails = fails;
-  assert_int_equal(fake.config(&block), 0);
+  assert_int_equal(plugin_has.config(&block), 0);
   held = memory.held;
   fails = memory.fails;
   memory.fails = 0;
@@ -198,7 +173,7 @@ static void do_read(void) {
   reset(&fake.values);
   fake.time = 0;
   fake.now += INTERVAL;
-  assert_int_equal(fake.read(), 0);
+  assert_int_equal(plugin_has.read(), 0);
 }
 
 /* What was logged since the last time. */
@@ -423,14 +398,14 @@ static void a_whole_life_twice_over(void **state) {
     say_all(&second, 25);
     start_daemon();
     configure_all();
-    assert_int_equal(fake.init(), 0);
+    assert_int_equal(plugin_has.init(), 0);
     write_netstat(3, 10, 20, 4);
     do_read();
     assert_string_equal(fake.values.at, first.at);
     write_netstat(3, 10, 25, 4);
     do_read();
     assert_string_equal(fake.values.at, second.at);
-    assert_int_equal(fake.shutdown(), 0);
+    assert_int_equal(plugin_has.shutdown(), 0);
     check_log("");
   }
 }
@@ -450,13 +425,13 @@ static void check_everything(void) {
   say_half(&other_order, half);
 
   fake.crowded = true;
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   for (int i = 0; i < 2; i++) {
     do_read();
     if (strcmp(fake.values.at, other_order.at) != 0)
       assert_string_equal(fake.values.at, want.at);
   }
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
 }
 
 static void without_configuration_every_listening_port_reports(void **state) {
@@ -477,7 +452,7 @@ static void a_server_that_comes_and_goes_keeps_its_counters(void **state) {
   assert_int_equal(open_server(&server, AF_INET, false, -1), 0);
   configure("<Listener \"a\">\n  LocalPort %u\n</Listener>\n",
             (unsigned)server.port);
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   say_namespace(&absent, 20);
   say_absent(&absent, "a");
   say_namespace(&present, 20);
@@ -498,7 +473,7 @@ static void a_server_that_comes_and_goes_keeps_its_counters(void **state) {
   close(server.fd);
   do_read();
   assert_string_equal(fake.values.at, absent.at);
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   check_log("");
 }
 
@@ -513,7 +488,7 @@ static void a_queue_far_above_its_limit_is_100_percent(void **state) {
   assert_int_equal(listen(server.fd, 0), 0);
   configure("<Listener \"a\">\n  LocalPort %u\n</Listener>\n",
             (unsigned)server.port);
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   do_read();
   say_namespace(&want, 20);
   say(&want, "a queue_length-queue 3\n"
@@ -529,7 +504,7 @@ static void a_queue_far_above_its_limit_is_100_percent(void **state) {
   for (int i = 0; i < 3; i++)
     close(clients[i]);
   close(server.fd);
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   check_log("");
 }
 
@@ -549,13 +524,13 @@ a_counter_of_the_kernel_that_goes_back_takes_none_along(void **state) {
       {9, " derive-syncookies_sent 9294967301\n"},
   };
   configure("LocalPort %u\n", (unsigned)world.half.port);
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   for (size_t i = 0; i < LEN(cases); i++) {
     write_netstat(cases[i].kernel, 10, 20, 4);
     do_read();
     assert_non_null(strstr(fake.values.at, cases[i].want));
   }
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   check_log("");
 }
 
@@ -583,7 +558,7 @@ static void a_bad_configuration_is_logged_and_the_rest_is_used(void **state) {
             "</Listener>\n",
             (unsigned)world.full.port, (unsigned)world.half.port);
   check_log("");
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   check_log("ERR: listen_backlog plugin: <Listener \"a\">: the label is taken "
             "already and stays with what took it; accepted is a name of its "
             "own\n");
@@ -592,7 +567,7 @@ static void a_bad_configuration_is_logged_and_the_rest_is_used(void **state) {
   say_half(&want, label_of(&world.half, buf));
   say_full(&want, "a");
   assert_string_equal(fake.values.at, want.at);
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   check_log("");
 }
 
@@ -601,7 +576,7 @@ static void with_nothing_valid_left_init_fails(void **state) {
   for (int life = 0; life < 2; life++) {
     configure("LocalPort \"htps\"\n");
     reset(&fake.log);
-    assert_int_equal(fake.init(), -1);
+    assert_int_equal(plugin_has.init(), -1);
     check_log("ERR: listen_backlog plugin: Nothing of what the configuration "
               "selects is valid, so nothing will be reported; the errors above "
               "say why.\n");
@@ -609,29 +584,29 @@ static void with_nothing_valid_left_init_fails(void **state) {
     assert_string_equal(fake.values.at, "");
     check_log("");
   }
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
 }
 
 static void a_second_init_changes_nothing(void **state) {
   (void)state;
   struct text want = {.len = 0};
   configure_all();
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   do_read();
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   do_read();
   say_all(&want, 20);
   assert_string_equal(fake.values.at, want.at);
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   check_log("");
 }
 
 static void a_shutdown_needs_no_init(void **state) {
   (void)state;
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   configure("LocalPort 80\n");
-  assert_int_equal(fake.shutdown(), 0);
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   check_log("");
 }
 
@@ -661,7 +636,7 @@ static void without_the_kernel_there_is_one_complaint(void **state) {
       strerror(EAFNOSUPPORT));
   say_all(&want, 20);
   configure_all();
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   for (int i = 0; i < 2; i++) {
     open_error = EAFNOSUPPORT;
     receive_error = EAGAIN; /* closes what is open */
@@ -679,7 +654,7 @@ static void without_the_kernel_there_is_one_complaint(void **state) {
     assert_string_equal(fake.values.at, want.at);
     check_log("");
   }
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   check_log("");
 }
 
@@ -694,7 +669,7 @@ static void each_other_trouble_is_another_complaint(void **state) {
       {EAGAIN, "no answer"},
   };
   configure_all();
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   do_read();
   for (size_t i = 0; i < LEN(cases); i++) {
     receive_error = cases[i].err;
@@ -707,13 +682,13 @@ static void each_other_trouble_is_another_complaint(void **state) {
   receive_error = 0;
   do_read();
   check_log(LOOK_AGAIN);
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
 }
 
 static void troubles_that_alternate_are_said_less_and_less_often(void **state) {
   (void)state;
   configure_all();
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   for (int i = 0; i < 100; i++) {
     receive_error = i % 2 ? EAGAIN : ENOSPC;
     check_silent_reads(1);
@@ -723,7 +698,7 @@ static void troubles_that_alternate_are_said_less_and_less_often(void **state) {
     lines++;
   assert_in_range(lines, 3, 7);
   receive_error = 0;
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   reset(&fake.log);
 }
 
@@ -731,7 +706,7 @@ static void
 trouble_that_comes_and_goes_is_said_less_and_less_often(void **state) {
   (void)state;
   configure_all();
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   for (int i = 0; i < 100; i++) {
     receive_error = i % 2 ? 0 : EAGAIN;
     do_read();
@@ -740,7 +715,7 @@ trouble_that_comes_and_goes_is_said_less_and_less_often(void **state) {
   for (const char *at = fake.log.at; (at = strchr(at, '\n')); at++)
     lines++;
   assert_in_range(lines, 6, 14); /* its end as often */
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   reset(&fake.log);
 }
 
@@ -769,7 +744,7 @@ static void without_netstat_there_are_no_counters(void **state) {
   say_half(&with, label_of(&world.half, buf));
   say_without_counters(&without);
   configure("LocalPort %u\n", (unsigned)world.half.port);
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   for (int i = 0; i < 2; i++) { /* from the first read on, and later */
     remove(proc_path(&proc, "net/netstat"));
     for (int j = 0; j < 3; j++) {
@@ -791,7 +766,7 @@ static void without_netstat_there_are_no_counters(void **state) {
     assert_string_equal(fake.values.at, with.at);
     check_log("");
   }
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   check_log("");
 }
 
@@ -800,13 +775,13 @@ static void a_kernel_without_a_counter_sends_none(void **state) {
   struct text want = {.len = 0};
   write_proc(&proc, "net/netstat", "TcpExt: ListenDrops TW\nTcpExt: 20 1\n");
   configure("LocalPort %u\n", (unsigned)world.half.port);
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   do_read();
   do_read();
   say(&want, " derive-drops 20\n");
   say_without_counters(&want);
   assert_string_equal(fake.values.at, want.at);
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   check_log("");
 }
 
@@ -826,7 +801,7 @@ static void without_somaxconn_only_somaxconn_is_missing(void **state) {
                 " derive-overflows_unattributed 10\n");
   say_half(&without, buf);
   configure("LocalPort %u\n", (unsigned)world.half.port);
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   for (int i = 0; i < 2; i++) {
     remove(proc_path(&proc, "sys/net/core/somaxconn"));
     for (int j = 0; j < 3; j++) {
@@ -845,7 +820,7 @@ static void without_somaxconn_only_somaxconn_is_missing(void **state) {
     assert_string_equal(fake.values.at, with.at);
     check_log("NOTICE: " SOMAXCONN_FILE " works again.\n");
   }
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   check_log("");
 }
 
@@ -859,7 +834,7 @@ static void a_clamped_limit_is_hinted_at_once(void **state) {
             "<Listener \"c\">\n  LocalPort %u\n</Listener>\n",
             (unsigned)world.half.port, (unsigned)world.full.port,
             (unsigned)world.half.port);
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   check_log("");
   do_read();
   check_log("INFO: listen_backlog plugin: The backlog limit of a, c equals "
@@ -878,7 +853,7 @@ static void a_clamped_limit_is_hinted_at_once(void **state) {
   write_somaxconn("4096\n");
   do_read();
   check_log("");
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
 }
 
 static void a_hint_counts_the_sockets_of_a_listener(void **state) {
@@ -888,7 +863,7 @@ static void a_hint_counts_the_sockets_of_a_listener(void **state) {
   assert_int_equal(open_server(&twin, AF_INET, false, 3), 0);
   configure("<Listener \"twins\">\n  LocalPort %u %u\n</Listener>\n",
             (unsigned)world.half.port, (unsigned)twin.port);
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   do_read();
   check_log("INFO: listen_backlog plugin: The backlog limit of twins (2 "
             "sockets) equals net.core.somaxconn (3): the server may have asked "
@@ -896,7 +871,7 @@ static void a_hint_counts_the_sockets_of_a_listener(void **state) {
   close(twin.fd);
   do_read();
   check_log("");
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
 }
 
 static void a_long_hint_says_how_many_more(void **state) {
@@ -912,10 +887,10 @@ static void a_long_hint_says_how_many_more(void **state) {
   }
   say(&want, " and 21 more equals net.core.somaxconn (3): the server may have "
              "asked for more than it got.\n");
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   do_read();
   check_log(want.at);
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
 }
 
 /* --- the thread ---------------------------------------------------------- */
@@ -938,7 +913,7 @@ static void looks_within_the_interval_see_what_the_read_does_not(void **state) {
   configure("SampleInterval 0.001\n"
             "<Listener \"a\">\n  LocalPort %u\n</Listener>\n",
             (unsigned)server.port);
-  assert_int_equal(fake.init(), 0);
+  assert_int_equal(plugin_has.init(), 0);
   do_read();
   assert_true(last_value("a queue_length-peak ") == 0);
   double peak = 0;
@@ -959,7 +934,7 @@ static void looks_within_the_interval_see_what_the_read_does_not(void **state) {
   do_read();
   assert_true(last_value("a queue_length-peak ") == 0);
   close(server.fd);
-  assert_int_equal(fake.shutdown(), 0);
+  assert_int_equal(plugin_has.shutdown(), 0);
   reset(&fake.log);
 }
 
@@ -979,11 +954,11 @@ static void a_thousand_intervals_with_everything_on_three_times(void **state) {
               "  LocalPort %u %u\n"
               "</Listener>\n",
               (unsigned)world.half.port, (unsigned)world.full.port);
-    assert_int_equal(fake.init(), 0);
+    assert_int_equal(plugin_has.init(), 0);
     for (int i = 0; i < 1000; i++)
       do_read();
     assert_true(last_value(" derive-drops ") == 20);
-    assert_int_equal(fake.shutdown(), 0);
+    assert_int_equal(plugin_has.shutdown(), 0);
     reset(&fake.log);
   }
 }
@@ -1000,12 +975,12 @@ static void without_a_thread_each_read_tries_again(void **state) {
     configure("<Listener \"full\">\n  LocalPort %u\n</Listener>\n",
               (unsigned)world.full.port);
     create_error = EAGAIN;
-    assert_int_equal(fake.init(), 0);
+    assert_int_equal(plugin_has.init(), 0);
     check_complaint(TRY_AGAIN, strerror(EAGAIN));
     check_silent_reads(5);
     check_log("");
     if (life == 0) { /* one that is over before it began */
-      assert_int_equal(fake.shutdown(), 0);
+      assert_int_equal(plugin_has.shutdown(), 0);
       check_log("");
       continue;
     }
@@ -1013,7 +988,7 @@ static void without_a_thread_each_read_tries_again(void **state) {
     do_read();
     check_log("NOTICE: listen_backlog plugin: Started.\n");
     assert_true(last_value("full queue_length-queue ") == 1);
-    assert_int_equal(fake.shutdown(), 0);
+    assert_int_equal(plugin_has.shutdown(), 0);
     check_log("");
   }
 }
@@ -1051,13 +1026,13 @@ static void whichever_allocation_fails_the_next_read_is_right(void **state) {
     memory.refused = 0;
     memory.fails = lives + 1;
     configure_all();
-    bool is_running = fake.init() == 0;
+    bool is_running = plugin_has.init() == 0;
     not_running += !is_running;
     do_read();
     memory.fails = 0;
     do_read();
     assert_string_equal(fake.values.at, is_running ? want.at : "");
-    assert_int_equal(fake.shutdown(), 0);
+    assert_int_equal(plugin_has.shutdown(), 0);
     is_refused_one = memory.refused > 0;
     check_told_of(is_refused_one, is_running);
     assert_int_equal(memory.held, held_before);

@@ -3,36 +3,12 @@
  * they answer as the kernel did; damaged ones do no harm. */
 #include "recording.h"
 
+#include "memory.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-/* --- memory -------------------------------------------------------------- */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static size_t refused; /* this allocation of those to come; 0: none */
-
-static bool is_refused(void) { return refused && --refused == 0; }
-
-void *__wrap_malloc(size_t size) {
-  return is_refused() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size) {
-  return is_refused() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *old, size_t size) {
-  return is_refused() ? NULL : __real_realloc(old, size);
-}
 
 /* --- answers ------------------------------------------------------------- */
 
@@ -930,16 +906,16 @@ static void without_memory_there_is_no_recorder_and_no_replay(void **state) {
   struct lb_recorder *recorder;
   struct lb_replay *replay = NULL;
   close_recorder(&recording);
-  refused = 1;
+  memory.fails = 1;
   assert_int_equal(lb_recorder_open("/dev/null", &recorder), -ENOMEM);
   size_t opens = 0;
   for (int err = -ENOMEM; err; opens++) {
-    refused = opens + 1;
+    memory.fails = opens + 1;
     err = lb_replay_open(recording.path, &replay);
     if (err)
       assert_int_equal(err, -ENOMEM);
   }
-  refused = 0;
+  memory.fails = 0;
   lb_replay_free(replay);
   close(recording.fd);
   assert_int_equal(opens, 4); /* three allocations */

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
@@ -648,6 +649,17 @@ static inline void remove_proc(struct proc *proc) {
   for (size_t i = 0; i < LEN(names); i++)
     remove(proc_path(proc, names[i]));
   remove(proc->root);
+}
+
+/* How many descriptors are open. */
+static inline int count_fds(void) {
+  DIR *dir = opendir("/proc/self/fd");
+  int count = -3; /* ".", ".." and the directory itself */
+  assert_non_null(dir);
+  while (readdir(dir))
+    count++;
+  closedir(dir);
+  return count;
 }
 
 #endif
