@@ -17,10 +17,12 @@ their defaults, every port is free. What a subtest starts ends with it.
 
 Nothing here sleeps and hopes: until() waits for a fact, or fails.
 """
+import atexit
 import collections
 import contextlib
 import ctypes
 import difflib
+import functools
 import glob
 import os
 import re
@@ -737,9 +739,13 @@ class Process:
         return _read(self.output)
 
 
+@functools.cache
 def faults():
-    """live_faults.c as LD_PRELOAD wants it."""
-    path = os.path.join(scratch(), "live_faults.so")
+    """live_faults.c as LD_PRELOAD wants it, made once."""
+    folder = tempfile.mkdtemp(prefix="listen_backlog-")
+    atexit.register(shutil.rmtree, folder)
+    os.chmod(folder, 0o755)
+    path = os.path.join(folder, "live_faults.so")
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                           "live_faults.c")
     subprocess.run([*os.environ.get("LB_CC", "cc").split(), "-shared", "-fPIC",
