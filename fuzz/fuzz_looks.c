@@ -310,23 +310,12 @@ static void look(struct kernel *kernel, struct lb_monitor *monitor,
 
 static void make_settings(struct lb_settings *settings, uint8_t flags) {
   static const struct lb_ports ports = {8079, 8080};
-  struct lb_address address;
-  struct lb_path path;
   settings->listening_ports = flags & PORTS || !(flags & (PATHS | SELECTIONS));
   settings->listening_paths = flags & PATHS;
   settings->inspect = flags & INSPECT;
   if (!(flags & SELECTIONS))
     return;
-  CHECK(lb_address_parse("0.0.0.1", &address) == 0);
-  CHECK(lb_path_parse("@app", &path) == 0);
-  const struct lb_service service = {.name = "web",
-                                     .ports = &ports,
-                                     .ports_len = 1,
-                                     .addresses = &address,
-                                     .addresses_len = 1,
-                                     .paths = &path,
-                                     .paths_len = 1};
-  CHECK(lb_settings_add(settings, &service) == 0);
+  add_web(settings, &ports, 1, "0.0.0.1");
   CHECK(lb_settings_add_port(settings, 8080) == 0);
 }
 

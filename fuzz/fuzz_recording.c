@@ -26,18 +26,8 @@ enum { SOURCES = 3 };
 
 static void add_selections(struct lb_settings *settings) {
   static const struct lb_ports ports[] = {{1, 1023}, {8080, 8089}};
-  struct lb_address address;
   struct lb_path path;
-  CHECK(lb_address_parse("127.0.0.1", &address) == 0);
-  CHECK(lb_path_parse("@app", &path) == 0);
-  const struct lb_service service = {.name = "web",
-                                     .ports = ports,
-                                     .ports_len = 2,
-                                     .addresses = &address,
-                                     .addresses_len = 1,
-                                     .paths = &path,
-                                     .paths_len = 1};
-  CHECK(lb_settings_add(settings, &service) == 0);
+  add_web(settings, ports, 2, "127.0.0.1");
   CHECK(lb_settings_add_port(settings, 8080) == 0);
   CHECK(lb_path_parse("/run/app.sock", &path) == 0);
   CHECK(lb_settings_add_path(settings, &path) == 0);
