@@ -10,8 +10,8 @@ import statistics
 import subprocess
 import time
 
-from contenders import BENCH, BUILT, Daemon, Held, lib
-from lib import Collectd, Listener, Service, equal, note, threads, until
+from contenders import BENCH, BUILT, Daemon, Held, cpu_us, lib
+from lib import Collectd, Listener, Service, equal, note, until
 
 
 def run(command):
@@ -22,6 +22,7 @@ def run(command):
 # ---------------------------------------------------------------- allocations
 
 def allocations(goal):
+    """How many there are."""
     print("calls of malloc(), calloc() and realloc() after warm-up, of the "
           "C library and libmnl, too")
     print(f"{'listeners':>9} {'in a look':>10} {'in a read':>10}")
@@ -34,6 +35,7 @@ def allocations(goal):
         print(f"{listeners:9} {look:10g} {read:10g}")
         total += look + read
     goal(total == 0, f"no look and no read allocates: {total:g}")
+    return total
 
 
 # --------------------------------------------------------------------- memory
@@ -104,10 +106,6 @@ def memory(goal):
 
 # ------------------------------------------------------------------- CPU time
 
-def cpu_s(found):
-    return sum(thread.times()[0] for thread in found)
-
-
 def percent(daemon, intervals, port):
     """CPU time from one read to another: (the thread, the daemon). With
     InspectQueue only reads with a walk count, so that none is half paid."""
@@ -117,8 +115,8 @@ def percent(daemon, intervals, port):
         seen = count()
         until(lambda: count() > seen, "a read", 3600)
         sampler = daemon.sampler()
-        return (time.monotonic(), cpu_s([sampler] if sampler else []),
-                cpu_s(threads(daemon.process.popen.pid)))
+        return (time.monotonic(), sampler.times()[0] if sampler else 0,
+                cpu_us(daemon.process.popen.pid) / 1e6)
     read()
     start = read()
     for _ in range(intervals):
