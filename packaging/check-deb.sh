@@ -13,9 +13,7 @@ src=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(cd "$1" && pwd) || exit 1
 # shellcheck source=tests/tap.sh
 . "$src/tests/tap.sh"
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
+scratch
 chmod 755 "$tmp"
 root=$tmp/root
 name=collectd-listen-backlog

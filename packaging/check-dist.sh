@@ -9,9 +9,7 @@ SOURCE_DATE_EPOCH=1700000000 && export SOURCE_DATE_EPOCH
 src=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/tap.sh
 . "$src/tests/tap.sh"
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
+scratch
 
 # What is in the sources of a tarball, and nothing that a build has left beside it
 sources() { # sources TARBALL DIR

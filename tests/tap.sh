@@ -19,5 +19,12 @@ check() {
   fi
 }
 
+# scratch: a directory for this script, $tmp, that goes with it
+scratch() {
+  tmp=$(mktemp -d) || exit 1
+  trap 'rm -rf "$tmp"' EXIT
+  trap 'exit 1' HUP INT TERM
+}
+
 # all_ok: whether every check was, for a script that make calls by itself
 all_ok() { [ "$failed" = 0 ]; }
