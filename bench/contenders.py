@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.environ["LB_SRCDIR"], "tests"))
 import lib
 from lib import Process, check, scratch, until
 

@@ -11,8 +11,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 [ "$(id -u)" = 0 ] || exec unshare --map-root-user "$0" "$@"
 src=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(cd "$1" && pwd) || exit 1
-# shellcheck source=tests/tap.sh
-. "$src/tests/tap.sh"
+# shellcheck source=tests/support/tap.sh
+. "$src/tests/support/tap.sh"
 scratch
 chmod 755 "$tmp"
 root=$tmp/root

@@ -7,8 +7,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL TAR_OPTIONS GZIP
 SOURCE_DATE_EPOCH=1700000000 && export SOURCE_DATE_EPOCH
 
 src=$(cd "$(dirname "$0")/.." && pwd)
-# shellcheck source=tests/tap.sh
-. "$src/tests/tap.sh"
+# shellcheck source=tests/support/tap.sh
+. "$src/tests/support/tap.sh"
 scratch
 
 # What is in the sources of a tarball, and nothing that a build has left beside it

@@ -8,8 +8,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 [ $# = 1 ] || { echo "Usage: $0 DIR" >&2 && exit 2; }
 src=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(cd "$1" && pwd) || exit 1
-# shellcheck source=tests/tap.sh
-. "$src/tests/tap.sh"
+# shellcheck source=tests/support/tap.sh
+. "$src/tests/support/tap.sh"
 scratch
 
 rpmlint_is_silent() {

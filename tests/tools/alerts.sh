@@ -8,8 +8,8 @@ probe=${LB_PROBE:-./listen_backlog-probe}
 rules=$src/alerts/listen_backlog.rules.yml
 tests=$src/alerts/listen_backlog.test.yml
 help=$src/doc/TROUBLESHOOTING.md
-# shellcheck source=tests/tap.sh
-. "$src/tests/tap.sh"
+# shellcheck source=tests/support/tap.sh
+. "$src/tests/support/tap.sh"
 
 alerts() { sed -n 's/^ *- alert: //p' "$rules"; }
 

@@ -5,8 +5,8 @@
 set -u
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
-# shellcheck source=tests/tap.sh
-. "$LB_SRCDIR/tests/tap.sh"
+# shellcheck source=tests/support/tap.sh
+. "$LB_SRCDIR/tests/support/tap.sh"
 scratch
 module=$tmp/.libs/listen_backlog.so
 probe=$tmp/listen_backlog-probe

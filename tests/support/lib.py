@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The words the live tests are written in.
 
-A test script runs in network and process namespaces of its own (tests/netns
+A test script runs in network and process namespaces of its own (tests/support/netns
 starts it there) and prints TAP. Every subtest gets a network namespace of its
 own again, with nothing but lo in it: all counters start at 0, all sysctls at
 their defaults, every port is free. What a subtest starts ends with it.
@@ -741,13 +741,13 @@ class Process:
 
 @functools.cache
 def faults():
-    """live_faults.c as LD_PRELOAD wants it, made once."""
+    """faults.c as LD_PRELOAD wants it, made once."""
     folder = tempfile.mkdtemp(prefix="listen_backlog-")
     atexit.register(shutil.rmtree, folder)
     os.chmod(folder, 0o755)
-    path = os.path.join(folder, "live_faults.so")
+    path = os.path.join(folder, "faults.so")
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                          "live_faults.c")
+                          "faults.c")
     subprocess.run([*os.environ.get("LB_CC", "cc").split(), "-shared", "-fPIC",
                     "-o", path, source, "-ldl"], check=True)
     return path
@@ -764,7 +764,7 @@ class Faults:
 
     def set(self, *faults_):
         """From now on these, and no others: each is "CALL EFFECT [WHERE
-        [FIRST OF]]" as live_faults.c has it; none: all is well."""
+        [FIRST OF]]" as faults.c has it; none: all is well."""
         self.number += 1
         with open(self.path + "~", "w") as file:
             for fault in faults_:

@@ -21,7 +21,7 @@ import xml.etree.ElementTree as ElementTree
 
 from lib import *
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SOURCE = os.environ.get("LB_SRCDIR", ".")
 GRAPH = f"{SOURCE}/graph/listen_backlog-graph"
 START, STEP, SAMPLES = 1_700_000_000, 10, 180
 END = START + STEP * SAMPLES

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The least that collectd with this plugin has to be allowed: it runs as the
-drop-ins of collectd.service.d say, confined by tests/confine.py as systemd
+drop-ins of collectd.service.d say, confined by tests/support/confine.py as systemd
 would confine it."""
 import glob
 import os
@@ -13,7 +13,7 @@ import subprocess
 import lib
 from lib import *
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SOURCE = os.environ.get("LB_SRCDIR", ".")
 DROP_INS = os.path.join(SOURCE, "collectd.service.d")
 MS_SHARED = 1 << 20
 LEAST = os.path.join(DROP_INS, "10-listen_backlog.conf")
@@ -22,7 +22,7 @@ NETNS = os.path.join(DROP_INS, "20-listen_backlog-netns.conf")
 
 def confined(drop_ins, *writable):
     """What to put before a command."""
-    words = ["python3", os.path.join(SOURCE, "tests", "confine.py")]
+    words = ["python3", os.path.join(SOURCE, "tests", "support", "confine.py")]
     for path in writable:
         words += ["--writable", path]
     return [*words, *drop_ins, "--"]

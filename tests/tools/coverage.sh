@@ -7,7 +7,7 @@
 set -eu
 
 least=${LB_COVERAGE_LEAST:-95}
-live=${LB_COVERAGE_TESTS-tests/live_errors.py tests/live_fault_matrix.py tests/live_netns.py tests/live_recording.py}
+live=${LB_COVERAGE_TESTS-tests/live/errors.py tests/live/fault_matrix.py tests/live/netns.py tests/live/recording.py}
 folder=$LB_BUILDDIR/coverage
 log=$folder/log
 

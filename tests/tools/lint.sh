@@ -60,7 +60,7 @@ number() { sed -n 's/[^0-9]*\([0-9][0-9.]*\).*/\1/p' | head -n 1; }
 # LB_VERSION: any string.
 flags="-std=gnu11 -D_GNU_SOURCE= -DHAVE_CONFIG_H -DLB_VERSION=__FILE__ -Isrc ${LB_LINT_INCLUDES-}"
 # cmocka's assertions, so that what follows them can be understood.
-test_flags="$flags -Itests -Ibench -include tests/lint.h"
+test_flags="$flags -Itests -Itests/support -Ibench -include tests/tools/lint.h"
 ls src/*.c >"$scratch/sources"
 find tests fuzz bench -name '*.c' 2>/dev/null | sort >"$scratch/tests"
 cat "$scratch/sources" "$scratch/tests" >"$scratch/all"
@@ -96,7 +96,7 @@ end $status
 
 begin cppcheck "$(cppcheck --version | number)"
 cppcheck -q -j "$jobs" --enable=warning,style,performance,portability --inline-suppr --error-exitcode=1 \
-    --std=c11 --suppressions-list=tests/cppcheck.suppressions -D_GNU_SOURCE -Isrc \
+    --std=c11 --suppressions-list=tests/tools/cppcheck.suppressions -D_GNU_SOURCE -Isrc \
     --file-list="$scratch/all" >"$scratch/said" 2>&1
 end $?
 

@@ -7,8 +7,8 @@ set -u
 src=${LB_SRCDIR:-.}
 probe=${LB_PROBE:-./listen_backlog-probe}
 man5=$src/man/collectd-listen_backlog.5
-# shellcheck source=tests/tap.sh
-. "$src/tests/tap.sh"
+# shellcheck source=tests/support/tap.sh
+. "$src/tests/support/tap.sh"
 
 # Each line of stdin stands in the file.
 each_in() {
@@ -88,6 +88,12 @@ lint() {
   mandoc -T lint -W warning "$1"
 }
 
+licensed() {
+  cd "$src" && ! grep -rL 'SPDX-License-Identifier: MIT' --include='*.[ch]' --include='*.sh' --include='*.py' \
+    --include=netns --include=quickstart --include='listen_backlog-*' \
+    src tests bench fuzz packaging graph quickstart | grep .
+}
+
 echo 1..16
 check 'the lists to compare are there' lists_are_there
 check 'the man page names every reading' all_in readings "$man5"
@@ -103,7 +109,6 @@ check 'links lead somewhere' links_lead_somewhere
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
 check 'listen_backlog-graph(1) is sound mdoc' lint "$src/man/listen_backlog-graph.1"
-# shellcheck disable=SC2016
-check 'every source file has its licence line' sh -c 'cd "$1" && ! grep -L "SPDX-License-Identifier: MIT" src/*.[ch] tests/*.[ch] tests/*.sh tests/*.py tests/netns quickstart graph/* | grep .' sh "$src"
+check 'every source file has its licence line' licensed
 # shellcheck disable=SC2016
 check 'no reading has a type of its own' sh -c '"$1" --list-values | cut -d- -f1 | sort -u | grep -vxE "queue_length|percent|count|derive|duration" && exit 1; exit 0' sh "$probe"

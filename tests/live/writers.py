@@ -54,7 +54,7 @@ def _():
     equal(set(re.findall(r"conf\.d/listen_backlog-(\w+)\.conf\)",
                          source("doc", "writers.md"))),
           set(re.findall(r'daemon\(scene, "(\w+)"',
-                         source("tests", "live_writers.py"))))
+                         source("tests", "live", "writers.py"))))
 
 
 def files(root, suffix):
