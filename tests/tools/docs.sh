@@ -83,6 +83,17 @@ snippets_are_installed() {
   return $status
 }
 
+dashboards_are_fresh() {
+  scratch
+  "$probe" --list-values | python3 -B "$src/dashboards/generate.py" "$tmp" || return 1
+  for file in "$src"/dashboards/*.json "$tmp"/*.json; do
+    cmp "$src/dashboards/$(basename "$file")" "$tmp/$(basename "$file")" || {
+      echo 'run: make dashboards'
+      return 1
+    }
+  done
+}
+
 lint() {
   command -v mandoc >/dev/null || { echo 'mandoc is not installed'; return 1; }
   mandoc -T lint -W warning "$1"
@@ -94,7 +105,7 @@ licensed() {
     src tests bench fuzz packaging graph quickstart | grep .
 }
 
-echo 1..16
+echo 1..17
 check 'the lists to compare are there' lists_are_there
 check 'the man page names every reading' all_in readings "$man5"
 check 'the README names every reading' all_in readings "$src/README.md"
@@ -105,6 +116,7 @@ check "the probe's man page has its options" all_in long_options "$src/man/liste
 check "the probe's man page has its columns" all_in columns "$src/man/listen_backlog-probe.1"
 check "the probe's help has its options" help_has_options
 check 'program and ChangeLog are of one version' versions_agree
+check "the dashboards are those that make dashboards writes" dashboards_are_fresh
 check 'links lead somewhere' links_lead_somewhere
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
