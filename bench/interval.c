@@ -71,7 +71,7 @@ static void interval(int looks) {
   seen.values = 0;
   seen.sockets = 0;
   for (int i = 1; i < looks; i++)
-    lb_monitor_look(seen.monitor, 0, lb_sampler_now_ms());
+    lb_monitor_sample(seen.monitor, 0, lb_sampler_now_ms());
   plugin_has.read();
 }
 

@@ -9,34 +9,35 @@
 
 #include <stdio.h>
 
-static void count_socket(void *data, const struct lb_row *row,
-                         const struct lb_path *path) {
+static void count_socket(void *data, const struct lb_listen_sock *row,
+                         const struct lb_unix_name *path) {
   (void)row;
   (void)path;
   ++*(unsigned long *)data;
 }
 
 /* In a function of its own, for callgrind's --toggle-collect. */
-__attribute__((noinline)) static int measured(struct lb_survey *survey,
+__attribute__((noinline)) static int measured(struct lb_collector *survey,
                                               int looks) {
   int err = 0;
   for (int i = 1; i <= looks && !err; i++)
-    err = lb_survey_look(survey, (uint64_t)i);
+    err = lb_collector_sample(survey, (uint64_t)i);
   return err;
 }
 
 int main(int argc, char **argv) {
   int looks = argc > 1 ? atoi(argv[1]) : 1000;
   struct lb_settings settings = {.listening_ports = true};
-  const struct lb_scope own = {.label = ""};
+  const struct lb_netns_ref own = {.label = ""};
   const struct lb_live_options options = {.proc = "/proc"};
-  struct lb_troubles troubles;
-  struct lb_labels *labels;
+  struct lb_sample_errors troubles;
+  struct lb_label_registry *labels;
   struct lb_source *source;
-  struct lb_survey *survey;
-  if (lb_labels_new(&labels) || lb_live_new(&options, &source) ||
-      lb_survey_new(&settings, &own, labels, source, &survey) ||
-      lb_survey_look(survey, 0) || lb_survey_end(survey, 0, &troubles)) {
+  struct lb_collector *survey;
+  if (lb_label_registry_new(&labels) || lb_live_new(&options, &source) ||
+      lb_collector_new(&settings, &own, labels, source, &survey) ||
+      lb_collector_sample(survey, 0) ||
+      lb_collector_end_interval(survey, 0, &troubles)) {
     fputs("look: the first look failed\n", stderr);
     return EXIT_FAILURE;
   }
@@ -48,11 +49,11 @@ int main(int argc, char **argv) {
     return EXIT_FAILURE;
   }
   unsigned long sockets = 0;
-  lb_survey_sockets(survey, count_socket, &sockets);
+  lb_collector_visit_sockets(survey, count_socket, &sockets);
   printf("%.3f %.3f %lu\n", (end.cpu_us - start.cpu_us) / looks,
          (double)(end.allocations - start.allocations) / looks, sockets);
-  lb_survey_free(survey);
+  lb_collector_free(survey);
   lb_live_free(source);
-  lb_labels_free(labels);
+  lb_label_registry_free(labels);
   return EXIT_SUCCESS;
 }

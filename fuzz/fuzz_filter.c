@@ -76,7 +76,7 @@ static void check_program(const struct program *program,
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-  static char whole[LB_FILTER_SIZE];
+  static char whole[LB_PORT_FILTER_SIZE];
   struct input input = {bytes, len};
   struct lb_ports ports[MOST_RANGES];
   const uint32_t others[2] = {take_number(&input, 2), take_number(&input, 2)};
@@ -84,12 +84,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   if (ranges == 0)
     return 0;
 
-  size_t needed = lb_filter_write(ports, ranges, whole, sizeof(whole));
+  size_t needed = lb_port_filter_write(ports, ranges, whole, sizeof(whole));
   CHECK(needed >= 4 && needed % 4 == 0);
-  CHECK(lb_filter_write(ports, ranges, whole, needed - 1) == 0);
+  CHECK(lb_port_filter_write(ports, ranges, whole, needed - 1) == 0);
   struct program program = {.ops = malloc(needed), .len = needed};
   CHECK(program.ops);
-  CHECK(lb_filter_write(ports, ranges, program.ops, needed) == needed);
+  CHECK(lb_port_filter_write(ports, ranges, program.ops, needed) == needed);
   CHECK(memcmp(program.ops, whole, needed) == 0);
   check_program(&program, ports, ranges, others);
   free(program.ops);

@@ -4,11 +4,12 @@
 #include "fuzz_inet.h"
 
 struct seen {
-  struct lb_rows rows;
-  struct lb_row first;
+  struct lb_listen_socks rows;
+  struct lb_listen_sock first;
 };
 
-static bool is_same(const struct lb_row *a, const struct lb_row *b) {
+static bool is_same(const struct lb_listen_sock *a,
+                    const struct lb_listen_sock *b) {
   return a->cookie == b->cookie && a->queue == b->queue &&
          a->limit == b->limit && a->inode == b->inode && a->port == b->port &&
          memcmp(a->address, b->address, sizeof(a->address)) == 0;
@@ -17,7 +18,7 @@ static bool is_same(const struct lb_row *a, const struct lb_row *b) {
 static void check_row(void *data, const struct nlmsghdr *msg, bool added) {
   struct seen *seen = data;
   CHECK(added);
-  const struct lb_row *row = &seen->rows.v[seen->rows.len - 1];
+  const struct lb_listen_sock *row = &seen->rows.v[seen->rows.len - 1];
   const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
   CHECK(mnl_nlmsg_get_payload_len(msg) >= sizeof(*diag));
   CHECK(diag->idiag_state == TCP_LISTEN);
@@ -53,6 +54,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
                       .check = check_row,
                       .data = &seen};
   run_walk(&walk, (struct input){bytes, len});
-  lb_rows_free(&seen.rows);
+  lb_listen_socks_free(&seen.rows);
   return 0;
 }

@@ -15,8 +15,8 @@ enum { PORTS = 1, PATHS = 2, INSPECT = 4, SELECTIONS = 8 }; /* flags */
 enum { SLOTS = 12, CONNS = 12 };
 
 struct slot {
-  struct lb_row row; /* cookie 0: nobody listens */
-  struct lb_path name;
+  struct lb_listen_sock row; /* cookie 0: nobody listens */
+  struct lb_unix_name name;
   uint32_t closed;
 };
 
@@ -47,29 +47,30 @@ static int take_error(int *err) {
   return taken;
 }
 
-static int dump(struct kernel *kernel, struct lb_rows *rows, bool is_unix) {
+static int dump(struct kernel *kernel, struct lb_listen_socks *rows,
+                bool is_unix) {
   for (unsigned i = 0; i < SLOTS; i++) {
     const struct slot *slot = &kernel->slots[i];
     if (!slot->row.cookie || (slot->row.family == AF_UNIX) != is_unix ||
         kernel->hidden == i + 1)
       continue;
-    struct lb_row *row = lb_rows_add(rows);
+    struct lb_listen_sock *row = lb_listen_socks_add(rows);
     CHECK(row);
     *row = slot->row;
     CHECK(!is_unix ||
-          lb_paths_number(rows->paths, &slot->name, &row->path) == 0);
+          lb_unix_names_intern(rows->paths, &slot->name, &row->path) == 0);
   }
   return 0;
 }
 
-static int listeners(struct lb_source *source, struct lb_rows *rows) {
+static int listeners(struct lb_source *source, struct lb_listen_socks *rows) {
   struct kernel *kernel = (struct kernel *)source;
   dump(kernel, rows, false);
   kernel->hidden = 0;
   return take_error(&kernel->dump_err);
 }
 
-static int paths(struct lb_source *source, struct lb_rows *rows) {
+static int paths(struct lb_source *source, struct lb_listen_socks *rows) {
   struct kernel *kernel = (struct kernel *)source;
   dump(kernel, rows, true);
   return take_error(&kernel->paths_err);
@@ -117,7 +118,7 @@ static int waiting(struct lb_source *source, const struct lb_query *query,
   return take_error(&kernel->waiting_err);
 }
 
-static int pending(struct lb_source *source, const struct lb_row *row,
+static int pending(struct lb_source *source, const struct lb_listen_sock *row,
                    struct lb_pending *pending, uint64_t *cost_ns) {
   struct kernel *kernel = (struct kernel *)source;
   *cost_ns += 1000;
@@ -192,11 +193,11 @@ static void open_socket(struct kernel *kernel, struct input *input) {
   slot->row.ifindex = kind >> 2 & 1;
   if (kind % 4)
     return;
-  slot->row = (struct lb_row){.cookie = slot->row.cookie,
-                              .limit = slot->row.limit,
-                              .inode = slot->row.inode,
-                              .family = AF_UNIX};
-  CHECK(lb_path_parse(names[kind / 4 % 4], &slot->name) == 0);
+  slot->row = (struct lb_listen_sock){.cookie = slot->row.cookie,
+                                      .limit = slot->row.limit,
+                                      .inode = slot->row.inode,
+                                      .family = AF_UNIX};
+  CHECK(lb_unix_name_parse(names[kind / 4 % 4], &slot->name) == 0);
 }
 
 static void connect_to(struct kernel *kernel, struct input *input) {
@@ -297,12 +298,12 @@ static void look(struct kernel *kernel, struct lb_monitor *monitor,
   unsigned how = take_number(input, 1);
   *now_ms += how & 64 ? 70000 : 100;
   if (how % 4) {
-    lb_monitor_look(monitor, 0, *now_ms);
+    lb_monitor_sample(monitor, 0, *now_ms);
     return;
   }
-  lb_monitor_begin_end(monitor, *now_ms);
-  lb_monitor_walk(monitor);
-  lb_monitor_end(monitor, *now_ms);
+  lb_monitor_prepare(monitor, *now_ms);
+  lb_monitor_inspect(monitor);
+  lb_monitor_finish(monitor, *now_ms);
   check_readings(readings, monitor);
   if (!(flags & SELECTIONS)) /* which overlap */
     check_sums(kernel, readings);

@@ -177,14 +177,14 @@ static bool is_ours(const oconfig_item_t *item) {
 }
 
 static void take_block(struct lb_options *options, const oconfig_item_t *block,
-                       const struct lb_errors *errors) {
+                       const struct lb_error_sink *errors) {
   CHECK(lb_options_block(options, block, errors) == 0);
 }
 
 /* With one option more, where extra is not NULL. */
 static void take_options(const oconfig_item_t *root, char *extra,
                          struct taken *taken) {
-  const struct lb_errors errors = {on_error, taken};
+  const struct lb_error_sink errors = {on_error, taken};
   struct lb_options *options;
   bool found = false;
   double interval_s = 10;
@@ -256,11 +256,12 @@ static void check_settings(const struct lb_settings *settings) {
     CHECK(settings->ports[i].first > 0 &&
           settings->ports[i].first <= settings->ports[i].last);
   for (size_t i = 0; i < settings->paths_len; i++)
-    CHECK(settings->paths[i].len > 0 && settings->paths[i].len <= LB_PATH_SIZE);
+    CHECK(settings->paths[i].len > 0 &&
+          settings->paths[i].len <= LB_UNIX_NAME_SIZE);
   for (size_t i = 0; i < settings->selections_len; i++)
     check_selection(settings, i);
   for (size_t i = 0; i < settings->places_len; i++) {
-    const struct lb_place *place = &settings->places[i];
+    const struct lb_netns_spec *place = &settings->places[i];
     CHECK((place->path == NULL) == (place->label == NULL));
     CHECK(!place->label || lb_label_is_valid(place->label));
     CHECK(!place->path || place->path[0] == '/');
@@ -310,9 +311,9 @@ struct names {
 
 static int compare_names(const void *a, const void *b) { return strcmp(a, b); }
 
-static void note_labels(struct names *names, const struct lb_group *group) {
-  for (size_t i = 0; i < lb_group_len(group); i++) {
-    const char *label = lb_group_get(group, i)->label;
+static void note_labels(struct names *names, const struct lb_listeners *group) {
+  for (size_t i = 0; i < lb_listeners_len(group); i++) {
+    const char *label = lb_listeners_get(group, i)->label;
     struct named named = {""};
     if (!label)
       continue;
@@ -323,43 +324,46 @@ static void note_labels(struct names *names, const struct lb_group *group) {
 }
 
 /* A label, one listener; and with the groups gone each is free again. */
-static void check_labels(struct names *names, struct lb_labels *labels) {
+static void check_labels(struct names *names,
+                         struct lb_label_registry *labels) {
   const char *label;
   if (names->len)
     qsort(names->v, names->len, sizeof(*names->v), compare_names);
   for (size_t i = 0; i < names->len; i++) {
     CHECK(i == 0 || strcmp(names->v[i - 1].label, names->v[i].label) < 0);
-    CHECK(lb_labels_claim(labels, names->v[i].label, &label) == 0);
-    lb_labels_release(labels, label);
+    CHECK(lb_label_registry_claim(labels, names->v[i].label, &label) == 0);
+    lb_label_registry_release(labels, label);
   }
 }
 
 /* How many listeners a socket counts for, of which no two are the same. */
-static unsigned visit(struct lb_group *group, const struct lb_row *row,
+static unsigned visit(struct lb_listeners *group,
+                      const struct lb_listen_sock *row,
                       const struct lb_selection *selection) {
-  struct lb_visit visit = lb_group_visit(group, row);
+  struct lb_visit visit = lb_listeners_visit(group, row);
   unsigned listeners = 0, ours = 0;
-  for (struct lb_listener *l; (l = lb_group_next(&visit)); listeners++)
+  for (struct lb_listener *l; (l = lb_listeners_next(&visit)); listeners++)
     ours += selection && l->selection == selection;
   CHECK(ours <= 1);
   CHECK(!selection || ours == 1);
   return listeners;
 }
 
-static void listen_at(struct lb_group *group, const struct lb_row *row,
+static void listen_at(struct lb_listeners *group,
+                      const struct lb_listen_sock *row,
                       const struct lb_selection *selection) {
-  CHECK(lb_group_discover(group, row) == 0);
+  CHECK(lb_listeners_discover(group, row) == 0);
   unsigned listeners = visit(group, row, selection);
-  lb_group_add(group, row, row->queue > row->limit);
-  CHECK(!lb_group_wants(group, row) || listeners > 0);
+  lb_listeners_add_socket(group, row, row->queue > row->limit);
+  CHECK(!lb_listeners_want(group, row) || listeners > 0);
 }
 
 /* A socket at the edges of whatever is selected is that selection's. */
-static void listen_at_selection(struct lb_group *group,
+static void listen_at_selection(struct lb_listeners *group,
                                 const struct lb_settings *settings,
                                 const struct lb_selection *selection,
-                                struct lb_paths *paths) {
-  struct lb_row row = {.family = AF_INET6, .queue = 2, .limit = 1};
+                                struct lb_unix_names *paths) {
+  struct lb_listen_sock row = {.family = AF_INET6, .queue = 2, .limit = 1};
   if (selection->addresses_len)
     memcpy(row.address, settings->addresses[selection->addresses_at].bytes,
            sizeof(row.address));
@@ -370,31 +374,34 @@ static void listen_at_selection(struct lb_group *group,
     row.port = ports->last;
     listen_at(group, &row, selection);
   }
-  row = (struct lb_row){.family = AF_UNIX, .queue = 1};
+  row = (struct lb_listen_sock){.family = AF_UNIX, .queue = 1};
   for (size_t i = 0; i < selection->paths_len; i++) {
-    CHECK(lb_paths_number(paths, &settings->paths[selection->paths_at + i],
-                          &row.path) == 0);
+    CHECK(lb_unix_names_intern(paths, &settings->paths[selection->paths_at + i],
+                               &row.path) == 0);
     listen_at(group, &row, selection);
   }
 }
 
 /* Sockets that nobody selected, which are found where that is wanted. */
-static void listen_elsewhere(struct lb_group *group, struct lb_paths *paths) {
-  struct lb_path path;
-  struct lb_row row = {.family = AF_INET, .address = {[10] = 0xff, 0xff}};
+static void listen_elsewhere(struct lb_listeners *group,
+                             struct lb_unix_names *paths) {
+  struct lb_unix_name path;
+  struct lb_listen_sock row = {.family = AF_INET,
+                               .address = {[10] = 0xff, 0xff}};
   for (unsigned port = 1; port <= UINT16_MAX; port += 13107) {
     row.port = (uint16_t)port;
     listen_at(group, &row, NULL);
   }
-  row = (struct lb_row){.family = AF_UNIX};
-  CHECK(lb_path_parse("@found", &path) == 0);
-  CHECK(lb_paths_number(paths, &path, &row.path) == 0);
+  row = (struct lb_listen_sock){.family = AF_UNIX};
+  CHECK(lb_unix_name_parse("@found", &path) == 0);
+  CHECK(lb_unix_names_intern(paths, &path, &row.path) == 0);
   listen_at(group, &row, NULL);
 }
 
-static void check_values(const struct lb_group *group) {
-  for (size_t i = 0; i < lb_group_len(group); i++) {
-    struct lb_values values = lb_listener_values(lb_group_get(group, i), true);
+static void check_values(const struct lb_listeners *group) {
+  for (size_t i = 0; i < lb_listeners_len(group); i++) {
+    struct lb_values values =
+        lb_listener_values(lb_listeners_get(group, i), true);
     if (values.present & 1u << LB_FILL)
       CHECK(values.v[LB_FILL].gauge >= 0 && values.v[LB_FILL].gauge <= 100);
     if (values.present & 1u << LB_BUSY)
@@ -403,19 +410,20 @@ static void check_values(const struct lb_group *group) {
 }
 
 struct grouping {
-  struct lb_paths *paths;
-  struct lb_group *group;
+  struct lb_unix_names *paths;
+  struct lb_listeners *group;
 };
 
 static struct grouping make_group(const struct lb_settings *settings,
-                                  const struct lb_scope *scope,
-                                  struct lb_labels *labels,
+                                  const struct lb_netns_ref *scope,
+                                  struct lb_label_registry *labels,
                                   struct names *names) {
   struct grouping made;
-  CHECK(lb_paths_new(&made.paths) == 0);
-  CHECK(lb_group_new(settings, scope, labels, made.paths, &made.group) == 0);
-  lb_group_begin_interval(made.group);
-  lb_group_begin(made.group, true);
+  CHECK(lb_unix_names_new(&made.paths) == 0);
+  CHECK(lb_listeners_new(settings, scope, labels, made.paths, &made.group) ==
+        0);
+  lb_listeners_begin_interval(made.group);
+  lb_listeners_begin_sample(made.group, true);
   /* of very many selections some */
   size_t step = 1 + settings->selections_len / 256;
   for (size_t i = 0; i < settings->selections_len; i += step) {
@@ -431,26 +439,26 @@ static struct grouping make_group(const struct lb_settings *settings,
 
 static void check_groups(const struct lb_settings *settings) {
   enum { MOST = 5 };
-  struct lb_scope scopes[MOST] = {{NULL, "", false},
-                                  {"/run/netns/listed", "listed", true}};
+  struct lb_netns_ref scopes[MOST] = {{NULL, "", false},
+                                      {"/run/netns/listed", "listed", true}};
   struct grouping made[MOST];
   struct names names = {NULL, 0};
-  struct lb_labels *labels;
+  struct lb_label_registry *labels;
   size_t len = 2;
   for (size_t i = 0; i < settings->places_len && len < MOST; i++) {
-    const struct lb_place *place = &settings->places[i];
+    const struct lb_netns_spec *place = &settings->places[i];
     if (place->path)
-      scopes[len++] = (struct lb_scope){place->path, place->label, false};
+      scopes[len++] = (struct lb_netns_ref){place->path, place->label, false};
   }
-  CHECK(lb_labels_new(&labels) == 0);
+  CHECK(lb_label_registry_new(&labels) == 0);
   for (size_t i = 0; i < len; i++)
     made[i] = make_group(settings, &scopes[i], labels, &names);
   for (size_t i = 0; i < len; i++) {
-    lb_group_free(made[i].group);
-    lb_paths_free(made[i].paths);
+    lb_listeners_free(made[i].group);
+    lb_unix_names_free(made[i].paths);
   }
   check_labels(&names, labels);
-  lb_labels_free(labels);
+  lb_label_registry_free(labels);
   free(names.v);
 }
 

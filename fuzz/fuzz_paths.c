@@ -8,21 +8,21 @@
 #include <sys/socket.h>
 
 /* The number of a name means this name, and is the only one to do so. */
-static void check_number(struct lb_paths *paths, uint32_t number,
+static void check_number(struct lb_unix_names *paths, uint32_t number,
                          const char *name, size_t len) {
-  const struct lb_path *path = lb_paths_get(paths, number);
-  struct lb_path again = lb_path_of(name, len);
+  const struct lb_unix_name *path = lb_unix_names_get(paths, number);
+  struct lb_unix_name again = lb_unix_name_of(name, len);
   uint32_t number_again;
-  CHECK(number < lb_paths_end(paths));
-  CHECK(path->len > 0 && path->len <= LB_PATH_SIZE && path->len <= len);
+  CHECK(number < lb_unix_names_end(paths));
+  CHECK(path->len > 0 && path->len <= LB_UNIX_NAME_SIZE && path->len <= len);
   CHECK(memcmp(path->bytes, name, path->len) == 0);
   CHECK(name[0] == '\0' || !memchr(path->bytes, '\0', path->len));
-  CHECK(lb_paths_number(paths, &again, &number_again) == 0);
+  CHECK(lb_unix_names_intern(paths, &again, &number_again) == 0);
   CHECK(number_again == number);
 }
 
 static void check_row(void *data, const struct nlmsghdr *msg, bool added) {
-  const struct lb_rows *rows = data;
+  const struct lb_listen_socks *rows = data;
   const struct unix_diag_msg *diag = mnl_nlmsg_get_payload(msg);
   const struct nlattr *name, *rqlen;
   uint32_t queue = 0, limit = 0;
@@ -36,7 +36,7 @@ static void check_row(void *data, const struct nlmsghdr *msg, bool added) {
   CHECK(added == (listens && name && mnl_attr_get_payload_len(name) > 0));
   if (!added)
     return;
-  const struct lb_row *row = &rows->v[rows->len - 1];
+  const struct lb_listen_sock *row = &rows->v[rows->len - 1];
   CHECK(row->family == AF_UNIX && row->port == 0 && !row->has_drops);
   CHECK(row->queue == queue && row->limit == limit);
   CHECK(row->inode == diag->udiag_ino);
@@ -59,15 +59,16 @@ static void on_freed(void *data, uint32_t number) {
 }
 
 /* What is kept stays as it is; what is not is no name any more. */
-static void check_sweep(const struct lb_rows *rows, uint64_t kept) {
+static void check_sweep(const struct lb_listen_socks *rows, uint64_t kept) {
   struct sweep sweep = {kept};
-  lb_paths_begin_sweep(rows->paths);
+  lb_unix_names_begin_sweep(rows->paths);
   for (size_t i = 0; i < rows->len; i++)
     if (keeps(&sweep, rows->v[i].path))
-      lb_paths_keep(rows->paths, rows->v[i].path);
-  lb_paths_end_sweep(rows->paths, on_freed, &sweep);
+      lb_unix_names_keep(rows->paths, rows->v[i].path);
+  lb_unix_names_end_sweep(rows->paths, on_freed, &sweep);
   for (size_t i = 0; i < rows->len; i++) {
-    const struct lb_path *path = lb_paths_get(rows->paths, rows->v[i].path);
+    const struct lb_unix_name *path =
+        lb_unix_names_get(rows->paths, rows->v[i].path);
     CHECK((path != NULL) == keeps(&sweep, rows->v[i].path));
     if (path)
       check_number(rows->paths, rows->v[i].path, path->bytes, path->len);
@@ -75,8 +76,8 @@ static void check_sweep(const struct lb_rows *rows, uint64_t kept) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-  struct lb_rows rows = {.len = 0};
-  CHECK(lb_paths_new(&rows.paths) == 0);
+  struct lb_listen_socks rows = {.len = 0};
+  CHECK(lb_unix_names_new(&rows.paths) == 0);
   struct walk walk = {.taker = lb_take_paths(&rows),
                       .len = &rows.len,
                       .check = check_row,
@@ -86,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   for (size_t i = 0; i < len; i++)
     kept = kept * 31 + bytes[i];
   check_sweep(&rows, kept);
-  lb_paths_free(rows.paths);
-  lb_rows_free(&rows);
+  lb_unix_names_free(rows.paths);
+  lb_listen_socks_free(&rows);
   return 0;
 }

@@ -26,18 +26,18 @@ enum { SOURCES = 3 };
 
 static void add_selections(struct lb_settings *settings) {
   static const struct lb_ports ports[] = {{1, 1023}, {8080, 8089}};
-  struct lb_path path;
+  struct lb_unix_name path;
   add_web(settings, ports, 2, "127.0.0.1");
   CHECK(lb_settings_add_port(settings, 8080) == 0);
-  CHECK(lb_path_parse("/run/app.sock", &path) == 0);
-  CHECK(lb_settings_add_path(settings, &path) == 0);
+  CHECK(lb_unix_name_parse("/run/app.sock", &path) == 0);
+  CHECK(lb_settings_add_unix_name(settings, &path) == 0);
 }
 
 static void add_places(struct lb_settings *settings) {
   static const char *const places[] = {"blue", "*"};
   uint32_t place;
   for (int i = 0; i < 2; i++) {
-    CHECK(lb_settings_add_place(settings, places[i], &place) == 0);
+    CHECK(lb_settings_add_netns(settings, places[i], &place) == 0);
     settings->places[place].global = true;
   }
 }
@@ -108,7 +108,7 @@ static bool next_look(struct played *played, uint64_t *now_ms, bool *ends) {
 
 static void end_interval(struct lb_monitor *monitor, uint64_t now_ms,
                          struct readings *readings) {
-  lb_monitor_end(monitor, now_ms);
+  lb_monitor_finish(monitor, now_ms);
   check_readings(readings, monitor);
 }
 
@@ -125,13 +125,13 @@ static void replay(struct played *played, struct lb_monitor *monitor,
     before_ms = now_ms;
     intervals -= ends;
     if (flags & ONE_BY_ONE || walks || (ends && !(flags & INSPECT)))
-      lb_monitor_begin_end(monitor, now_ms);
+      lb_monitor_prepare(monitor, now_ms);
     if (flags & ONE_BY_ONE || walks)
-      lb_monitor_walk(monitor);
+      lb_monitor_inspect(monitor);
     if (flags & ONE_BY_ONE || ends)
       end_interval(monitor, now_ms, readings);
     for (size_t i = 0; i < lb_monitor_len(monitor) && !ends && !walks; i++)
-      lb_monitor_look(monitor, i, now_ms);
+      lb_monitor_sample(monitor, i, now_ms);
   }
   CHECK(intervals == 0);
 }

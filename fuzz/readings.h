@@ -27,30 +27,30 @@ struct readings {
   bool wraps; /* the kernel's counters were beyond any real ones */
 };
 
-static inline void check_gauge(enum lb_metric_id id, double gauge) {
+static inline void check_gauge(enum lb_reading_id id, double gauge) {
   CHECK(isfinite(gauge) && gauge >= 0);
-  if (strcmp(lb_metrics[id].type, "percent") == 0)
+  if (strcmp(lb_reading_table[id].type, "percent") == 0)
     CHECK(gauge <= 100);
   else if (id != LB_WAIT)
     CHECK(gauge < 1e15 && gauge == (double)(uint64_t)gauge);
 }
 
 static inline bool has_value(const struct lb_values *values,
-                             enum lb_metric_id id) {
+                             enum lb_reading_id id) {
   return values->present & 1u << id;
 }
 
 /* Each value is one of its subject's, and within its bounds. */
-static inline void check_values(const struct lb_reading *reading) {
+static inline void check_values(const struct lb_readings *reading) {
   const struct lb_values *values = &reading->values;
   unsigned subject = reading->is_namespace ? LB_NAMESPACE : LB_LISTENER;
-  CHECK(values->present >> LB_METRICS == 0);
-  for (int i = 0; i < LB_METRICS; i++) {
-    enum lb_metric_id id = (enum lb_metric_id)i;
+  CHECK(values->present >> LB_READINGS == 0);
+  for (int i = 0; i < LB_READINGS; i++) {
+    enum lb_reading_id id = (enum lb_reading_id)i;
     if (!has_value(values, id))
       continue;
-    CHECK(lb_metrics[id].subjects & subject);
-    if (!lb_metrics[id].is_counter)
+    CHECK(lb_reading_table[id].subjects & subject);
+    if (!lb_reading_table[id].is_counter)
       check_gauge(id, values->v[id].gauge);
   }
 }
@@ -74,7 +74,7 @@ static inline void check_listener(const struct lb_values *values) {
 }
 
 static inline struct entry *entry_of(struct readings *readings,
-                                     const struct lb_reading *reading) {
+                                     const struct lb_readings *reading) {
   for (size_t i = 0; i < readings->len; i++)
     if (strcmp(readings->v[i].label, reading->label) == 0)
       return &readings->v[i];
@@ -88,15 +88,15 @@ static inline struct entry *entry_of(struct readings *readings,
 static inline void check_counters(const struct readings *readings,
                                   const struct lb_values *before,
                                   const struct lb_values *now) {
-  for (int i = 0; i < LB_METRICS; i++) {
-    enum lb_metric_id id = (enum lb_metric_id)i;
-    if (lb_metrics[id].is_counter && has_value(before, id) &&
+  for (int i = 0; i < LB_READINGS; i++) {
+    enum lb_reading_id id = (enum lb_reading_id)i;
+    if (lb_reading_table[id].is_counter && has_value(before, id) &&
         has_value(now, id) && !readings->wraps)
       CHECK(now->v[id].counter >= before->v[id].counter);
   }
 }
 
-static inline void on_reading(void *data, const struct lb_reading *reading) {
+static inline void on_reading(void *data, const struct lb_readings *reading) {
   struct readings *readings = data;
   CHECK(lb_label_is_valid(reading->label) ||
         (reading->is_namespace && reading->label[0] == '\0'));
@@ -109,18 +109,18 @@ static inline void on_reading(void *data, const struct lb_reading *reading) {
   check_counters(readings, &entry->last, &reading->values);
   entry->interval = readings->interval;
   entry->now = reading->values;
-  for (int i = 0; i < LB_METRICS; i++) {
-    if (has_value(&reading->values, (enum lb_metric_id)i))
+  for (int i = 0; i < LB_READINGS; i++) {
+    if (has_value(&reading->values, (enum lb_reading_id)i))
       entry->last.v[i] = reading->values.v[i];
   }
   entry->last.present |= reading->values.present;
 }
 
-static inline void on_socket(void *data, const struct lb_row *row,
-                             const struct lb_path *path) {
+static inline void on_socket(void *data, const struct lb_listen_sock *row,
+                             const struct lb_unix_name *path) {
   (void)data;
   CHECK((row->family == AF_UNIX) == (path != NULL));
-  CHECK(!path || (path->len > 0 && path->len <= LB_PATH_SIZE));
+  CHECK(!path || (path->len > 0 && path->len <= LB_UNIX_NAME_SIZE));
 }
 
 static inline void on_outcome(void *data, const struct lb_outcome *outcome) {
@@ -132,9 +132,9 @@ static inline void on_outcome(void *data, const struct lb_outcome *outcome) {
   CHECK(is_status(outcome->troubles.netstat));
   CHECK(is_status(outcome->troubles.somaxconn));
   CHECK(is_status(outcome->troubles.paths));
-  lb_survey_readings(outcome->survey, on_reading, readings);
-  lb_survey_sockets(outcome->survey, on_socket, NULL);
-  lb_survey_clash(outcome->survey)->count = 0;
+  lb_collector_visit_readings(outcome->survey, on_reading, readings);
+  lb_collector_visit_sockets(outcome->survey, on_socket, NULL);
+  lb_collector_conflict(outcome->survey)->count = 0;
 }
 
 /* After each end of an interval. */
@@ -146,7 +146,7 @@ static inline void check_readings(struct readings *readings,
 
 /* The last counters of all listeners together, in one namespace. */
 static inline uint64_t sum_counters(const struct readings *readings,
-                                    enum lb_metric_id id) {
+                                    enum lb_reading_id id) {
   uint64_t sum = 0;
   for (size_t i = 0; i < readings->len; i++)
     if (!readings->v[i].is_namespace && has_value(&readings->v[i].last, id))
@@ -161,9 +161,9 @@ static inline void add_web(struct lb_settings *settings,
                            const struct lb_ports *ports, size_t len,
                            const char *at) {
   struct lb_address address;
-  struct lb_path path;
+  struct lb_unix_name path;
   CHECK(lb_address_parse(at, &address) == 0);
-  CHECK(lb_path_parse("@app", &path) == 0);
+  CHECK(lb_unix_name_parse("@app", &path) == 0);
   const struct lb_service service = {.name = "web",
                                      .ports = ports,
                                      .ports_len = len,

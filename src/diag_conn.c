@@ -31,14 +31,14 @@ enum {
 };
 
 _Static_assert(NLMSG_SPACE(sizeof(struct inet_diag_req)) +
-                       sizeof(struct nlattr) + LB_FILTER_SIZE <=
+                       sizeof(struct nlattr) + LB_PORT_FILTER_SIZE <=
                    LB_CONN_REQUEST_SIZE,
                "any request fits");
 
 static void put_filter(struct nlmsghdr *msg, const struct lb_ports *ports,
                        size_t len) {
   struct nlattr *attr = mnl_nlmsg_get_payload_tail(msg);
-  size_t size = lb_filter_write(ports, len, attr + 1, LB_FILTER_SIZE);
+  size_t size = lb_port_filter_write(ports, len, attr + 1, LB_PORT_FILTER_SIZE);
   if (size == 0)
     return;
   attr->nla_type = INET_DIAG_REQ_BYTECODE;
@@ -46,9 +46,9 @@ static void put_filter(struct nlmsghdr *msg, const struct lb_ports *ports,
   msg->nlmsg_len += attr->nla_len;
 }
 
-struct nlmsghdr *lb_conn_request(char *buf, uint8_t family,
-                                 const struct lb_ports *ports, size_t len,
-                                 bool queued) {
+struct nlmsghdr *lb_inet_request_conns(char *buf, uint8_t family,
+                                       const struct lb_ports *ports, size_t len,
+                                       bool queued) {
   uint32_t states = queued ? QUEUED_STATES : HALF_OPEN_STATES;
   uint8_t extensions = queued ? QUEUED_EXTENSIONS : 0;
   struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
@@ -115,7 +115,7 @@ static enum lb_conn_kind kind_of(uint8_t state, const struct details *details) {
 
 /* The accepted ones, most of them all, are seen by their inode, before their
  * attributes are. */
-int lb_conn_parse(const struct nlmsghdr *msg, struct lb_conn *conn) {
+int lb_inet_parse_conn(const struct nlmsghdr *msg, struct lb_conn *conn) {
   const struct inet_diag_msg *diag = NLMSG_DATA(msg);
   if ((msg->nlmsg_type != TCPDIAG_GETSOCK &&
        msg->nlmsg_type != SOCK_DIAG_BY_FAMILY) ||

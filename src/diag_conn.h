@@ -22,12 +22,12 @@
  * TCPDIAG_GETSOCK; AF_INET or AF_INET6: by SOCK_DIAG_BY_FAMILY. Where there are
  * too many ranges for a filter there is none, and others answer as well.
  * Sequence number and portid are left 0. */
-struct nlmsghdr *lb_conn_request(char *buf, uint8_t family,
-                                 const struct lb_ports *ports, size_t len,
-                                 bool queued);
+struct nlmsghdr *lb_inet_request_conns(char *buf, uint8_t family,
+                                       const struct lb_ports *ports, size_t len,
+                                       bool queued);
 
 /* Parses one answer, whose nlmsg_len has been checked. 0; 1 where it is none
  * that waits, and conn undefined; -EBADMSG where it is no whole answer. */
-int lb_conn_parse(const struct nlmsghdr *msg, struct lb_conn *conn);
+int lb_inet_parse_conn(const struct nlmsghdr *msg, struct lb_conn *conn);
 
 #endif

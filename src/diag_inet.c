@@ -27,7 +27,8 @@ static struct nlmsghdr *put_header(char *buf, uint16_t type) {
   return msg;
 }
 
-struct nlmsghdr *lb_inet_request_both(char buf[static LB_INET_REQUEST_SIZE]) {
+struct nlmsghdr *
+lb_inet_request_listen_socks_of_both(char buf[static LB_INET_REQUEST_SIZE]) {
   struct nlmsghdr *msg = put_header(buf, TCPDIAG_GETSOCK);
   struct inet_diag_req *req = mnl_nlmsg_put_extra_header(msg, sizeof(*req));
   req->idiag_states = STATES;
@@ -35,8 +36,9 @@ struct nlmsghdr *lb_inet_request_both(char buf[static LB_INET_REQUEST_SIZE]) {
   return msg;
 }
 
-struct nlmsghdr *lb_inet_request(char buf[static LB_INET_REQUEST_SIZE],
-                                 uint8_t family) {
+struct nlmsghdr *
+lb_inet_request_listen_socks(char buf[static LB_INET_REQUEST_SIZE],
+                             uint8_t family) {
   struct nlmsghdr *msg = put_header(buf, SOCK_DIAG_BY_FAMILY);
   struct inet_diag_req_v2 *req = mnl_nlmsg_put_extra_header(msg, sizeof(*req));
   req->sdiag_family = family;
@@ -57,7 +59,8 @@ void lb_inet_address(const struct inet_diag_msg *diag,
   memcpy(address + 12, diag->id.idiag_src, 4);
 }
 
-static bool parse_attribute(const struct rtattr *attr, struct lb_row *row) {
+static bool parse_attribute(const struct rtattr *attr,
+                            struct lb_listen_sock *row) {
   const char *payload = RTA_DATA(attr);
   size_t len = RTA_PAYLOAD(attr);
   switch (attr->rta_type) {
@@ -76,7 +79,8 @@ static bool parse_attribute(const struct rtattr *attr, struct lb_row *row) {
   }
 }
 
-static bool parse_attributes(const void *at, size_t len, struct lb_row *row) {
+static bool parse_attributes(const void *at, size_t len,
+                             struct lb_listen_sock *row) {
   struct lb_attrs attrs = {at, len};
   for (const struct rtattr *attr; (attr = lb_attrs_next(&attrs));)
     if (!parse_attribute(attr, row))
@@ -84,7 +88,8 @@ static bool parse_attributes(const void *at, size_t len, struct lb_row *row) {
   return attrs.len == 0;
 }
 
-int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row) {
+int lb_inet_parse_listen_sock(const struct nlmsghdr *msg,
+                              struct lb_listen_sock *row) {
   const struct inet_diag_msg *diag = NLMSG_DATA(msg);
   if ((msg->nlmsg_type != TCPDIAG_GETSOCK &&
        msg->nlmsg_type != SOCK_DIAG_BY_FAMILY) ||
@@ -93,7 +98,7 @@ int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row) {
       diag->idiag_state != TCP_LISTEN)
     return -EBADMSG;
 
-  *row = (struct lb_row){
+  *row = (struct lb_listen_sock){
       .cookie =
           (uint64_t)diag->id.idiag_cookie[1] << 32 | diag->id.idiag_cookie[0],
       .queue = diag->idiag_rqueue,

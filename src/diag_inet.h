@@ -15,16 +15,19 @@
  * TCPDIAG_GETSOCK, which inet_diag_dump_compat() (net/ipv4/inet_diag.c, seen in
  * 5.10 to 7.2) runs with AF_UNSPEC; SOCK_DIAG_BY_FAMILY refuses AF_UNSPEC.
  * Returns the message inside buf; sequence number and portid are left 0. */
-struct nlmsghdr *lb_inet_request_both(char buf[static LB_INET_REQUEST_SIZE]);
+struct nlmsghdr *
+lb_inet_request_listen_socks_of_both(char buf[static LB_INET_REQUEST_SIZE]);
 
 /* The same for one family, AF_INET or AF_INET6, by SOCK_DIAG_BY_FAMILY. */
-struct nlmsghdr *lb_inet_request(char buf[static LB_INET_REQUEST_SIZE],
-                                 uint8_t family);
+struct nlmsghdr *
+lb_inet_request_listen_socks(char buf[static LB_INET_REQUEST_SIZE],
+                             uint8_t family);
 
 /* Parses one answer to either request, whose nlmsg_len has been checked.
  * -EBADMSG, and row undefined, where the message is no whole row of a listening
  * IPv4 or IPv6 socket. */
-int lb_inet_row(const struct nlmsghdr *msg, struct lb_row *row);
+int lb_inet_parse_listen_sock(const struct nlmsghdr *msg,
+                              struct lb_listen_sock *row);
 
 struct inet_diag_msg;
 

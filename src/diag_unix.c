@@ -33,7 +33,8 @@ static struct nlmsghdr *put_request(char *buf, uint16_t flags,
   return msg;
 }
 
-struct nlmsghdr *lb_unix_request(char buf[static LB_UNIX_REQUEST_SIZE]) {
+struct nlmsghdr *
+lb_unix_request_listen_socks(char buf[static LB_UNIX_REQUEST_SIZE]) {
   return put_request(buf, NLM_F_DUMP,
                      (struct unix_diag_req){
                          .udiag_states = 1 << TCP_LISTEN,
@@ -42,7 +43,7 @@ struct nlmsghdr *lb_unix_request(char buf[static LB_UNIX_REQUEST_SIZE]) {
 }
 
 struct nlmsghdr *lb_unix_request_pending(char buf[static LB_UNIX_REQUEST_SIZE],
-                                         const struct lb_row *row) {
+                                         const struct lb_listen_sock *row) {
   return put_request(buf, 0,
                      (struct unix_diag_req){
                          .udiag_ino = row->inode,
@@ -68,9 +69,9 @@ struct answer {
 static bool parse_name(const char *payload, size_t len, struct answer *answer) {
   answer->name = payload;
   answer->name_len = len;
-  if (len == LB_PATH_SIZE + 1 && payload[LB_PATH_SIZE] == '\0')
-    answer->name_len = LB_PATH_SIZE;
-  return answer->name_len <= LB_PATH_SIZE;
+  if (len == LB_UNIX_NAME_SIZE + 1 && payload[LB_UNIX_NAME_SIZE] == '\0')
+    answer->name_len = LB_UNIX_NAME_SIZE;
+  return answer->name_len <= LB_UNIX_NAME_SIZE;
 }
 
 static bool parse_attribute(const struct rtattr *attr, struct answer *answer) {
@@ -114,8 +115,9 @@ static bool parse_answer(const struct nlmsghdr *msg, struct answer *answer) {
                           msg->nlmsg_len - NLMSG_LENGTH(sizeof(*diag)), answer);
 }
 
-int lb_unix_row(const struct nlmsghdr *msg, struct lb_paths *paths,
-                struct lb_row *row) {
+int lb_unix_parse_listen_sock(const struct nlmsghdr *msg,
+                              struct lb_unix_names *paths,
+                              struct lb_listen_sock *row) {
   struct answer answer;
   if (!parse_answer(msg, &answer) || !answer.has_rqlen)
     return -EBADMSG;
@@ -123,17 +125,17 @@ int lb_unix_row(const struct nlmsghdr *msg, struct lb_paths *paths,
   const struct unix_diag_msg *diag = answer.diag;
   if (diag->udiag_type != SOCK_STREAM && diag->udiag_type != SOCK_SEQPACKET)
     return 1;
-  struct lb_path path = {.len = 0};
+  struct lb_unix_name path = {.len = 0};
   if (answer.name)
-    path = lb_path_of(answer.name, answer.name_len);
+    path = lb_unix_name_of(answer.name, answer.name_len);
   if (path.len == 0)
     return 1;
 
   uint32_t number;
-  int err = lb_paths_number(paths, &path, &number);
+  int err = lb_unix_names_intern(paths, &path, &number);
   if (err)
     return err;
-  *row = (struct lb_row){
+  *row = (struct lb_listen_sock){
       .cookie = (uint64_t)diag->udiag_cookie[1] << 32 | diag->udiag_cookie[0],
       .path = number,
       .queue = answer.rqlen.udiag_rqueue,

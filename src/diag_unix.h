@@ -15,14 +15,16 @@
 
 /* Builds the request that walks the listeners. Sequence number and portid are
  * left 0. */
-struct nlmsghdr *lb_unix_request(char buf[static LB_UNIX_REQUEST_SIZE]);
+struct nlmsghdr *
+lb_unix_request_listen_socks(char buf[static LB_UNIX_REQUEST_SIZE]);
 
 /* Parses one answer, whose nlmsg_len has been checked, and numbers its name. 0;
  * 1 where it has no name or is of a type that does not listen, and row
  * undefined; -EBADMSG where it is no whole row of a listening UNIX socket;
  * -ENOMEM. */
-int lb_unix_row(const struct nlmsghdr *msg, struct lb_paths *paths,
-                struct lb_row *row);
+int lb_unix_parse_listen_sock(const struct nlmsghdr *msg,
+                              struct lb_unix_names *paths,
+                              struct lb_listen_sock *row);
 
 /* Connections in a UNIX socket's queue. */
 struct lb_pending {
@@ -33,7 +35,7 @@ struct lb_pending {
 /* Builds the request for the connections that wait at one socket: no dump, but
  * a single answer. */
 struct nlmsghdr *lb_unix_request_pending(char buf[static LB_UNIX_REQUEST_SIZE],
-                                         const struct lb_row *row);
+                                         const struct lb_listen_sock *row);
 
 /* Parses that answer. 0; -EBADMSG; -ENODATA where it does not say. */
 int lb_unix_pending(const struct nlmsghdr *msg, struct lb_pending *pending);

@@ -10,7 +10,7 @@ static void name(char field[static DATA_MAX_NAME_LEN], const char *text) {
   field[len] = '\0';
 }
 
-void lb_dispatch(const struct lb_reading *reading, cdtime_t time) {
+void lb_dispatch(const struct lb_readings *reading, cdtime_t time) {
   const struct lb_values *values = &reading->values;
   value_t value;
   value_list_t list = VALUE_LIST_INIT;
@@ -19,15 +19,15 @@ void lb_dispatch(const struct lb_reading *reading, cdtime_t time) {
   list.time = time;
   name(list.plugin, LB_PLUGIN_NAME);
   name(list.plugin_instance, reading->label);
-  for (int i = 0; i < LB_METRICS; i++) {
+  for (int i = 0; i < LB_READINGS; i++) {
     if (!(values->present & 1u << i))
       continue;
-    if (lb_metrics[i].is_counter)
+    if (lb_reading_table[i].is_counter)
       value.derive = (derive_t)values->v[i].counter;
     else
       value.gauge = values->v[i].gauge;
-    name(list.type, lb_metrics[i].type);
-    name(list.type_instance, lb_metrics[i].name);
+    name(list.type, lb_reading_table[i].type);
+    name(list.type_instance, lb_reading_table[i].name);
     plugin_dispatch_values(&list);
   }
 }

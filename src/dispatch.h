@@ -12,6 +12,6 @@
 #define LB_PLUGIN_NAME "listen_backlog"
 
 /* Dispatches every value of the reading that is present, all at one time. */
-void lb_dispatch(const struct lb_reading *reading, cdtime_t time);
+void lb_dispatch(const struct lb_readings *reading, cdtime_t time);
 
 #endif

@@ -26,22 +26,22 @@ static int get_status(const struct nlmsghdr *msg) {
 }
 
 static int take_row(void *data, const struct nlmsghdr *msg) {
-  struct lb_rows *rows = data;
-  struct lb_row *row = lb_rows_add(rows);
+  struct lb_listen_socks *rows = data;
+  struct lb_listen_sock *row = lb_listen_socks_add(rows);
   if (!row)
     return -ENOMEM;
-  int err = lb_inet_row(msg, row);
+  int err = lb_inet_parse_listen_sock(msg, row);
   if (err)
     rows->len--;
   return err;
 }
 
 static int take_path(void *data, const struct nlmsghdr *msg) {
-  struct lb_rows *rows = data;
-  struct lb_row *row = lb_rows_add(rows);
+  struct lb_listen_socks *rows = data;
+  struct lb_listen_sock *row = lb_listen_socks_add(rows);
   if (!row)
     return -ENOMEM;
-  int err = lb_unix_row(msg, rows->paths, row);
+  int err = lb_unix_parse_listen_sock(msg, rows->paths, row);
   if (err)
     rows->len--;
   return err < 0 ? err : 0;
@@ -52,7 +52,7 @@ static int take_conn(void *data, const struct nlmsghdr *msg) {
   struct lb_conn *conn = lb_conns_add(conns);
   if (!conn)
     return -ENOMEM;
-  int err = lb_conn_parse(msg, conn);
+  int err = lb_inet_parse_conn(msg, conn);
   if (err)
     conns->len--;
   return err < 0 ? err : 0;
@@ -62,11 +62,11 @@ static int take_pending(void *data, const struct nlmsghdr *msg) {
   return lb_unix_pending(msg, data);
 }
 
-struct lb_taker lb_take_rows(struct lb_rows *rows) {
+struct lb_taker lb_take_rows(struct lb_listen_socks *rows) {
   return (struct lb_taker){take_row, rows};
 }
 
-struct lb_taker lb_take_paths(struct lb_rows *rows) {
+struct lb_taker lb_take_paths(struct lb_listen_socks *rows) {
   return (struct lb_taker){take_path, rows};
 }
 

@@ -17,8 +17,9 @@ struct lb_taker {
   void *data;
 };
 
-struct lb_taker lb_take_rows(struct lb_rows *rows);
-struct lb_taker lb_take_paths(struct lb_rows *rows); /* with rows->paths */
+struct lb_taker lb_take_rows(struct lb_listen_socks *rows);
+struct lb_taker
+lb_take_paths(struct lb_listen_socks *rows); /* with rows->paths */
 struct lb_taker lb_take_conns(struct lb_conns *conns);
 struct lb_taker lb_take_pending(struct lb_pending *pending);
 

@@ -81,8 +81,8 @@ static void put_tree(struct writer *writer, size_t begin, size_t end) {
   put_tree(writer, begin, middle);
 }
 
-size_t lb_filter_write(const struct lb_ports *ports, size_t len, void *buf,
-                       size_t size) {
+size_t lb_port_filter_write(const struct lb_ports *ports, size_t len, void *buf,
+                            size_t size) {
   bool starts_inside = ports[0].first == 0;
   bool ends_inside = ports[len - 1].last == UINT16_MAX;
   size_t changes = 2 * len - starts_inside - ends_inside;
@@ -91,7 +91,7 @@ size_t lb_filter_write(const struct lb_ports *ports, size_t len, void *buf,
                           .at = buf,
                           .left = size_of(changes)};
   size_t needed = writer.left;
-  if (needed > size || needed > LB_FILTER_SIZE)
+  if (needed > size || needed > LB_PORT_FILTER_SIZE)
     return 0;
   put_tree(&writer, 0, changes);
   return needed;

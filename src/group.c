@@ -24,11 +24,11 @@ struct node {
   uint32_t next; /* index + 1; 0: last */
 };
 
-struct lb_group {
+struct lb_listeners {
   const struct lb_settings *settings;
-  const struct lb_scope *scope;
-  struct lb_labels *labels;
-  struct lb_paths *paths;
+  const struct lb_netns_ref *scope;
+  struct lb_label_registry *labels;
+  struct lb_unix_names *paths;
   struct lb_listener *v; /* the selections first, in their order */
   size_t len;
   uint32_t spare; /* listener without a source, index + 1; 0: none */
@@ -42,13 +42,13 @@ struct lb_group {
   bool finds_paths;
   bool wants_paths;
   bool knows_paths; /* in this look */
-  struct lb_clash clash;
+  struct lb_conflict clash;
 };
 
 /* --- labels -------------------------------------------------------------- */
 
-void lb_group_note_clash(struct lb_group *group, int err, const char *label,
-                         const char *source) {
+void lb_listeners_note_conflict(struct lb_listeners *group, int err,
+                                const char *label, const char *source) {
   if (group->clash.count++)
     return;
   group->clash.err = err;
@@ -57,24 +57,24 @@ void lb_group_note_clash(struct lb_group *group, int err, const char *label,
 }
 
 /* *out stays NULL where the label cannot be had. 0 or -ENOMEM. */
-static int claim(struct lb_group *group, const char *own, bool plain,
+static int claim(struct lb_listeners *group, const char *own, bool plain,
                  const char *source, const char **out) {
   char label[LB_LABEL_SIZE];
   int err = lb_label_in(label, plain ? "" : group->scope->label, own);
   if (err)
     snprintf(label, sizeof(label), "%s", own);
   else
-    err = lb_labels_claim(group->labels, label, out);
+    err = lb_label_registry_claim(group->labels, label, out);
   if (err == -ENOMEM)
     return err;
   if (err)
-    lb_group_note_clash(group, err, label, source);
+    lb_listeners_note_conflict(group, err, label, source);
   return 0;
 }
 
 /* --- chains -------------------------------------------------------------- */
 
-static int reserve_path(struct lb_group *group, uint32_t path) {
+static int reserve_path(struct lb_listeners *group, uint32_t path) {
   while (group->path_heads_len <= path) {
     uint32_t none = 0;
     int err = lb_append(&group->path_heads, &group->path_heads_len, &none, 1,
@@ -86,7 +86,7 @@ static int reserve_path(struct lb_group *group, uint32_t path) {
 }
 
 /* Puts a listener at the end of a chain. 0 or -ENOMEM. */
-static int link_listener(struct lb_group *group, uint32_t *head,
+static int link_listener(struct lb_listeners *group, uint32_t *head,
                          uint32_t listener) {
   struct node node = {.listener = listener};
   uint32_t last = 0;
@@ -103,7 +103,7 @@ static int link_listener(struct lb_group *group, uint32_t *head,
   return 0;
 }
 
-static int link_ports(struct lb_group *group, struct lb_ports ports,
+static int link_ports(struct lb_listeners *group, struct lb_ports ports,
                       uint32_t listener) {
   int err = 0;
   for (unsigned port = ports.first; port <= ports.last && !err; port++)
@@ -111,10 +111,10 @@ static int link_ports(struct lb_group *group, struct lb_ports ports,
   return err;
 }
 
-static int link_path(struct lb_group *group, const struct lb_path *path,
-                     uint32_t listener) {
+static int link_path(struct lb_listeners *group,
+                     const struct lb_unix_name *path, uint32_t listener) {
   uint32_t number;
-  int err = lb_paths_number(group->paths, path, &number);
+  int err = lb_unix_names_intern(group->paths, path, &number);
   if (!err)
     err = reserve_path(group, number);
   if (!err)
@@ -124,8 +124,8 @@ static int link_path(struct lb_group *group, const struct lb_path *path,
   return err;
 }
 
-static uint32_t *head_of(const struct lb_group *group,
-                         const struct lb_row *row) {
+static uint32_t *head_of(const struct lb_listeners *group,
+                         const struct lb_listen_sock *row) {
   if (row->family != AF_UNIX)
     return &group->ports[row->port];
   return row->path < group->path_heads_len ? &group->path_heads[row->path]
@@ -134,7 +134,7 @@ static uint32_t *head_of(const struct lb_group *group,
 
 /* --- selections ---------------------------------------------------------- */
 
-static int claim_selection(struct lb_group *group,
+static int claim_selection(struct lb_listeners *group,
                            const struct lb_selection *selection,
                            const char **label) {
   char own[LB_LABEL_SIZE], source[LB_LABEL_SIZE + 40];
@@ -149,7 +149,7 @@ static int claim_selection(struct lb_group *group,
   return claim(group, own, plain, source, label);
 }
 
-static int add_selection(struct lb_group *group,
+static int add_selection(struct lb_listeners *group,
                          const struct lb_selection *selection) {
   const struct lb_settings *settings = group->settings;
   uint32_t index = (uint32_t)group->len;
@@ -160,7 +160,7 @@ static int add_selection(struct lb_group *group,
   if (!err)
     err = lb_append(&group->v, &group->len, &listener, 1, sizeof(listener));
   if (err) {
-    lb_labels_release(group->labels, listener.label);
+    lb_label_registry_release(group->labels, listener.label);
     return err;
   }
   for (size_t i = 0; i < selection->ports_len && !err; i++)
@@ -171,7 +171,7 @@ static int add_selection(struct lb_group *group,
   return err;
 }
 
-static int set_up(struct lb_group *group) {
+static int set_up(struct lb_listeners *group) {
   const struct lb_settings *settings = group->settings;
   bool applies = lb_settings_apply(settings, group->scope);
   group->finds_ports = settings->listening_ports && applies;
@@ -187,10 +187,11 @@ static int set_up(struct lb_group *group) {
   return err;
 }
 
-int lb_group_new(const struct lb_settings *settings,
-                 const struct lb_scope *scope, struct lb_labels *labels,
-                 struct lb_paths *paths, struct lb_group **out) {
-  struct lb_group *group = calloc(1, sizeof(*group));
+int lb_listeners_new(const struct lb_settings *settings,
+                     const struct lb_netns_ref *scope,
+                     struct lb_label_registry *labels,
+                     struct lb_unix_names *paths, struct lb_listeners **out) {
+  struct lb_listeners *group = calloc(1, sizeof(*group));
   if (!group)
     return -ENOMEM;
   group->settings = settings;
@@ -199,18 +200,18 @@ int lb_group_new(const struct lb_settings *settings,
   group->paths = paths;
   int err = set_up(group);
   if (err) {
-    lb_group_free(group);
+    lb_listeners_free(group);
     return err;
   }
   *out = group;
   return 0;
 }
 
-void lb_group_free(struct lb_group *group) {
+void lb_listeners_free(struct lb_listeners *group) {
   if (!group)
     return;
   for (size_t i = 0; i < group->len; i++)
-    lb_labels_release(group->labels, group->v[i].label);
+    lb_label_registry_release(group->labels, group->v[i].label);
   free(group->v);
   free(group->nodes);
   free(group->ports);
@@ -218,18 +219,19 @@ void lb_group_free(struct lb_group *group) {
   free(group);
 }
 
-bool lb_group_wants_paths(const struct lb_group *group) {
+bool lb_listeners_want_unix(const struct lb_listeners *group) {
   return group->wants_paths;
 }
 
 /* --- found listeners ----------------------------------------------------- */
 
-static int claim_found(struct lb_group *group, const struct lb_row *row,
-                       const char **label) {
+static int claim_found(struct lb_listeners *group,
+                       const struct lb_listen_sock *row, const char **label) {
   char own[LB_LABEL_SIZE], source[LB_LABEL_SIZE + 40];
   if (row->family == AF_UNIX) {
-    const struct lb_path *path = lb_paths_get(group->paths, row->path);
-    lb_label_of_path(own, path);
+    const struct lb_unix_name *path =
+        lb_unix_names_get(group->paths, row->path);
+    lb_label_of_unix_name(own, path);
     snprintf(source, sizeof(source), "the UNIX socket \"%s%.*s\"",
              path->bytes[0] ? "" : "@", path->len - !path->bytes[0],
              path->bytes + !path->bytes[0]);
@@ -242,7 +244,7 @@ static int claim_found(struct lb_group *group, const struct lb_row *row,
 
 /* A listener in the place of one that was forgotten, or a new one at the end.
  */
-static int add_found(struct lb_group *group, uint32_t *head,
+static int add_found(struct lb_listeners *group, uint32_t *head,
                      struct lb_listener listener) {
   uint32_t spare = group->spare;
   if (spare && listener.has_paths) {
@@ -263,18 +265,20 @@ static int add_found(struct lb_group *group, uint32_t *head,
   return err;
 }
 
-static bool finds(const struct lb_group *group, const struct lb_row *row) {
+static bool finds(const struct lb_listeners *group,
+                  const struct lb_listen_sock *row) {
   if (row->family == AF_UNIX)
     return group->finds_paths;
   return group->finds_ports &&
          !lb_portset_has(&group->settings->ignored, row->port);
 }
 
-int lb_group_discover(struct lb_group *group, const struct lb_row *row) {
+int lb_listeners_discover(struct lb_listeners *group,
+                          const struct lb_listen_sock *row) {
   if (!finds(group, row))
     return 0;
-  struct lb_visit visit = lb_group_visit(group, row);
-  if (lb_group_next(&visit) || visit.found)
+  struct lb_visit visit = lb_listeners_visit(group, row);
+  if (lb_listeners_next(&visit) || visit.found)
     return 0;
   struct lb_listener listener = {.has_ports = row->family != AF_UNIX,
                                  .has_paths = row->family == AF_UNIX};
@@ -284,30 +288,30 @@ int lb_group_discover(struct lb_group *group, const struct lb_row *row) {
   if (!err)
     err = add_found(group, head_of(group, row), listener);
   if (err)
-    lb_labels_release(group->labels, listener.label);
+    lb_label_registry_release(group->labels, listener.label);
   return err;
 }
 
-void lb_group_forget(struct lb_group *group, uint32_t path) {
+void lb_listeners_forget_unix(struct lb_listeners *group, uint32_t path) {
   if (path >= group->path_heads_len || !group->path_heads[path])
     return;
   uint32_t index = group->nodes[group->path_heads[path] - 1].listener;
   struct lb_listener *listener = &group->v[index];
-  lb_labels_release(group->labels, listener->label);
+  lb_label_registry_release(group->labels, listener->label);
   *listener =
       (struct lb_listener){.node = listener->node, .next_spare = group->spare};
   group->spare = index + 1;
   group->path_heads[path] = 0;
 }
 
-void lb_group_keep_paths(const struct lb_group *group) {
+void lb_listeners_keep_unix_names(const struct lb_listeners *group) {
   for (size_t i = 0; i < group->selected_paths; i++)
-    lb_paths_keep(group->paths, (uint32_t)i);
+    lb_unix_names_keep(group->paths, (uint32_t)i);
 }
 
 /* --- looks --------------------------------------------------------------- */
 
-void lb_group_begin_interval(struct lb_group *group) {
+void lb_listeners_begin_interval(struct lb_listeners *group) {
   for (size_t i = 0; i < group->len; i++) {
     struct lb_listener *listener = &group->v[i];
     listener->peak = 0;
@@ -318,7 +322,7 @@ void lb_group_begin_interval(struct lb_group *group) {
   }
 }
 
-void lb_group_begin(struct lb_group *group, bool knows_paths) {
+void lb_listeners_begin_sample(struct lb_listeners *group, bool knows_paths) {
   group->knows_paths = knows_paths;
   for (size_t i = 0; i < group->len; i++) {
     struct lb_listener *listener = &group->v[i];
@@ -327,9 +331,9 @@ void lb_group_begin(struct lb_group *group, bool knows_paths) {
   }
 }
 
-static bool is_bound_to(const struct lb_group *group,
+static bool is_bound_to(const struct lb_listeners *group,
                         const struct lb_selection *selection,
-                        const struct lb_row *row) {
+                        const struct lb_listen_sock *row) {
   if (selection->addresses_len == 0 || row->family == AF_UNIX)
     return true;
   const struct lb_address *addresses =
@@ -340,14 +344,14 @@ static bool is_bound_to(const struct lb_group *group,
   return false;
 }
 
-struct lb_visit lb_group_visit(struct lb_group *group,
-                               const struct lb_row *row) {
+struct lb_visit lb_listeners_visit(struct lb_listeners *group,
+                                   const struct lb_listen_sock *row) {
   const uint32_t *head = head_of(group, row);
   return (struct lb_visit){group, row, head ? *head : 0, false};
 }
 
-struct lb_listener *lb_group_next(struct lb_visit *visit) {
-  struct lb_group *group = visit->group;
+struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
+  struct lb_listeners *group = visit->group;
   while (visit->node) {
     const struct node *node = &group->nodes[visit->node - 1];
     visit->node = node->next;
@@ -366,23 +370,25 @@ struct lb_listener *lb_group_next(struct lb_visit *visit) {
   return NULL;
 }
 
-bool lb_group_wants(struct lb_group *group, const struct lb_row *row) {
-  struct lb_visit visit = lb_group_visit(group, row);
-  for (struct lb_listener *listener; (listener = lb_group_next(&visit));)
-    if (lb_group_reports(group, listener))
+bool lb_listeners_want(struct lb_listeners *group,
+                       const struct lb_listen_sock *row) {
+  struct lb_visit visit = lb_listeners_visit(group, row);
+  for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
+    if (lb_listeners_reports(group, listener))
       return true;
   return false;
 }
 
 /* In percent of the limit + 1 connections that fit, and never above 100,
  * where collectd's type "percent" ends. */
-static double fill_percent(const struct lb_row *row) {
+static double fill_percent(const struct lb_listen_sock *row) {
   if (lb_is_full(row->queue, row->limit))
     return 100;
   return 100.0 * row->queue / ((double)row->limit + 1);
 }
 
-static void add_queue(struct lb_listener *listener, const struct lb_row *row) {
+static void add_queue(struct lb_listener *listener,
+                      const struct lb_listen_sock *row) {
   double fill = fill_percent(row);
   if (fill > listener->fill)
     listener->fill = fill;
@@ -392,10 +398,10 @@ static void add_queue(struct lb_listener *listener, const struct lb_row *row) {
     listener->peak = listener->queue;
 }
 
-void lb_group_add(struct lb_group *group, const struct lb_row *row,
-                  bool is_full) {
-  struct lb_visit visit = lb_group_visit(group, row);
-  for (struct lb_listener *listener; (listener = lb_group_next(&visit));) {
+void lb_listeners_add_socket(struct lb_listeners *group,
+                             const struct lb_listen_sock *row, bool is_full) {
+  struct lb_visit visit = lb_listeners_visit(group, row);
+  for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));) {
     listener->full += is_full; /* which is said once, so in any look */
     if (listener->has_paths && !group->knows_paths)
       continue;
@@ -408,7 +414,7 @@ void lb_group_add(struct lb_group *group, const struct lb_row *row,
   }
 }
 
-void lb_group_repeat(struct lb_group *group) {
+void lb_listeners_repeat_sample(struct lb_listeners *group) {
   for (size_t i = 0; i < group->len; i++) {
     struct lb_listener *listener = &group->v[i];
     listener->looks += listener->sockets > 0;
@@ -418,18 +424,19 @@ void lb_group_repeat(struct lb_group *group) {
 
 /* --- readings ------------------------------------------------------------ */
 
-size_t lb_group_len(const struct lb_group *group) { return group->len; }
+size_t lb_listeners_len(const struct lb_listeners *group) { return group->len; }
 
-struct lb_listener *lb_group_get(const struct lb_group *group, size_t i) {
+struct lb_listener *lb_listeners_get(const struct lb_listeners *group,
+                                     size_t i) {
   return &group->v[i];
 }
 
-struct lb_clash *lb_group_clash(struct lb_group *group) {
+struct lb_conflict *lb_listeners_conflict(struct lb_listeners *group) {
   return &group->clash;
 }
 
-bool lb_group_reports(const struct lb_group *group,
-                      const struct lb_listener *listener) {
+bool lb_listeners_reports(const struct lb_listeners *group,
+                          const struct lb_listener *listener) {
   if (!listener->label || (listener->has_paths && !group->knows_paths))
     return false;
   return listener->selection || listener->sockets > 0;

@@ -24,7 +24,7 @@ struct lb_listener {
   const char *label; /* NULL: somebody else has it; counted, not reported */
   const struct lb_selection *selection; /* NULL: found */
   uint32_t node;                        /* of a found one: its only one */
-  uint32_t next_spare;                  /* see lb_group_forget() */
+  uint32_t next_spare;                  /* see lb_listeners_forget_unix() */
   bool has_ports;
   bool has_paths;
 
@@ -52,85 +52,89 @@ struct lb_listener {
 
 /* Sources that are left out because they could have no label of their own,
  * since this was last reset: the first, and how many. */
-struct lb_clash {
+struct lb_conflict {
   unsigned count;
   int err; /* -EEXIST: somebody has it; -ENAMETOOLONG: it would be cut off */
   char label[LB_LABEL_SIZE];
-  char source[LB_PATH_SIZE + 40]; /* in words */
+  char source[LB_UNIX_NAME_SIZE + 40]; /* in words */
 };
 
-struct lb_group;
+struct lb_listeners;
 
 /* Borrows all of it for its life. 0 or -ENOMEM; the caller owns *out. */
-int lb_group_new(const struct lb_settings *settings,
-                 const struct lb_scope *scope, struct lb_labels *labels,
-                 struct lb_paths *paths, struct lb_group **out);
-void lb_group_free(struct lb_group *group);
+int lb_listeners_new(const struct lb_settings *settings,
+                     const struct lb_netns_ref *scope,
+                     struct lb_label_registry *labels,
+                     struct lb_unix_names *paths, struct lb_listeners **out);
+void lb_listeners_free(struct lb_listeners *group);
 
 /* Whether UNIX sockets matter to any listener. */
-bool lb_group_wants_paths(const struct lb_group *group);
+bool lb_listeners_want_unix(const struct lb_listeners *group);
 
 /* Starts an interval. */
-void lb_group_begin_interval(struct lb_group *group);
+void lb_listeners_begin_interval(struct lb_listeners *group);
 
 /* Starts a look: every listener has no sockets. Where UNIX sockets could not be
  * asked for, listeners that may have some stay out of it. */
-void lb_group_begin(struct lb_group *group, bool knows_paths);
+void lb_listeners_begin_sample(struct lb_listeners *group, bool knows_paths);
 
 /* Makes the listener of a port or path that nobody selected, where
  * ListeningPorts or ListeningPaths wants it. 0 or -ENOMEM. To be called once
  * for each new socket. */
-int lb_group_discover(struct lb_group *group, const struct lb_row *row);
+int lb_listeners_discover(struct lb_listeners *group,
+                          const struct lb_listen_sock *row);
 
 /* Forgets the found listener of a path whose number goes to another. */
-void lb_group_forget(struct lb_group *group, uint32_t path);
+void lb_listeners_forget_unix(struct lb_listeners *group, uint32_t path);
 
 /* Says to the paths which numbers the group itself needs. */
-void lb_group_keep_paths(const struct lb_group *group);
+void lb_listeners_keep_unix_names(const struct lb_listeners *group);
 
 /* The listeners that a socket counts for, one after another: more than one
  * where selections overlap, none where nobody wants it.
  *
- *   struct lb_visit visit = lb_group_visit(group, row);
- *   for (struct lb_listener *l; (l = lb_group_next(&visit));) ...
+ *   struct lb_visit visit = lb_listeners_visit(group, row);
+ *   for (struct lb_listener *l; (l = lb_listeners_next(&visit));) ...
  */
 struct lb_visit {
-  struct lb_group *group;
-  const struct lb_row *row;
+  struct lb_listeners *group;
+  const struct lb_listen_sock *row;
   uint32_t node;
   bool found;
 };
 
-struct lb_visit lb_group_visit(struct lb_group *group,
-                               const struct lb_row *row);
-struct lb_listener *lb_group_next(struct lb_visit *visit);
+struct lb_visit lb_listeners_visit(struct lb_listeners *group,
+                                   const struct lb_listen_sock *row);
+struct lb_listener *lb_listeners_next(struct lb_visit *visit);
 
 /* Whether it counts for any listener that is reported. */
-bool lb_group_wants(struct lb_group *group, const struct lb_row *row);
+bool lb_listeners_want(struct lb_listeners *group,
+                       const struct lb_listen_sock *row);
 
 /* Adds a socket to all listeners that it counts for. is_full: it is the first
  * time in the interval that it was seen full. */
-void lb_group_add(struct lb_group *group, const struct lb_row *row,
-                  bool is_full);
+void lb_listeners_add_socket(struct lb_listeners *group,
+                             const struct lb_listen_sock *row, bool is_full);
 
-/* In place of lb_group_begin() and lb_group_add(): a look that showed the same
- * as the one before, in the same interval. */
-void lb_group_repeat(struct lb_group *group);
+/* In place of lb_listeners_begin_sample() and lb_listeners_add_socket(): a look
+ * that showed the same as the one before, in the same interval. */
+void lb_listeners_repeat_sample(struct lb_listeners *group);
 
-size_t lb_group_len(const struct lb_group *group);
-struct lb_listener *lb_group_get(const struct lb_group *group, size_t i);
+size_t lb_listeners_len(const struct lb_listeners *group);
+struct lb_listener *lb_listeners_get(const struct lb_listeners *group,
+                                     size_t i);
 
 /* Notes that a source is left out; see above. */
-void lb_group_note_clash(struct lb_group *group, int err, const char *label,
-                         const char *source);
+void lb_listeners_note_conflict(struct lb_listeners *group, int err,
+                                const char *label, const char *source);
 
 /* What could not be labelled, for the caller to read and to reset. */
-struct lb_clash *lb_group_clash(struct lb_group *group);
+struct lb_conflict *lb_listeners_conflict(struct lb_listeners *group);
 
 /* Whether there is anything to say: a found port that nobody listens on any
  * more keeps its counters, for it may come back, but is not reported. */
-bool lb_group_reports(const struct lb_group *group,
-                      const struct lb_listener *listener);
+bool lb_listeners_reports(const struct lb_listeners *group,
+                          const struct lb_listener *listener);
 
 /* The listener's readings; counters only where they were brought up to date. */
 struct lb_values lb_listener_values(const struct lb_listener *listener,

@@ -41,8 +41,8 @@ static void write_label(char label[static LB_LABEL_SIZE], const char *text,
   label[len] = '\0';
 }
 
-void lb_label_of_path(char label[static LB_LABEL_SIZE],
-                      const struct lb_path *path) {
+void lb_label_of_unix_name(char label[static LB_LABEL_SIZE],
+                           const struct lb_unix_name *path) {
   size_t len = path->len;
   const char *text = without_slash(path->bytes, &len);
   write_label(label, text, len);
@@ -52,7 +52,7 @@ void lb_label_of_path(char label[static LB_LABEL_SIZE],
     label[0] = '@';
 }
 
-int lb_label_of_place(char label[static LB_LABEL_SIZE], const char *place) {
+int lb_label_of_netns(char label[static LB_LABEL_SIZE], const char *place) {
   size_t len = strlen(place);
   const char *text = without_slash(place, &len);
   if (len >= LB_LABEL_SIZE)

@@ -19,11 +19,11 @@ uint16_t lb_label_port(const char *label);
 /* A UNIX socket's label is its path without the leading slash, with "-" for "/"
  * and "_" for each space and each byte that is no printable ASCII; an abstract
  * name keeps its "@" in front. */
-void lb_label_of_path(char label[static LB_LABEL_SIZE],
-                      const struct lb_path *path);
+void lb_label_of_unix_name(char label[static LB_LABEL_SIZE],
+                           const struct lb_unix_name *path);
 
 /* The same for a namespace's path or name of any length. 0 or -ENAMETOOLONG. */
-int lb_label_of_place(char label[static LB_LABEL_SIZE], const char *place);
+int lb_label_of_netns(char label[static LB_LABEL_SIZE], const char *place);
 
 /* "NETNS:LABEL", or the label alone where netns is "". 0, or -ENAMETOOLONG
  * where it does not fit, which would make two labels one. */

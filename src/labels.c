@@ -9,29 +9,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct lb_labels {
+struct lb_label_registry {
   void *tree; /* of char *, each owned */
 };
 
 static int compare(const void *a, const void *b) { return strcmp(a, b); }
 
-int lb_labels_new(struct lb_labels **out) {
-  struct lb_labels *labels = calloc(1, sizeof(*labels));
+int lb_label_registry_new(struct lb_label_registry **out) {
+  struct lb_label_registry *labels = calloc(1, sizeof(*labels));
   if (!labels)
     return -ENOMEM;
   *out = labels;
   return 0;
 }
 
-void lb_labels_free(struct lb_labels *labels) {
+void lb_label_registry_free(struct lb_label_registry *labels) {
   if (!labels)
     return;
   tdestroy(labels->tree, free);
   free(labels);
 }
 
-int lb_labels_claim(struct lb_labels *labels, const char *text,
-                    const char **out) {
+int lb_label_registry_claim(struct lb_label_registry *labels, const char *text,
+                            const char **out) {
   char *copy = strdup(text);
   if (!copy)
     return -ENOMEM;
@@ -44,7 +44,8 @@ int lb_labels_claim(struct lb_labels *labels, const char *text,
   return 0;
 }
 
-void lb_labels_release(struct lb_labels *labels, const char *label) {
+void lb_label_registry_release(struct lb_label_registry *labels,
+                               const char *label) {
   if (!label)
     return;
   tdelete(label, &labels->tree, compare);

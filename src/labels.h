@@ -4,18 +4,19 @@
 #ifndef LB_LABELS_H
 #define LB_LABELS_H
 
-struct lb_labels;
+struct lb_label_registry;
 
 /* 0 or -ENOMEM; the caller owns *out. */
-int lb_labels_new(struct lb_labels **out);
-void lb_labels_free(struct lb_labels *labels);
+int lb_label_registry_new(struct lb_label_registry **out);
+void lb_label_registry_free(struct lb_label_registry *labels);
 
 /* Takes a label. 0, and *out is its text until it is released; -EEXIST where
  * somebody has it; -ENOMEM. */
-int lb_labels_claim(struct lb_labels *labels, const char *text,
-                    const char **out);
+int lb_label_registry_claim(struct lb_label_registry *labels, const char *text,
+                            const char **out);
 
 /* NULL is allowed. */
-void lb_labels_release(struct lb_labels *labels, const char *label);
+void lb_label_registry_release(struct lb_label_registry *labels,
+                               const char *label);
 
 #endif

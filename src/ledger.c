@@ -11,22 +11,24 @@
 
 enum { FIRST_SLOTS = 128 };
 
-void lb_ledger_free(struct lb_ledger *ledger) {
+void lb_socket_table_free(struct lb_socket_table *ledger) {
   free(ledger->v);
   free(ledger->slots);
-  *ledger = (struct lb_ledger){0};
+  *ledger = (struct lb_socket_table){0};
 }
 
 /* splitmix64's finaliser: cookies are counters, their low bits are not enough
  */
-static size_t first_slot(const struct lb_ledger *ledger, uint64_t cookie) {
+static size_t first_slot(const struct lb_socket_table *ledger,
+                         uint64_t cookie) {
   cookie = (cookie ^ cookie >> 30) * 0xbf58476d1ce4e5b9u;
   cookie = (cookie ^ cookie >> 27) * 0x94d049bb133111ebu;
   return (size_t)(cookie ^ cookie >> 31) & (ledger->slots_len - 1);
 }
 
 /* The slot that holds the cookie, or the empty one where it belongs. */
-static uint32_t *find_slot(const struct lb_ledger *ledger, uint64_t cookie) {
+static uint32_t *find_slot(const struct lb_socket_table *ledger,
+                           uint64_t cookie) {
   size_t i = first_slot(ledger, cookie);
   while (ledger->slots[i] &&
          ledger->v[ledger->slots[i] - 1].row.cookie != cookie)
@@ -34,14 +36,14 @@ static uint32_t *find_slot(const struct lb_ledger *ledger, uint64_t cookie) {
   return &ledger->slots[i];
 }
 
-static void rebuild(struct lb_ledger *ledger) {
+static void rebuild(struct lb_socket_table *ledger) {
   memset(ledger->slots, 0, ledger->slots_len * sizeof(*ledger->slots));
   for (size_t i = 0; i < ledger->len; i++)
     *find_slot(ledger, ledger->v[i].row.cookie) = (uint32_t)(i + 1);
 }
 
 /* Room for one more socket, with at most half of the slots taken. */
-static int reserve(struct lb_ledger *ledger) {
+static int reserve(struct lb_socket_table *ledger) {
   if (ledger->len < ledger->cap)
     return 0;
   size_t slots_len = ledger->slots_len ? ledger->slots_len * 2 : FIRST_SLOTS;
@@ -61,8 +63,8 @@ static int reserve(struct lb_ledger *ledger) {
   return 0;
 }
 
-static struct lb_socket *find(const struct lb_ledger *ledger, size_t guess,
-                              uint64_t cookie) {
+static struct lb_socket *find(const struct lb_socket_table *ledger,
+                              size_t guess, uint64_t cookie) {
   if (guess < ledger->len && ledger->v[guess].row.cookie == cookie)
     return &ledger->v[guess];
   if (ledger->len == 0)
@@ -71,8 +73,8 @@ static struct lb_socket *find(const struct lb_ledger *ledger, size_t guess,
   return slot ? &ledger->v[slot - 1] : NULL;
 }
 
-static struct lb_socket *add(struct lb_ledger *ledger,
-                             const struct lb_row *row) {
+static struct lb_socket *add(struct lb_socket_table *ledger,
+                             const struct lb_listen_sock *row) {
   if (reserve(ledger))
     return NULL;
   struct lb_socket *socket = &ledger->v[ledger->len];
@@ -87,7 +89,8 @@ static struct lb_socket *add(struct lb_ledger *ledger,
 }
 
 /* The first sight of a socket in this look. */
-static void enter_look(struct lb_ledger *ledger, struct lb_socket *socket) {
+static void enter_look(struct lb_socket_table *ledger,
+                       struct lb_socket *socket) {
   bool was_there = socket->look == ledger->complete;
   socket->full_before = was_there && socket->full_now;
   socket->full_now = false;
@@ -97,16 +100,17 @@ static void enter_look(struct lb_ledger *ledger, struct lb_socket *socket) {
   ledger->present++;
 }
 
-static bool is_changed(const struct lb_row *before, const struct lb_row *now) {
+static bool is_changed(const struct lb_listen_sock *before,
+                       const struct lb_listen_sock *now) {
   return before->queue != now->queue || before->limit != now->limit ||
          before->port != now->port;
 }
 
-int lb_ledger_merge(struct lb_ledger *ledger, const struct lb_rows *rows,
-                    uint64_t now_ms) {
+int lb_socket_table_merge(struct lb_socket_table *ledger,
+                          const struct lb_listen_socks *rows, uint64_t now_ms) {
   size_t guess = 0;
   for (size_t i = 0; i < rows->len; i++) {
-    const struct lb_row *row = &rows->v[i];
+    const struct lb_listen_sock *row = &rows->v[i];
     struct lb_socket *socket = find(ledger, guess, row->cookie);
     if (!socket)
       socket = add(ledger, row);
@@ -125,7 +129,8 @@ int lb_ledger_merge(struct lb_ledger *ledger, const struct lb_rows *rows,
   return 0;
 }
 
-void lb_ledger_keep_paths(struct lb_ledger *ledger, uint64_t now_ms) {
+void lb_socket_table_keep_unix(struct lb_socket_table *ledger,
+                               uint64_t now_ms) {
   for (size_t i = 0; i < ledger->len; i++) {
     struct lb_socket *socket = &ledger->v[i];
     if (socket->row.family != AF_UNIX || socket->look != ledger->complete)
@@ -135,7 +140,7 @@ void lb_ledger_keep_paths(struct lb_ledger *ledger, uint64_t now_ms) {
   }
 }
 
-void lb_ledger_begin(struct lb_ledger *ledger) {
+void lb_socket_table_begin_sample(struct lb_socket_table *ledger) {
   ledger->look++;
   ledger->present = 0;
   ledger->seen_again = 0;
@@ -144,14 +149,14 @@ void lb_ledger_begin(struct lb_ledger *ledger) {
 }
 
 /* UNIX sockets have no counts that could be back, and names without end. */
-static bool is_over(const struct lb_ledger *ledger,
+static bool is_over(const struct lb_socket_table *ledger,
                     const struct lb_socket *socket, uint64_t now_ms) {
   if (socket->row.family == AF_UNIX && ledger->look - socket->look > 1)
     return true;
-  return now_ms - socket->seen_ms > LB_LEDGER_KEEP_MS;
+  return now_ms - socket->seen_ms > LB_SOCKET_KEEP_MS;
 }
 
-static void forget(struct lb_ledger *ledger, uint64_t now_ms) {
+static void forget(struct lb_socket_table *ledger, uint64_t now_ms) {
   size_t kept = 0;
   for (size_t i = 0; i < ledger->len; i++) {
     if (is_over(ledger, &ledger->v[i], now_ms)) {
@@ -168,7 +173,8 @@ static void forget(struct lb_ledger *ledger, uint64_t now_ms) {
   rebuild(ledger);
 }
 
-void lb_ledger_end(struct lb_ledger *ledger, uint64_t now_ms) {
+void lb_socket_table_end_sample(struct lb_socket_table *ledger,
+                                uint64_t now_ms) {
   ledger->complete = ledger->look;
   ledger->present_before = ledger->present;
   if (ledger->present < ledger->len)

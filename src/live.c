@@ -44,10 +44,10 @@ struct question {
   struct asker *asker;
   enum lb_channel channel;
   struct lb_taker taker;
-  size_t *len;                  /* of what the taker appends to, or NULL */
-  size_t before;                /* what it was */
-  const struct lb_query *query; /* of waiting() */
-  const struct lb_row *row;     /* of pending() */
+  size_t *len;                      /* of what the taker appends to, or NULL */
+  size_t before;                    /* what it was */
+  const struct lb_query *query;     /* of waiting() */
+  const struct lb_listen_sock *row; /* of pending() */
 };
 
 static void forget_answer(const struct question *question) {
@@ -116,8 +116,8 @@ static int dump(struct question *question, struct nlmsghdr *request) {
 /* family 0: both at once. */
 static int dump_listeners(struct question *question, uint8_t family) {
   _Alignas(struct nlmsghdr) char buf[LB_INET_REQUEST_SIZE];
-  return dump(question, family ? lb_inet_request(buf, family)
-                               : lb_inet_request_both(buf));
+  return dump(question, family ? lb_inet_request_listen_socks(buf, family)
+                               : lb_inet_request_listen_socks_of_both(buf));
 }
 
 static int dump_waiting(struct question *question, uint8_t family) {
@@ -127,8 +127,9 @@ static int dump_waiting(struct question *question, uint8_t family) {
     live->request = malloc(LB_CONN_REQUEST_SIZE);
   if (!live->request)
     return -ENOMEM;
-  return dump(question, lb_conn_request(live->request, family, query->ports,
-                                        query->len, query->queued));
+  return dump(question,
+              lb_inet_request_conns(live->request, family, query->ports,
+                                    query->len, query->queued));
 }
 
 static int dump_inet(struct question *question, uint8_t family) {
@@ -155,7 +156,7 @@ static int dump_both(struct question *question) {
 
 static int dump_paths(struct question *question) {
   _Alignas(struct nlmsghdr) char buf[LB_UNIX_REQUEST_SIZE];
-  return dump(question, lb_unix_request(buf));
+  return dump(question, lb_unix_request_listen_socks(buf));
 }
 
 static int dump_pending(struct question *question) {
@@ -207,7 +208,7 @@ static void tell(const struct question *question, int status,
 /* --- looks --------------------------------------------------------------- */
 
 static int look(struct live *live, enum lb_channel channel,
-                struct lb_taker taker, struct lb_rows *rows) {
+                struct lb_taker taker, struct lb_listen_socks *rows) {
   struct question question = {.live = live,
                               .asker = &live->looks,
                               .channel = channel,
@@ -219,12 +220,12 @@ static int look(struct live *live, enum lb_channel channel,
   return err;
 }
 
-static int listeners(struct lb_source *source, struct lb_rows *rows) {
+static int listeners(struct lb_source *source, struct lb_listen_socks *rows) {
   return look((struct live *)source, LB_CHANNEL_LISTENERS, lb_take_rows(rows),
               rows);
 }
 
-static int paths(struct lb_source *source, struct lb_rows *rows) {
+static int paths(struct lb_source *source, struct lb_listen_socks *rows) {
   return look((struct live *)source, LB_CHANNEL_PATHS, lb_take_paths(rows),
               rows);
 }
@@ -262,7 +263,7 @@ static int waiting(struct lb_source *source, const struct lb_query *query,
   return walk(&question, cost_ns);
 }
 
-static int pending(struct lb_source *source, const struct lb_row *row,
+static int pending(struct lb_source *source, const struct lb_listen_sock *row,
                    struct lb_pending *pending, uint64_t *cost_ns) {
   struct live *live = (struct live *)source;
   struct lb_pending found;

@@ -3,7 +3,7 @@
  * central server of a fleet. */
 #include "metric.h"
 
-const struct lb_metric lb_metrics[LB_METRICS] = {
+const struct lb_reading lb_reading_table[LB_READINGS] = {
     [LB_QUEUE] = {"queue", "queue_length", 0, LB_LISTENER,
                   "connections waiting for accept()"},
     [LB_LIMIT] = {"limit", "queue_length", 0, LB_LISTENER,

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-enum lb_metric_id {
+enum lb_reading_id {
   LB_QUEUE,
   LB_LIMIT,
   LB_PEAK,
@@ -23,12 +23,12 @@ enum lb_metric_id {
   LB_SYNCOOKIES_SENT,
   LB_OVERFLOWS_UNATTRIBUTED,
   LB_SOMAXCONN,
-  LB_METRICS
+  LB_READINGS
 };
 
 enum lb_subject { LB_LISTENER = 1, LB_NAMESPACE = 2 };
 
-struct lb_metric {
+struct lb_reading {
   const char *name;    /* and collectd's type instance */
   const char *type;    /* of collectd's stock types.db */
   unsigned is_counter; /* else a gauge */
@@ -36,7 +36,7 @@ struct lb_metric {
   const char *meaning;
 };
 
-extern const struct lb_metric lb_metrics[LB_METRICS];
+extern const struct lb_reading lb_reading_table[LB_READINGS];
 
 union lb_value {
   double gauge;
@@ -45,18 +45,18 @@ union lb_value {
 
 /* Absent is not zero: only a value whose bit is set was measured. */
 struct lb_values {
-  unsigned present; /* bit 1 << enum lb_metric_id */
-  union lb_value v[LB_METRICS];
+  unsigned present; /* bit 1 << enum lb_reading_id */
+  union lb_value v[LB_READINGS];
 };
 
-static inline void lb_put_gauge(struct lb_values *values, enum lb_metric_id id,
+static inline void lb_put_gauge(struct lb_values *values, enum lb_reading_id id,
                                 double gauge) {
   values->v[id].gauge = gauge;
   values->present |= 1u << id;
 }
 
 static inline void lb_put_counter(struct lb_values *values,
-                                  enum lb_metric_id id, uint64_t counter) {
+                                  enum lb_reading_id id, uint64_t counter) {
   values->v[id].counter = counter;
   values->present |= 1u << id;
 }

@@ -20,25 +20,25 @@ enum { KEEP_MS = 60000 };
 enum { WALK_PER_MILLE = 9 };
 
 struct namespace {
-  struct lb_scope scope; /* path and label are owned */
-  bool named;            /* by the configuration */
-  bool seen;             /* by the listing that goes on */
+  struct lb_netns_ref scope; /* path and label are owned */
+  bool named;                /* by the configuration */
+  bool seen;                 /* by the listing that goes on */
   struct lb_netns_id id;
-  struct lb_source *source; /* NULL: it is not there */
-  struct lb_survey *survey; /* NULL: it never was */
-  uint64_t seen_ms;         /* when it was there last */
-  struct lb_walk walk;
+  struct lb_source *source;    /* NULL: it is not there */
+  struct lb_collector *survey; /* NULL: it never was */
+  uint64_t seen_ms;            /* when it was there last */
+  struct lb_inspection walk;
 
   int err;            /* of the last look, or of the finding */
   unsigned unmounted; /* ends in a row at which there was only a file */
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   int said;
 };
 
 struct lb_monitor {
   const struct lb_settings *settings;
   struct lb_world *world;
-  struct lb_labels *labels;
+  struct lb_label_registry *labels;
   struct namespace **v; /* the own one first */
   size_t len;
   struct lb_netns_id own;
@@ -49,16 +49,16 @@ struct lb_monitor {
   bool is_first;      /* the first round of walks is not held to a share */
   int64_t balance_ns; /* time that walks may take */
   size_t first_walk;  /* where the next round begins */
-  struct lb_walks walks;
+  struct lb_inspection_cost walks;
 };
 
 /* --- the set of namespaces ----------------------------------------------- */
 
 static void free_namespace(struct lb_monitor *monitor, struct namespace *ns) {
-  lb_survey_free(ns->survey);
+  lb_collector_free(ns->survey);
   if (ns->source)
     monitor->world->close(monitor->world, ns->source);
-  lb_walk_free(&ns->walk);
+  lb_inspection_free(&ns->walk);
   free((void *)ns->scope.path);
   free((void *)ns->scope.label);
   free(ns);
@@ -71,7 +71,7 @@ static int add_namespace(struct lb_monitor *monitor, const char *path,
   struct namespace *ns = calloc(1, sizeof(*ns));
   if (!ns)
     return -ENOMEM;
-  ns->scope = (struct lb_scope){copy(path), copy(label), false};
+  ns->scope = (struct lb_netns_ref){copy(path), copy(label), false};
   ns->named = named;
   int err = (path && !ns->scope.path) || !ns->scope.label ? -ENOMEM : 0;
   if (!err)
@@ -98,10 +98,10 @@ static int enter(struct lb_monitor *monitor, struct namespace *ns) {
   if (err)
     return err;
   if (ns->survey)
-    lb_survey_move(ns->survey, source);
+    lb_collector_rebind(ns->survey, source);
   else
-    err = lb_survey_new(monitor->settings, &ns->scope, monitor->labels, source,
-                        &ns->survey);
+    err = lb_collector_new(monitor->settings, &ns->scope, monitor->labels,
+                           source, &ns->survey);
   if (err)
     monitor->world->close(monitor->world, source);
   else
@@ -153,7 +153,7 @@ static int on_listed(void *data, const char *path, const char *name) {
     }
   }
   char label[LB_LABEL_SIZE];
-  if (lb_label_of_place(label, name)) {
+  if (lb_label_of_netns(label, name)) {
     monitor->has_long_names = true;
     return 0;
   }
@@ -208,7 +208,7 @@ static void refresh(struct lb_monitor *monitor, uint64_t now_ms) {
 
 static int set_up(struct lb_monitor *monitor) {
   const struct lb_settings *settings = monitor->settings;
-  int err = lb_labels_new(&monitor->labels);
+  int err = lb_label_registry_new(&monitor->labels);
   if (!err)
     err = add_namespace(monitor, NULL, "", true);
   if (!err)
@@ -243,7 +243,7 @@ void lb_monitor_free(struct lb_monitor *monitor) {
   for (size_t i = 0; i < monitor->len; i++)
     free_namespace(monitor, monitor->v[i]);
   free(monitor->v);
-  lb_labels_free(monitor->labels);
+  lb_label_registry_free(monitor->labels);
   free(monitor);
 }
 
@@ -256,7 +256,7 @@ static bool is_miss(int err) { return err == -ENOENT || err == -ESTALE; }
 /* Whether some answer was that nothing is there. -ENOENT is also what a kernel
  * without tcp_diag answers. */
 static bool has_miss(const struct namespace *ns) {
-  const struct lb_troubles *troubles = &ns->troubles;
+  const struct lb_sample_errors *troubles = &ns->troubles;
   if (ns->err)
     return is_miss(ns->err);
   return is_miss(troubles->netstat) || is_miss(troubles->somaxconn) ||
@@ -273,10 +273,10 @@ static bool is_gone(struct lb_monitor *monitor, const struct namespace *ns) {
 
 /* The source of a namespace that is gone has let go of it by itself. It stays
  * until the end of the interval, because a walk may be under way with it. */
-void lb_monitor_look(struct lb_monitor *monitor, size_t i, uint64_t now_ms) {
+void lb_monitor_sample(struct lb_monitor *monitor, size_t i, uint64_t now_ms) {
   struct namespace *ns = monitor->v[i];
   if (ns->source)
-    ns->err = lb_survey_look(ns->survey, now_ms);
+    ns->err = lb_collector_sample(ns->survey, now_ms);
 }
 
 /* --- walks --------------------------------------------------------------- */
@@ -309,14 +309,14 @@ static bool is_replaced(struct lb_monitor *monitor,
 /* At the end of an interval, but not beside the walks. */
 static void look_at_end(struct lb_monitor *monitor, struct namespace *ns,
                         uint64_t now_ms) {
-  ns->err = lb_survey_look(ns->survey, now_ms);
+  ns->err = lb_collector_sample(ns->survey, now_ms);
   if (!is_replaced(monitor, ns))
     return;
   leave(monitor, ns, 0);
   ns->walk.err = 0; /* it was of the one that is gone */
   ns->err = enter(monitor, ns);
   if (!ns->err)
-    ns->err = lb_survey_look(ns->survey, now_ms);
+    ns->err = lb_collector_sample(ns->survey, now_ms);
 }
 
 static void plan_walk(struct lb_monitor *monitor, struct namespace *ns,
@@ -325,14 +325,14 @@ static void plan_walk(struct lb_monitor *monitor, struct namespace *ns,
     return;
   look_at_end(monitor, ns, now_ms);
   if (!ns->err)
-    ns->err = lb_survey_plan(ns->survey, &ns->walk);
+    ns->err = lb_collector_plan_inspection(ns->survey, &ns->walk);
 }
 
-void lb_monitor_begin_end(struct lb_monitor *monitor, uint64_t now_ms) {
+void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
   refresh(monitor, now_ms);
   for (size_t i = 0; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
-    lb_walk_begin(&ns->walk);
+    lb_inspection_begin_plan(&ns->walk);
     if (!ns->source)
       ns->walk.err = 0;
   }
@@ -344,7 +344,7 @@ void lb_monitor_begin_end(struct lb_monitor *monitor, uint64_t now_ms) {
     plan_walk(monitor, monitor->v[i], now_ms);
 }
 
-void lb_monitor_walk(struct lb_monitor *monitor) {
+void lb_monitor_inspect(struct lb_monitor *monitor) {
   uint64_t cost_ns = 0;
   for (size_t n = 0; n < monitor->len; n++) {
     struct namespace *ns = monitor->v[monitor->first_walk % monitor->len];
@@ -356,7 +356,7 @@ void lb_monitor_walk(struct lb_monitor *monitor) {
     if (!ns->walk.planned)
       continue;
     uint64_t taken_ns = 0;
-    lb_walk_run(&ns->walk, ns->source, &taken_ns);
+    lb_inspection_run(&ns->walk, ns->source, &taken_ns);
     monitor->balance_ns -= (int64_t)taken_ns;
     cost_ns += taken_ns;
   }
@@ -372,14 +372,14 @@ static void end(struct lb_monitor *monitor, struct namespace *ns,
     return;
   look_at_end(monitor, ns, now_ms);
   if (!ns->err && ns->walk.done)
-    ns->err = lb_survey_inspect(ns->survey, &ns->walk);
+    ns->err = lb_collector_take_inspection(ns->survey, &ns->walk);
   if (!ns->err)
-    ns->err = lb_survey_end(ns->survey, now_ms, &ns->troubles);
+    ns->err = lb_collector_end_interval(ns->survey, now_ms, &ns->troubles);
   if (is_gone(monitor, ns))
     leave(monitor, ns, -ENOENT);
 }
 
-void lb_monitor_end(struct lb_monitor *monitor, uint64_t now_ms) {
+void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
   for (size_t i = 0; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
     end(monitor, ns, now_ms);
@@ -389,7 +389,8 @@ void lb_monitor_end(struct lb_monitor *monitor, uint64_t now_ms) {
   }
 }
 
-struct lb_walks lb_monitor_walks(const struct lb_monitor *monitor) {
+struct lb_inspection_cost
+lb_monitor_inspection_cost(const struct lb_monitor *monitor) {
   return monitor->walks;
 }
 
@@ -420,6 +421,6 @@ void lb_monitor_visit(struct lb_monitor *monitor,
   }
 }
 
-int lb_monitor_trouble(const struct lb_monitor *monitor) {
+int lb_monitor_listing_error(const struct lb_monitor *monitor) {
   return monitor->trouble;
 }

@@ -26,7 +26,7 @@ struct part {
   size_t ports_len;
   struct lb_address *addresses;
   size_t addresses_len;
-  struct lb_path *paths;
+  struct lb_unix_name *paths;
   size_t paths_len;
   char **places; /* as they were written */
   size_t places_len;
@@ -61,7 +61,7 @@ struct lb_options {
 /* Where in the configuration we are, for error messages and for results. */
 struct spot {
   struct lb_options *options;
-  const struct lb_errors *errors;
+  const struct lb_error_sink *errors;
   const char *listener; /* name of the <Listener> block we are in, or NULL */
   struct part *part;    /* that block's */
   bool lost_address;    /* of that block's addresses one was bad */
@@ -69,7 +69,7 @@ struct spot {
 };
 
 __attribute__((format(printf, 2, 3))) static void
-report(const struct lb_errors *errors, const char *format, ...) {
+report(const struct lb_error_sink *errors, const char *format, ...) {
   char sentence[512];
   va_list args;
   va_start(args, format);
@@ -198,7 +198,7 @@ static int take_port(struct spot *spot, const oconfig_item_t *item) {
   return 0;
 }
 
-static int add_path(struct spot *spot, const struct lb_path *path,
+static int add_path(struct spot *spot, const struct lb_unix_name *path,
                     const char *text) {
   struct part own = {0};
   struct part *into = part_of(spot, &own);
@@ -213,15 +213,15 @@ static int add_path(struct spot *spot, const struct lb_path *path,
 static int take_path(struct spot *spot, const oconfig_item_t *item) {
   for (int i = 0; i < item->values_num; i++) {
     const oconfig_value_t *value = &item->values[i];
-    struct lb_path path;
+    struct lb_unix_name path;
     int err = value->type == OCONFIG_TYPE_STRING
-                  ? lb_path_parse(value->value.string, &path)
+                  ? lb_unix_name_parse(value->value.string, &path)
                   : -EINVAL;
     if (err)
       reject(spot, "LocalPath", value,
              err == -ENAMETOOLONG ? "too long for a UNIX socket"
                                   : "not a UNIX socket",
-             LB_PATH_FORM);
+             LB_UNIX_NAME_FORM);
     else
       err = add_path(spot, &path, value->value.string);
     if (err == -ENOMEM)
@@ -246,13 +246,13 @@ static int take_namespace(struct spot *spot, const oconfig_item_t *item) {
   for (int i = 0; i < item->values_num; i++) {
     const oconfig_value_t *value = &item->values[i];
     int err = value->type == OCONFIG_TYPE_STRING
-                  ? lb_place_check(value->value.string)
+                  ? lb_netns_spec_check(value->value.string)
                   : -EINVAL;
     if (err) {
       reject(spot, "NetNamespace", value,
              err == -ENAMETOOLONG ? "longer than the 127 bytes of a label"
                                   : "not a network namespace",
-             LB_PLACE_FORM);
+             LB_NETNS_FORM);
       spot->lost_namespace = true;
       continue;
     }
@@ -383,10 +383,10 @@ static const struct option known_options[] = {
      0},
     {"Listener", "a block with a name, <Listener \"name\">", take_listener,
      IN_PLUGIN, true, SERVICE},
-    {"LocalPath", LB_PATH_FORM, take_path, IN_BOTH, false, PATH},
+    {"LocalPath", LB_UNIX_NAME_FORM, take_path, IN_BOTH, false, PATH},
     {"ListeningPaths", "true or false", take_listening_paths, IN_PLUGIN, false,
      0},
-    {"NetNamespace", LB_PLACE_FORM, take_namespace, IN_BOTH, false, NAMESPACE},
+    {"NetNamespace", LB_NETNS_FORM, take_namespace, IN_BOTH, false, NAMESPACE},
     {"SampleInterval", SAMPLE_FORM, take_sample_interval, IN_PLUGIN, false, 0},
     {"InspectQueue", "true or false", take_inspect_queue, IN_PLUGIN, false, 0},
 };
@@ -468,8 +468,8 @@ static const char *unusable(const struct spot *inside) {
   return NULL;
 }
 
-static void report_left_out(const struct lb_errors *errors, const char *name,
-                            const char *why) {
+static void report_left_out(const struct lb_error_sink *errors,
+                            const char *name, const char *why) {
   report(errors, "<Listener \"%.64s\"> is left out: %s", name, why);
 }
 
@@ -503,14 +503,14 @@ static int take_listener(struct spot *spot, const oconfig_item_t *item) {
 }
 
 int lb_options_block(struct lb_options *options, const oconfig_item_t *block,
-                     const struct lb_errors *errors) {
+                     const struct lb_error_sink *errors) {
   struct spot spot = {.options = options, .errors = errors};
   return take_children(&spot, block);
 }
 
 /* --- all together -------------------------------------------------------- */
 
-static void report_duplicates(const struct lb_errors *errors,
+static void report_duplicates(const struct lb_error_sink *errors,
                               const struct lb_ports *ports, unsigned duplicates,
                               uint16_t first) {
   char range[32] = "";
@@ -527,7 +527,7 @@ static void report_duplicates(const struct lb_errors *errors,
 }
 
 static int add_ports(struct lb_settings *settings, const struct lb_ports *ports,
-                     const struct lb_errors *errors) {
+                     const struct lb_error_sink *errors) {
   unsigned duplicates = 0;
   uint16_t first = 0;
   for (unsigned port = ports->first; port <= ports->last; port++) {
@@ -544,7 +544,7 @@ static int add_ports(struct lb_settings *settings, const struct lb_ports *ports,
 
 static int settle_ports(struct lb_settings *settings,
                         const struct lb_ports *ports, bool ignore,
-                        const struct lb_errors *errors) {
+                        const struct lb_error_sink *errors) {
   if (!ignore)
     return add_ports(settings, ports, errors);
   for (unsigned port = ports->first; port <= ports->last; port++)
@@ -553,14 +553,14 @@ static int settle_ports(struct lb_settings *settings,
 }
 
 static int settle_path(struct lb_settings *settings, const struct part *part,
-                       bool ignore, const struct lb_errors *errors) {
+                       bool ignore, const struct lb_error_sink *errors) {
   if (ignore)
-    return lb_settings_ignore_path(settings, part->paths);
-  int err = lb_settings_add_path(settings, part->paths);
+    return lb_settings_ignore_unix_name(settings, part->paths);
+  int err = lb_settings_add_unix_name(settings, part->paths);
   if (err != -EEXIST)
     return err;
   char label[LB_LABEL_SIZE];
-  lb_label_of_path(label, part->paths);
+  lb_label_of_unix_name(label, part->paths);
   report(errors,
          "LocalPath \"%.80s\": the label \"%s\" is taken already and stays "
          "with what took it; accepted is a path that is selected once, or a "
@@ -572,11 +572,11 @@ static int settle_path(struct lb_settings *settings, const struct part *part,
 /* 0, -ENOMEM, or -EEXIST, reported. */
 static int settle_place(struct lb_settings *settings, const struct spot *spot,
                         const char *text, uint32_t *out) {
-  int err = lb_settings_add_place(settings, text, out);
+  int err = lb_settings_add_netns(settings, text, out);
   if (err != -EEXIST)
     return err;
   char label[LB_LABEL_SIZE], what[2 * LB_LABEL_SIZE], shown[96];
-  lb_label_of_place(label, text);
+  lb_label_of_netns(label, text);
   snprintf(what, sizeof(what),
            "the label \"%s\" is taken already and stays with what took it",
            label);
@@ -587,7 +587,7 @@ static int settle_place(struct lb_settings *settings, const struct spot *spot,
 }
 
 static int settle_namespace(struct lb_settings *settings, const char *text,
-                            const struct lb_errors *errors) {
+                            const struct lb_error_sink *errors) {
   const struct spot spot = {.errors = errors};
   uint32_t place;
   int err = settle_place(settings, &spot, text, &place);
@@ -606,7 +606,7 @@ static int add_once(uint32_t **places, size_t *len, uint32_t place) {
 
 static int add_service(struct lb_settings *settings, const struct part *part,
                        const uint32_t *places, size_t places_len,
-                       const struct lb_errors *errors) {
+                       const struct lb_error_sink *errors) {
   if (part->places_len && places_len == 0) {
     report_left_out(errors, part->name, no_namespace);
     return 0;
@@ -633,7 +633,7 @@ static int add_service(struct lb_settings *settings, const struct part *part,
 /* What is left out takes no label, so its namespaces go with it. */
 static int settle_listener(struct lb_settings *settings,
                            const struct part *part,
-                           const struct lb_errors *errors) {
+                           const struct lb_error_sink *errors) {
   if (lb_settings_has_label(settings, part->name)) {
     report(errors,
            "<Listener \"%.64s\">: the label is taken already and stays with "
@@ -655,13 +655,13 @@ static int settle_listener(struct lb_settings *settings,
   if (err != -ENOMEM)
     err = add_service(settings, part, places, len, errors);
   if (err)
-    lb_settings_drop_places(settings, before);
+    lb_settings_drop_netns(settings, before);
   free(places);
   return err == -EEXIST ? 0 : err;
 }
 
 static int settle_part(struct lb_settings *settings, const struct part *part,
-                       bool ignore, const struct lb_errors *errors) {
+                       bool ignore, const struct lb_error_sink *errors) {
   if (part->name)
     return settle_listener(settings, part, errors);
   if (part->places_len)
@@ -675,7 +675,7 @@ static int settle_part(struct lb_settings *settings, const struct part *part,
 #define SLACK 1e-6
 
 static double settle_sample(const struct lb_options *options, double interval_s,
-                            const struct lb_errors *errors) {
+                            const struct lb_error_sink *errors) {
   const struct spot spot = {.errors = errors};
   double result = interval_s > DEFAULT_SAMPLE + SLACK ? DEFAULT_SAMPLE : 0;
   char form[128];
@@ -723,18 +723,18 @@ static bool is_path_alone(const struct lb_settings *settings,
   char label[LB_LABEL_SIZE];
   if (selection->ports_len || selection->paths_len != 1)
     return false;
-  lb_label_of_path(label, &settings->paths[selection->paths_at]);
+  lb_label_of_unix_name(label, &settings->paths[selection->paths_at]);
   return strcmp(label, selection->name) == 0;
 }
 
 static void report_port_left_out(const struct lb_settings *settings,
                                  const struct lb_selection *selection,
                                  unsigned port,
-                                 const struct lb_errors *errors) {
-  char who[LB_PATH_SIZE + 32];
+                                 const struct lb_error_sink *errors) {
+  char who[LB_UNIX_NAME_SIZE + 32];
   bool is_path = is_path_alone(settings, selection);
   if (is_path) {
-    const struct lb_path *path = &settings->paths[selection->paths_at];
+    const struct lb_unix_name *path = &settings->paths[selection->paths_at];
     snprintf(who, sizeof(who), "LocalPath \"%.*s\"", path->len, path->bytes);
   } else {
     snprintf(who, sizeof(who), "<Listener \"%u\">", port);
@@ -748,7 +748,7 @@ static void report_port_left_out(const struct lb_settings *settings,
 /* A <Listener "8080"> keeps its label from the port 8080 that ListeningPorts
  * would report under the same one. */
 static void resolve_listening(struct lb_settings *settings,
-                              const struct lb_errors *errors) {
+                              const struct lb_error_sink *errors) {
   for (size_t i = 0; i < settings->selections_len; i++) {
     const struct lb_selection *selection = &settings->selections[i];
     uint16_t port = selection->name ? lb_label_port(selection->name) : 0;
@@ -762,8 +762,8 @@ static void resolve_listening(struct lb_settings *settings,
 
 static void report_long_label(const struct lb_settings *settings,
                               const struct lb_selection *selection,
-                              const struct lb_scope *scope,
-                              const struct lb_errors *errors) {
+                              const struct lb_netns_ref *scope,
+                              const struct lb_error_sink *errors) {
   char own[LB_LABEL_SIZE], label[LB_LABEL_SIZE];
   if (!lb_selection_applies(settings, selection, scope) ||
       lb_selection_is_plain(settings, selection, scope))
@@ -780,10 +780,11 @@ static void report_long_label(const struct lb_settings *settings,
 }
 
 static void report_long_labels(const struct lb_settings *settings,
-                               const struct lb_errors *errors) {
+                               const struct lb_error_sink *errors) {
   for (size_t i = 0; i < settings->places_len; i++) {
-    const struct lb_place *place = &settings->places[i];
-    const struct lb_scope scope = {.path = place->path, .label = place->label};
+    const struct lb_netns_spec *place = &settings->places[i];
+    const struct lb_netns_ref scope = {.path = place->path,
+                                       .label = place->label};
     for (size_t j = 0; place->path && j < settings->selections_len; j++)
       report_long_label(settings, &settings->selections[j], &scope, errors);
   }
@@ -791,7 +792,7 @@ static void report_long_labels(const struct lb_settings *settings,
 
 int lb_options_settings(const struct lb_options *options, double interval_s,
                         struct lb_settings *out,
-                        const struct lb_errors *errors) {
+                        const struct lb_error_sink *errors) {
   struct lb_settings settings = {.inspect = options->inspect};
   int err = 0;
   for (size_t i = 0; i < options->parts_len && !err; i++)

@@ -12,7 +12,7 @@
 
 /* Takes one sentence without a newline; says what, where and what would be
  * accepted. */
-struct lb_errors {
+struct lb_error_sink {
   void (*error)(void *data, const char *sentence);
   void *data;
 };
@@ -26,7 +26,7 @@ void lb_options_free(struct lb_options *options);
 /* Takes in one <Plugin listen_backlog> block; there may be several. 0 or
  * -ENOMEM. */
 int lb_options_block(struct lb_options *options, const oconfig_item_t *block,
-                     const struct lb_errors *errors);
+                     const struct lb_error_sink *errors);
 
 /* All blocks together, for reads every interval_s seconds. With nothing
  * selected every listening port is. 0; -ENOENT where something was selected and
@@ -35,6 +35,6 @@ int lb_options_block(struct lb_options *options, const oconfig_item_t *block,
  */
 int lb_options_settings(const struct lb_options *options, double interval_s,
                         struct lb_settings *out,
-                        const struct lb_errors *errors);
+                        const struct lb_error_sink *errors);
 
 #endif

@@ -14,12 +14,12 @@
 enum { FIRST_HEADS = 64 }; /* a power of two */
 
 struct entry {
-  struct lb_path *path; /* only as many bytes as it has; NULL: free */
-  uint32_t next;        /* in its chain: number + 1; 0: last */
-  bool is_kept;         /* in this sweep */
+  struct lb_unix_name *path; /* only as many bytes as it has; NULL: free */
+  uint32_t next;             /* in its chain: number + 1; 0: last */
+  bool is_kept;              /* in this sweep */
 };
 
-struct lb_paths {
+struct lb_unix_names {
   struct entry *entries;
   size_t len;
   uint32_t *heads; /* by hash: number + 1; 0: none */
@@ -27,8 +27,8 @@ struct lb_paths {
   uint32_t free; /* number + 1; 0: none */
 };
 
-struct lb_path lb_path_of(const char *sun_path, size_t len) {
-  struct lb_path path = {.len = 0};
+struct lb_unix_name lb_unix_name_of(const char *sun_path, size_t len) {
+  struct lb_unix_name path = {.len = 0};
   if (len > sizeof(path.bytes))
     len = sizeof(path.bytes);
   if (len == 0)
@@ -43,27 +43,28 @@ struct lb_path lb_path_of(const char *sun_path, size_t len) {
   return path;
 }
 
-static bool is_same(const struct lb_path *a, const struct lb_path *b) {
+static bool is_same(const struct lb_unix_name *a,
+                    const struct lb_unix_name *b) {
   return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 /* FNV-1a */
-static uint32_t *head_of(const struct lb_paths *paths,
-                         const struct lb_path *path) {
+static uint32_t *head_of(const struct lb_unix_names *paths,
+                         const struct lb_unix_name *path) {
   uint32_t hash = 2166136261;
   for (size_t i = 0; i < path->len; i++)
     hash = (hash ^ (unsigned char)path->bytes[i]) * 16777619;
   return &paths->heads[hash & (paths->heads_len - 1)];
 }
 
-static void link_entry(struct lb_paths *paths, size_t number) {
+static void link_entry(struct lb_unix_names *paths, size_t number) {
   struct entry *entry = &paths->entries[number];
   uint32_t *head = head_of(paths, entry->path);
   entry->next = *head;
   *head = (uint32_t)number + 1;
 }
 
-static void unlink_entry(struct lb_paths *paths, size_t number) {
+static void unlink_entry(struct lb_unix_names *paths, size_t number) {
   struct entry *entry = &paths->entries[number];
   uint32_t *at = head_of(paths, entry->path);
   while (*at != number + 1)
@@ -72,7 +73,7 @@ static void unlink_entry(struct lb_paths *paths, size_t number) {
 }
 
 /* As many heads as names, so that chains stay short. */
-static int grow_heads(struct lb_paths *paths) {
+static int grow_heads(struct lb_unix_names *paths) {
   size_t len = paths->heads_len ? paths->heads_len * 2 : FIRST_HEADS;
   uint32_t *heads = calloc(len, sizeof(*heads));
   if (!heads)
@@ -87,7 +88,7 @@ static int grow_heads(struct lb_paths *paths) {
 }
 
 /* A new last entry, the first of those that are free. */
-static int add_entry(struct lb_paths *paths) {
+static int add_entry(struct lb_unix_names *paths) {
   struct entry entry = {.next = paths->free};
   int err = paths->len < paths->heads_len ? 0 : grow_heads(paths);
   if (!err)
@@ -97,18 +98,18 @@ static int add_entry(struct lb_paths *paths) {
   return err;
 }
 
-int lb_paths_new(struct lb_paths **out) {
-  struct lb_paths *paths = calloc(1, sizeof(*paths));
+int lb_unix_names_new(struct lb_unix_names **out) {
+  struct lb_unix_names *paths = calloc(1, sizeof(*paths));
   int err = paths ? grow_heads(paths) : -ENOMEM;
   if (err) {
-    lb_paths_free(paths);
+    lb_unix_names_free(paths);
     return err;
   }
   *out = paths;
   return 0;
 }
 
-void lb_paths_free(struct lb_paths *paths) {
+void lb_unix_names_free(struct lb_unix_names *paths) {
   if (!paths)
     return;
   for (size_t i = 0; i < paths->len; i++)
@@ -118,14 +119,14 @@ void lb_paths_free(struct lb_paths *paths) {
   free(paths);
 }
 
-static struct lb_path *copy_of(const struct lb_path *path) {
-  size_t size = offsetof(struct lb_path, bytes) + path->len;
+static struct lb_unix_name *copy_of(const struct lb_unix_name *path) {
+  size_t size = offsetof(struct lb_unix_name, bytes) + path->len;
   void *copy = malloc(size);
   return copy ? memcpy(copy, path, size) : NULL;
 }
 
-static int add_path(struct lb_paths *paths, const struct lb_path *path,
-                    uint32_t *number) {
+static int add_path(struct lb_unix_names *paths,
+                    const struct lb_unix_name *path, uint32_t *number) {
   int err = paths->free ? 0 : add_entry(paths);
   if (err)
     return err;
@@ -139,8 +140,8 @@ static int add_path(struct lb_paths *paths, const struct lb_path *path,
   return 0;
 }
 
-int lb_paths_number(struct lb_paths *paths, const struct lb_path *path,
-                    uint32_t *number) {
+int lb_unix_names_intern(struct lb_unix_names *paths,
+                         const struct lb_unix_name *path, uint32_t *number) {
   for (uint32_t at = *head_of(paths, path); at;
        at = paths->entries[at - 1].next) {
     if (is_same(paths->entries[at - 1].path, path)) {
@@ -151,25 +152,27 @@ int lb_paths_number(struct lb_paths *paths, const struct lb_path *path,
   return add_path(paths, path, number);
 }
 
-const struct lb_path *lb_paths_get(const struct lb_paths *paths,
-                                   uint32_t number) {
+const struct lb_unix_name *lb_unix_names_get(const struct lb_unix_names *paths,
+                                             uint32_t number) {
   return paths->entries[number].path;
 }
 
-size_t lb_paths_end(const struct lb_paths *paths) { return paths->len; }
+size_t lb_unix_names_end(const struct lb_unix_names *paths) {
+  return paths->len;
+}
 
-void lb_paths_begin_sweep(struct lb_paths *paths) {
+void lb_unix_names_begin_sweep(struct lb_unix_names *paths) {
   for (size_t i = 0; i < paths->len; i++)
     paths->entries[i].is_kept = false;
 }
 
-void lb_paths_keep(struct lb_paths *paths, uint32_t number) {
+void lb_unix_names_keep(struct lb_unix_names *paths, uint32_t number) {
   paths->entries[number].is_kept = true;
 }
 
-void lb_paths_end_sweep(struct lb_paths *paths,
-                        void (*freed)(void *data, uint32_t number),
-                        void *data) {
+void lb_unix_names_end_sweep(struct lb_unix_names *paths,
+                             void (*freed)(void *data, uint32_t number),
+                             void *data) {
   for (size_t i = paths->len; i-- > 0;) {
     struct entry *entry = &paths->entries[i];
     if (!entry->path || entry->is_kept)

@@ -137,7 +137,7 @@ static void log_error(void *data, const char *sentence) {
   ERROR(LOG_NAME "%s", sentence);
 }
 
-static const struct lb_errors to_log = {.error = log_error};
+static const struct lb_error_sink to_log = {.error = log_error};
 
 static int config(oconfig_item_t *block) {
   int err = 0;
@@ -247,7 +247,7 @@ static void flush_hints(struct report *report) {
   report->clamped = report->outgrown = (struct names){.len = 0};
 }
 
-static void on_reading(void *data, const struct lb_reading *reading) {
+static void on_reading(void *data, const struct lb_readings *reading) {
   struct report *report = data;
   if (reading->clamped)
     add_name(&report->clamped, NAMES_BYTES, reading->label, reading->clamped);
@@ -261,7 +261,7 @@ static void note(struct trouble *trouble, int err, const char *label) {
     *trouble = (struct trouble){err, label};
 }
 
-static void say_clash(struct lb_clash *clash) {
+static void say_clash(struct lb_conflict *clash) {
   static const char form[] =
       "accepted is a <Listener> block with a name of its own";
   char more[32] = "";
@@ -330,12 +330,12 @@ static void on_outcome(void *data, const struct lb_outcome *outcome) {
   note(&report->somaxconn, outcome->troubles.somaxconn, outcome->label);
   note(&report->paths, outcome->troubles.paths, outcome->label);
   note(&report->walk, outcome->walk, outcome->label);
-  unsigned somaxconn = lb_survey_somaxconn(outcome->survey);
+  unsigned somaxconn = lb_collector_somaxconn(outcome->survey);
   if (somaxconn != report->hinted_somaxconn)
     flush_hints(report);
   report->hinted_somaxconn = somaxconn;
-  lb_survey_readings(outcome->survey, on_reading, report);
-  struct lb_clash *clash = lb_survey_clash(outcome->survey);
+  lb_collector_visit_readings(outcome->survey, on_reading, report);
+  struct lb_conflict *clash = lb_collector_conflict(outcome->survey);
   if (clash->count)
     say_clash(clash);
 }
@@ -379,7 +379,7 @@ static void judge_listing(void) {
   static const char listing[] =
       "Listing the network namespaces in /run/netns and /run/docker/netns";
   char buf[LB_REASON_SIZE];
-  int err = lb_monitor_trouble(plugin.monitor);
+  int err = lb_monitor_listing_error(plugin.monitor);
   if (err)
     complain(&plugin.listing, LOG_ERR, err, "%s failed: %s", listing,
              lb_netns_error(err, buf));
@@ -388,7 +388,7 @@ static void judge_listing(void) {
 }
 
 static void judge_walks(void) {
-  struct lb_walks walks = lb_monitor_walks(plugin.monitor);
+  struct lb_inspection_cost walks = lb_monitor_inspection_cost(plugin.monitor);
   if (!walks.slowed || plugin.said_slowed)
     return;
   INFO(LOG_NAME
@@ -401,7 +401,7 @@ static void judge_walks(void) {
 
 /* Some are late on any host now and then. */
 static void judge_samples(void) {
-  struct lb_samples samples = lb_sampler_count(plugin.sampler);
+  struct lb_sample_counts samples = lb_sampler_take_counts(plugin.sampler);
   if (samples.late > 10 && samples.late > samples.made)
     complain(
         &plugin.late, LOG_WARNING, -ETIME,
@@ -420,22 +420,22 @@ static int read_callback(void) {
   if (!plugin.sampler) /* or init failed, which should have ended the reads */
     return 0;
   struct report report = {.time = 0};
-  lb_sampler_hold(plugin.sampler);
-  lb_monitor_begin_end(plugin.monitor, lb_sampler_now_ms());
-  lb_sampler_release(plugin.sampler);
+  lb_sampler_lock(plugin.sampler);
+  lb_monitor_prepare(plugin.monitor, lb_sampler_now_ms());
+  lb_sampler_unlock(plugin.sampler);
 
-  lb_monitor_walk(plugin.monitor);
+  lb_monitor_inspect(plugin.monitor);
 
-  lb_sampler_hold(plugin.sampler);
+  lb_sampler_lock(plugin.sampler);
   report.time = cdtime();
-  lb_monitor_end(plugin.monitor, lb_sampler_now_ms());
+  lb_monitor_finish(plugin.monitor, lb_sampler_now_ms());
   lb_monitor_visit(plugin.monitor, on_outcome, &report);
   flush_hints(&report);
   judge_all(&report);
   judge_listing();
   judge_walks();
   judge_samples();
-  lb_sampler_release(plugin.sampler);
+  lb_sampler_unlock(plugin.sampler);
   return 0;
 }
 

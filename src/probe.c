@@ -47,7 +47,7 @@ static int fail(const char *what, int err) {
 
 /* --- output -------------------------------------------------------------- */
 
-static const enum lb_metric_id columns[] = {
+static const enum lb_reading_id columns[] = {
     LB_QUEUE, LB_LIMIT, LB_PEAK,      LB_BUSY, LB_FILL,      LB_SOCKETS,
     LB_FULL,  LB_DROPS, LB_OVERFLOWS, LB_WAIT, LB_ABANDONED, LB_SYN};
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -66,7 +66,7 @@ struct table {
   bool failed; /* something could not be read */
 };
 
-static void add_line(void *data, const struct lb_reading *reading) {
+static void add_line(void *data, const struct lb_readings *reading) {
   struct table *table = data;
   struct line *lines =
       reallocarray(table->lines, table->len + 1, sizeof(*lines));
@@ -90,7 +90,7 @@ static int compare_lines(const void *a, const void *b) {
 }
 
 /* What says the same as another column for a lack of looks is not shown. */
-static bool is_shown(const struct arguments *arguments, enum lb_metric_id id) {
+static bool is_shown(const struct arguments *arguments, enum lb_reading_id id) {
   switch (id) {
   case LB_PEAK:
   case LB_BUSY:
@@ -104,11 +104,11 @@ static bool is_shown(const struct arguments *arguments, enum lb_metric_id id) {
   }
 }
 
-static void print_value(const struct lb_values *values, enum lb_metric_id id,
+static void print_value(const struct lb_values *values, enum lb_reading_id id,
                         int width) {
   char text[32] = "-";
   if (values->present & 1u << id) {
-    if (lb_metrics[id].is_counter)
+    if (lb_reading_table[id].is_counter)
       snprintf(text, sizeof(text), "%llu",
                (unsigned long long)values->v[id].counter);
     else
@@ -131,10 +131,10 @@ static void print_namespace(const struct line *line) {
   putchar('\n');
   if (line->label[0])
     printf("NAMESPACE %s\n", line->label);
-  for (int i = 0; i < LB_METRICS; i++)
-    if (lb_metrics[i].subjects & LB_NAMESPACE) {
-      printf("%-22s", lb_metrics[i].name);
-      print_value(&line->values, (enum lb_metric_id)i, 1);
+  for (int i = 0; i < LB_READINGS; i++)
+    if (lb_reading_table[i].subjects & LB_NAMESPACE) {
+      printf("%-22s", lb_reading_table[i].name);
+      print_value(&line->values, (enum lb_reading_id)i, 1);
       putchar('\n');
     }
 }
@@ -144,7 +144,7 @@ static void print_heading(const struct arguments *arguments, int width) {
   for (size_t i = 0; i < COLUMNS; i++) {
     char upper[32];
     size_t n = 0;
-    for (const char *c = lb_metrics[columns[i]].name; *c; c++)
+    for (const char *c = lb_reading_table[columns[i]].name; *c; c++)
       upper[n++] = (char)toupper((unsigned char)*c);
     upper[n] = '\0';
     if (is_shown(arguments, columns[i]))
@@ -170,7 +170,8 @@ static void print_table(struct table *table) {
 }
 
 /* As the command line and LocalPath take it. */
-static void format_path(const struct lb_path *path, char *out, size_t size) {
+static void format_path(const struct lb_unix_name *path, char *out,
+                        size_t size) {
   size_t len = 0;
   for (size_t i = 0; i < path->len && len + 5 < size; i++) {
     unsigned char c = (unsigned char)path->bytes[i];
@@ -186,8 +187,8 @@ static void format_path(const struct lb_path *path, char *out, size_t size) {
 
 /* As ss(8) writes it: "*" is both families, "[::]" is IPv6 alone. A device of
  * a recording has no name here, only its index. */
-static void format_address(const struct lb_row *row, bool named, char *out,
-                           size_t size) {
+static void format_address(const struct lb_listen_sock *row, bool named,
+                           char *out, size_t size) {
   static const uint8_t any[16];
   char address[INET6_ADDRSTRLEN] = "*";
   char device[IF_NAMESIZE + 1] = "";
@@ -207,10 +208,10 @@ static void format_address(const struct lb_row *row, bool named, char *out,
            device, (unsigned)row->port);
 }
 
-static void print_socket(void *data, const struct lb_row *row,
-                         const struct lb_path *path) {
+static void print_socket(void *data, const struct lb_listen_sock *row,
+                         const struct lb_unix_name *path) {
   const struct arguments *arguments = data;
-  char address[4 * LB_PATH_SIZE + 8], drops[16] = "-";
+  char address[4 * LB_UNIX_NAME_SIZE + 8], drops[16] = "-";
   if (path)
     format_path(path, address, sizeof(address));
   else
@@ -227,7 +228,7 @@ static void print_sockets(const struct arguments *arguments,
     printf("NAMESPACE %s\n", outcome->label);
   printf("%-28s %9s %9s %9s %9s %9s\n", "ADDRESS", "QUEUE", "LIMIT", "SK_DROPS",
          "INODE", "COOKIE");
-  lb_survey_sockets(outcome->survey, print_socket, (void *)arguments);
+  lb_collector_visit_sockets(outcome->survey, print_socket, (void *)arguments);
 }
 
 /* --- looks --------------------------------------------------------------- */
@@ -242,7 +243,7 @@ static void complain(const struct lb_outcome *outcome, const char *what,
 /* Says what could not be read; true: nothing. */
 static bool is_whole(const struct lb_outcome *outcome) {
   char buf[LB_REASON_SIZE];
-  const struct lb_troubles *troubles = &outcome->troubles;
+  const struct lb_sample_errors *troubles = &outcome->troubles;
   if (outcome->err) {
     complain(outcome, "reading the listening sockets by sock_diag",
              outcome->path ? lb_netns_error(outcome->err, buf)
@@ -272,7 +273,7 @@ static void on_outcome(void *data, const struct lb_outcome *outcome) {
   table->failed |= !is_whole(outcome);
   if (outcome->err)
     return;
-  struct lb_clash *clash = lb_survey_clash(outcome->survey);
+  struct lb_conflict *clash = lb_collector_conflict(outcome->survey);
   if (clash->count)
     fprintf(
         stderr, "listen_backlog-probe: no label can be had for %s: \"%s\" %s\n",
@@ -282,13 +283,13 @@ static void on_outcome(void *data, const struct lb_outcome *outcome) {
   if (table->arguments->sockets)
     print_sockets(table->arguments, outcome);
   else
-    lb_survey_readings(outcome->survey, add_line, table);
+    lb_collector_visit_readings(outcome->survey, add_line, table);
 }
 
 /* Whether all that "*" stands for could be found. */
 static bool is_listed(const struct lb_monitor *monitor) {
   char buf[LB_NETNS_REASON_SIZE];
-  int err = lb_monitor_trouble(monitor);
+  int err = lb_monitor_listing_error(monitor);
   if (err)
     fprintf(stderr,
             "listen_backlog-probe: listing the network namespaces in "
@@ -337,9 +338,9 @@ static bool is_before(struct timespec a, struct timespec b) {
 static void look_once(struct lb_monitor *monitor, struct lb_recorder *recorder,
                       uint64_t now_ms) {
   if (recorder)
-    lb_recorder_look(recorder, now_ms, false);
+    lb_recorder_begin_sample(recorder, now_ms, false);
   for (size_t i = 0; i < lb_monitor_len(monitor); i++)
-    lb_monitor_look(monitor, i, now_ms);
+    lb_monitor_sample(monitor, i, now_ms);
 }
 
 /* Looks every sample_s within the interval, and sleeps until it ends. */
@@ -361,12 +362,12 @@ static void end_interval(const struct arguments *arguments,
                          struct lb_monitor *monitor,
                          struct lb_recorder *recorder, uint64_t now_ms) {
   if (recorder && arguments->settings.inspect)
-    lb_recorder_look(recorder, now_ms, false);
-  lb_monitor_begin_end(monitor, now_ms);
-  lb_monitor_walk(monitor);
+    lb_recorder_begin_sample(recorder, now_ms, false);
+  lb_monitor_prepare(monitor, now_ms);
+  lb_monitor_inspect(monitor);
   if (recorder)
-    lb_recorder_look(recorder, now_ms, true);
-  lb_monitor_end(monitor, now_ms);
+    lb_recorder_begin_sample(recorder, now_ms, true);
+  lb_monitor_finish(monitor, now_ms);
 }
 
 /* Without looks within the interval the first end is at once. */
@@ -460,17 +461,17 @@ static int look_replayed(struct arguments *arguments,
   while (lb_replay_next(replay, &now_ms, &ends)) {
     bool walks = arguments->settings.inspect && lb_replay_ends_next(replay);
     if (!ends && !walks) {
-      lb_monitor_look(monitor, 0, now_ms);
+      lb_monitor_sample(monitor, 0, now_ms);
       continue;
     }
     if (!ends) {
-      lb_monitor_begin_end(monitor, now_ms);
-      lb_monitor_walk(monitor);
+      lb_monitor_prepare(monitor, now_ms);
+      lb_monitor_inspect(monitor);
       continue;
     }
     if (!arguments->settings.inspect)
-      lb_monitor_begin_end(monitor, now_ms);
-    lb_monitor_end(monitor, now_ms);
+      lb_monitor_prepare(monitor, now_ms);
+    lb_monitor_finish(monitor, now_ms);
     if (print_interval(arguments, monitor, ++number))
       status = EXIT_FAILURE;
   }
@@ -532,8 +533,8 @@ static void print_usage(FILE *file) {
 }
 
 static void list_values(void) {
-  for (int i = 0; i < LB_METRICS; i++) {
-    const struct lb_metric *metric = &lb_metrics[i];
+  for (int i = 0; i < LB_READINGS; i++) {
+    const struct lb_reading *metric = &lb_reading_table[i];
     printf("%s-%s\t%s\t%s%s\t%s\n", metric->type, metric->name,
            metric->is_counter ? "counter" : "gauge",
            metric->subjects & LB_LISTENER ? "listener" : "",
@@ -574,10 +575,10 @@ static int add_port(struct arguments *arguments, const char *text) {
 }
 
 static int add_path(struct arguments *arguments, const char *text) {
-  struct lb_path path;
-  if (lb_path_parse(text, &path))
-    return refuse("path", text, LB_PATH_FORM);
-  int err = lb_settings_add_path(&arguments->settings, &path);
+  struct lb_unix_name path;
+  if (lb_unix_name_parse(text, &path))
+    return refuse("path", text, LB_UNIX_NAME_FORM);
+  int err = lb_settings_add_unix_name(&arguments->settings, &path);
   if (err == -EEXIST)
     return refuse("path", text, "one whose label nothing before it has");
   return err ? fail("starting", err) : 0;
@@ -585,11 +586,11 @@ static int add_path(struct arguments *arguments, const char *text) {
 
 static int add_place(struct arguments *arguments, const char *text) {
   uint32_t place;
-  int err = lb_settings_add_place(&arguments->settings, text, &place);
+  int err = lb_settings_add_netns(&arguments->settings, text, &place);
   if (err == -ENOMEM)
     return fail("starting", err);
   if (err)
-    return refuse("network namespace", text, LB_PLACE_FORM);
+    return refuse("network namespace", text, LB_NETNS_FORM);
   arguments->settings.places[place].global = true;
   return 0;
 }

@@ -126,8 +126,8 @@ const struct lb_witness *lb_recorder_witness(struct lb_recorder *recorder) {
   return &recorder->witness;
 }
 
-void lb_recorder_look(struct lb_recorder *recorder, uint64_t now_ms,
-                      bool ends) {
+void lb_recorder_begin_sample(struct lb_recorder *recorder, uint64_t now_ms,
+                              bool ends) {
   put_record(recorder,
              (struct record){.kind = ends ? LOOK : SAMPLE, .number = now_ms},
              NULL);
@@ -264,7 +264,8 @@ static int play_next(const struct play *play) {
   return at ? play_answer(play, &at) : -ENODATA;
 }
 
-static int replay_listeners(struct lb_source *source, struct lb_rows *rows) {
+static int replay_listeners(struct lb_source *source,
+                            struct lb_listen_socks *rows) {
   return play_next(&(struct play){.replay = (struct lb_replay *)source,
                                   .channel = LB_CHANNEL_LISTENERS,
                                   .taker = lb_take_rows(rows),
@@ -272,7 +273,8 @@ static int replay_listeners(struct lb_source *source, struct lb_rows *rows) {
                                   .before = rows->len});
 }
 
-static int replay_paths(struct lb_source *source, struct lb_rows *rows) {
+static int replay_paths(struct lb_source *source,
+                        struct lb_listen_socks *rows) {
   return play_next(&(struct play){.replay = (struct lb_replay *)source,
                                   .channel = LB_CHANNEL_PATHS,
                                   .taker = lb_take_paths(rows),
@@ -293,7 +295,8 @@ static int replay_waiting(struct lb_source *source,
                                   .cost_ns = cost_ns});
 }
 
-static int replay_pending(struct lb_source *source, const struct lb_row *row,
+static int replay_pending(struct lb_source *source,
+                          const struct lb_listen_sock *row,
                           struct lb_pending *pending, uint64_t *cost_ns) {
   struct lb_pending found;
   (void)row;

@@ -21,7 +21,8 @@ const struct lb_witness *lb_recorder_witness(struct lb_recorder *recorder);
 /* Starts a look; now_ms is the clock that it is given. ends: it is the one at
  * the end of an interval. What a walk is answered belongs to the look that it
  * comes after. */
-void lb_recorder_look(struct lb_recorder *recorder, uint64_t now_ms, bool ends);
+void lb_recorder_begin_sample(struct lb_recorder *recorder, uint64_t now_ms,
+                              bool ends);
 
 /* 0, or -errno where something could not be written since it was opened. */
 int lb_recorder_close(struct lb_recorder *recorder);

@@ -7,11 +7,11 @@
 
 #include <stdlib.h>
 
-int lb_rows_grow(struct lb_rows *rows) {
+int lb_listen_socks_reserve(struct lb_listen_socks *rows) {
   return lb_reserve(&rows->v, rows->len, &rows->cap, sizeof(*rows->v));
 }
 
-void lb_rows_free(struct lb_rows *rows) {
+void lb_listen_socks_free(struct lb_listen_socks *rows) {
   free(rows->v);
-  *rows = (struct lb_rows){0};
+  *rows = (struct lb_listen_socks){0};
 }

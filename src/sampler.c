@@ -21,7 +21,7 @@ struct lb_sampler {
   pthread_cond_t stop;
   bool stopping;
   atomic_bool wanted; /* somebody waits for the lock */
-  struct lb_samples samples;
+  struct lb_sample_counts samples;
 };
 
 static uint64_t now_ns(void) {
@@ -48,7 +48,7 @@ static void look(struct lb_sampler *sampler) {
   for (size_t i = 0;
        i < lb_monitor_len(sampler->monitor) && !atomic_load(&sampler->wanted);
        i++)
-    lb_monitor_look(sampler->monitor, i, now_ms);
+    lb_monitor_sample(sampler->monitor, i, now_ms);
   sampler->samples.made++;
 }
 
@@ -114,27 +114,27 @@ void lb_sampler_stop(struct lb_sampler *sampler) {
   if (!sampler)
     return;
   if (sampler->period_ns) {
-    lb_sampler_hold(sampler);
+    lb_sampler_lock(sampler);
     sampler->stopping = true;
     pthread_cond_signal(&sampler->stop);
-    lb_sampler_release(sampler);
+    lb_sampler_unlock(sampler);
     pthread_join(sampler->thread, NULL);
   }
   free_sampler(sampler);
 }
 
-void lb_sampler_hold(struct lb_sampler *sampler) {
+void lb_sampler_lock(struct lb_sampler *sampler) {
   atomic_store(&sampler->wanted, true);
   pthread_mutex_lock(&sampler->lock);
   atomic_store(&sampler->wanted, false);
 }
 
-void lb_sampler_release(struct lb_sampler *sampler) {
+void lb_sampler_unlock(struct lb_sampler *sampler) {
   pthread_mutex_unlock(&sampler->lock);
 }
 
-struct lb_samples lb_sampler_count(struct lb_sampler *sampler) {
-  struct lb_samples samples = sampler->samples;
-  sampler->samples = (struct lb_samples){0};
+struct lb_sample_counts lb_sampler_take_counts(struct lb_sampler *sampler) {
+  struct lb_sample_counts samples = sampler->samples;
+  sampler->samples = (struct lb_sample_counts){0};
   return samples;
 }

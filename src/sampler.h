@@ -19,16 +19,16 @@ void lb_sampler_stop(struct lb_sampler *sampler);
 
 /* Between these two no look is made. To hold it takes at most one look at one
  * namespace. */
-void lb_sampler_hold(struct lb_sampler *sampler);
-void lb_sampler_release(struct lb_sampler *sampler);
+void lb_sampler_lock(struct lb_sampler *sampler);
+void lb_sampler_unlock(struct lb_sampler *sampler);
 
-struct lb_samples {
+struct lb_sample_counts {
   uint64_t made;
   uint64_t late; /* left out, because their time had passed */
 };
 
 /* Since this was last called; while it is held. */
-struct lb_samples lb_sampler_count(struct lb_sampler *sampler);
+struct lb_sample_counts lb_sampler_take_counts(struct lb_sampler *sampler);
 
 /* CLOCK_MONOTONIC in ms: the clock of the looks. */
 uint64_t lb_sampler_now_ms(void);

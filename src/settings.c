@@ -18,7 +18,7 @@
 void lb_settings_free(struct lb_settings *settings) {
   for (size_t i = 0; i < settings->selections_len; i++)
     free(settings->selections[i].name);
-  lb_settings_drop_places(settings, 0);
+  lb_settings_drop_netns(settings, 0);
   free(settings->selections);
   free(settings->ports);
   free(settings->addresses);
@@ -72,10 +72,10 @@ int lb_settings_add_port(struct lb_settings *settings, uint16_t port) {
   return err;
 }
 
-int lb_settings_add_path(struct lb_settings *settings,
-                         const struct lb_path *path) {
+int lb_settings_add_unix_name(struct lb_settings *settings,
+                              const struct lb_unix_name *path) {
   char label[LB_LABEL_SIZE];
-  lb_label_of_path(label, path);
+  lb_label_of_unix_name(label, path);
   const struct lb_service service = {
       .name = label, .paths = path, .paths_len = 1};
   return lb_settings_add(settings, &service);
@@ -99,8 +99,8 @@ int lb_settings_add(struct lb_settings *settings,
   return 0;
 }
 
-int lb_settings_ignore_path(struct lb_settings *settings,
-                            const struct lb_path *path) {
+int lb_settings_ignore_unix_name(struct lb_settings *settings,
+                                 const struct lb_unix_name *path) {
   return lb_append(&settings->ignored_paths, &settings->ignored_paths_len, path,
                    1, sizeof(*path));
 }
@@ -145,12 +145,12 @@ bool lb_settings_takes_port(const struct lb_settings *settings,
 
 /* --- places -------------------------------------------------------------- */
 
-int lb_place_check(const char *text) {
+int lb_netns_spec_check(const char *text) {
   char label[LB_LABEL_SIZE];
   if (text[0] != '/' && (strchr(text, '/') || strcmp(text, "") == 0 ||
                          strcmp(text, ".") == 0 || strcmp(text, "..") == 0))
     return -EINVAL;
-  return lb_label_of_place(label, text);
+  return lb_label_of_netns(label, text);
 }
 
 static bool is_same_path(const char *a, const char *b) {
@@ -159,7 +159,7 @@ static bool is_same_path(const char *a, const char *b) {
 
 static int append_place(struct lb_settings *settings, const char *path,
                         const char *label) {
-  struct lb_place place = {
+  struct lb_netns_spec place = {
       .path = path ? strdup(path) : NULL,
       .label = path ? strdup(label) : NULL,
   };
@@ -174,9 +174,9 @@ static int append_place(struct lb_settings *settings, const char *path,
   return err;
 }
 
-int lb_settings_add_place(struct lb_settings *settings, const char *text,
+int lb_settings_add_netns(struct lb_settings *settings, const char *text,
                           uint32_t *out) {
-  int err = lb_place_check(text);
+  int err = lb_netns_spec_check(text);
   if (err)
     return err;
   char buf[sizeof(NETNS_DIR) + LB_LABEL_SIZE], label[LB_LABEL_SIZE];
@@ -187,7 +187,7 @@ int lb_settings_add_place(struct lb_settings *settings, const char *text,
       *out = i;
       return 0;
     }
-  lb_label_of_place(label, text);
+  lb_label_of_netns(label, text);
   if (path && lb_settings_has_label(settings, label))
     return -EEXIST;
   err = append_place(settings, path, label);
@@ -196,24 +196,25 @@ int lb_settings_add_place(struct lb_settings *settings, const char *text,
   return err;
 }
 
-void lb_settings_drop_places(struct lb_settings *settings, size_t from) {
+void lb_settings_drop_netns(struct lb_settings *settings, size_t from) {
   while (settings->places_len > from) {
-    struct lb_place *place = &settings->places[--settings->places_len];
+    struct lb_netns_spec *place = &settings->places[--settings->places_len];
     free(place->path);
     free(place->label);
   }
 }
 
-static bool covers(const struct lb_place *place, const struct lb_scope *scope) {
+static bool covers(const struct lb_netns_spec *place,
+                   const struct lb_netns_ref *scope) {
   if (!scope->path)
     return false;
   return place->path ? strcmp(place->path, scope->path) == 0 : scope->listed;
 }
 
 bool lb_settings_apply(const struct lb_settings *settings,
-                       const struct lb_scope *scope) {
+                       const struct lb_netns_ref *scope) {
   for (size_t i = 0; i < settings->places_len; i++) {
-    const struct lb_place *place = &settings->places[i];
+    const struct lb_netns_spec *place = &settings->places[i];
     if (place->global && covers(place, scope))
       return true;
   }
@@ -222,7 +223,7 @@ bool lb_settings_apply(const struct lb_settings *settings,
 
 bool lb_selection_applies(const struct lb_settings *settings,
                           const struct lb_selection *selection,
-                          const struct lb_scope *scope) {
+                          const struct lb_netns_ref *scope) {
   for (size_t i = 0; i < selection->places_len; i++) {
     uint32_t place = settings->place_refs[selection->places_at + i];
     if (covers(&settings->places[place], scope))
@@ -233,7 +234,7 @@ bool lb_selection_applies(const struct lb_settings *settings,
 
 bool lb_selection_is_plain(const struct lb_settings *settings,
                            const struct lb_selection *selection,
-                           const struct lb_scope *scope) {
+                           const struct lb_netns_ref *scope) {
   if (!scope->path)
     return true;
   return selection->places_len == 1 &&
@@ -267,8 +268,8 @@ static int read_byte(const char **text, char *out) {
   return 0;
 }
 
-int lb_path_parse(const char *text, struct lb_path *out) {
-  char name[LB_PATH_SIZE] = "";
+int lb_unix_name_parse(const char *text, struct lb_unix_name *out) {
+  char name[LB_UNIX_NAME_SIZE] = "";
   size_t len = 0;
   bool abstract = *text == '@';
   while (*text) {
@@ -284,7 +285,7 @@ int lb_path_parse(const char *text, struct lb_path *out) {
   }
   if (abstract)
     name[0] = '\0';
-  struct lb_path path = lb_path_of(name, len);
+  struct lb_unix_name path = lb_unix_name_of(name, len);
   if (path.len <= abstract)
     return -EINVAL;
   *out = path;

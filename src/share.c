@@ -44,8 +44,8 @@ static uint64_t hand_out(struct lb_mover *movers, size_t len, bool full,
   return uncovered;
 }
 
-struct lb_increments lb_share(struct lb_mover *movers, size_t len,
-                              struct lb_increments increments) {
+struct lb_increments lb_attribute(struct lb_mover *movers, size_t len,
+                                  struct lb_increments increments) {
   for (size_t i = 0; i < len; i++)
     movers[i].overflows = movers[i].drops = 0;
 

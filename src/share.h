@@ -30,7 +30,7 @@ struct lb_increments {
  * their movement, to none more than its movement and to none more overflows
  * than drops. With one mover its share is exact. Returns what no movement
  * covers. */
-struct lb_increments lb_share(struct lb_mover *movers, size_t len,
-                              struct lb_increments increments);
+struct lb_increments lb_attribute(struct lb_mover *movers, size_t len,
+                                  struct lb_increments increments);
 
 #endif

@@ -31,11 +31,11 @@ struct lb_source {
    * dump that the kernel ended without an error; -errno else, and rows then
    * hold nothing of use. The kernel may leave a socket out or show one twice
    * when others come and go during the dump; it never says so. */
-  int (*listeners)(struct lb_source *source, struct lb_rows *rows);
+  int (*listeners)(struct lb_source *source, struct lb_listen_socks *rows);
 
   /* The same for every listening UNIX socket that has a name, stream and
    * seqpacket; needs rows->paths. */
-  int (*paths)(struct lb_source *source, struct lb_rows *rows);
+  int (*paths)(struct lb_source *source, struct lb_listen_socks *rows);
 
   /* Reads a whole file into buf and puts a NUL behind it. Returns its length
    * or -errno; -EFBIG where it does not fit. */
@@ -52,7 +52,7 @@ struct lb_source {
   /* Counts what waits at one UNIX socket, known by its inode and cookie; cost
    * and threads as above. 0 or -errno: -ENOENT where it is gone, -EMSGSIZE
    * where the kernel cannot say because there are too many. */
-  int (*pending)(struct lb_source *source, const struct lb_row *row,
+  int (*pending)(struct lb_source *source, const struct lb_listen_sock *row,
                  struct lb_pending *pending, uint64_t *cost_ns);
 };
 

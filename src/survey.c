@@ -29,15 +29,15 @@
 
 enum { NETSTAT_BYTES = 16384, SYSCTL_BYTES = 64, MOST_DUMPS = 3 };
 
-struct lb_survey {
+struct lb_collector {
   struct lb_source *source;
-  const struct lb_scope *scope;
-  struct lb_labels *labels;
+  const struct lb_netns_ref *scope;
+  struct lb_label_registry *labels;
   const char *label; /* NULL: somebody else has it */
-  struct lb_paths *paths;
-  struct lb_group *group;
-  struct lb_ledger ledger;
-  struct lb_rows rows;
+  struct lb_unix_names *paths;
+  struct lb_listeners *group;
+  struct lb_socket_table ledger;
+  struct lb_listen_socks rows;
   struct lb_mover *movers;
   size_t movers_cap;
 
@@ -59,28 +59,29 @@ struct lb_survey {
   uint32_t walk;   /* number of the last one planned */
 };
 
-static int set_up(struct lb_survey *survey,
+static int set_up(struct lb_collector *survey,
                   const struct lb_settings *settings) {
-  const struct lb_scope *scope = survey->scope;
-  int err = lb_paths_new(&survey->paths);
+  const struct lb_netns_ref *scope = survey->scope;
+  int err = lb_unix_names_new(&survey->paths);
   if (!err)
-    err = lb_labels_claim(survey->labels, scope->label, &survey->label);
+    err = lb_label_registry_claim(survey->labels, scope->label, &survey->label);
   if (err == -ENOMEM)
     return err;
   int clash = err;
   survey->rows.paths = survey->paths;
-  err = lb_group_new(settings, scope, survey->labels, survey->paths,
-                     &survey->group);
+  err = lb_listeners_new(settings, scope, survey->labels, survey->paths,
+                         &survey->group);
   if (!err && clash)
-    lb_group_note_clash(survey->group, clash, scope->label,
-                        "the network namespace");
+    lb_listeners_note_conflict(survey->group, clash, scope->label,
+                               "the network namespace");
   return err;
 }
 
-int lb_survey_new(const struct lb_settings *settings,
-                  const struct lb_scope *scope, struct lb_labels *labels,
-                  struct lb_source *source, struct lb_survey **out) {
-  struct lb_survey *survey = calloc(1, sizeof(*survey));
+int lb_collector_new(const struct lb_settings *settings,
+                     const struct lb_netns_ref *scope,
+                     struct lb_label_registry *labels, struct lb_source *source,
+                     struct lb_collector **out) {
+  struct lb_collector *survey = calloc(1, sizeof(*survey));
   if (!survey)
     return -ENOMEM;
   survey->source = source;
@@ -89,28 +90,29 @@ int lb_survey_new(const struct lb_settings *settings,
   survey->interval = 1;
   int err = set_up(survey, settings);
   if (err) {
-    lb_survey_free(survey);
+    lb_collector_free(survey);
     return err;
   }
   *out = survey;
   return 0;
 }
 
-void lb_survey_free(struct lb_survey *survey) {
+void lb_collector_free(struct lb_collector *survey) {
   if (!survey)
     return;
-  lb_group_free(survey->group);
-  lb_labels_release(survey->labels, survey->label);
-  lb_ledger_free(&survey->ledger);
-  lb_rows_free(&survey->rows);
-  lb_paths_free(survey->paths);
+  lb_listeners_free(survey->group);
+  lb_label_registry_release(survey->labels, survey->label);
+  lb_socket_table_free(&survey->ledger);
+  lb_listen_socks_free(&survey->rows);
+  lb_unix_names_free(survey->paths);
   free(survey->movers);
   free(survey);
 }
 
-void lb_survey_move(struct lb_survey *survey, struct lb_source *source) {
+void lb_collector_rebind(struct lb_collector *survey,
+                         struct lb_source *source) {
   survey->source = source;
-  lb_ledger_free(&survey->ledger);
+  lb_socket_table_free(&survey->ledger);
   survey->ledger.forgot_paths = true;
   survey->is_grouped = false;
   memset(survey->netstat.counter, 0, sizeof(survey->netstat.counter));
@@ -118,7 +120,7 @@ void lb_survey_move(struct lb_survey *survey, struct lb_source *source) {
 }
 
 /* A failure to see the UNIX sockets costs only theirs. */
-static void dump_paths(struct lb_survey *survey) {
+static void dump_paths(struct lb_collector *survey) {
   size_t before = survey->rows.len;
   survey->paths_err = survey->source->paths(survey->source, &survey->rows);
   if (survey->paths_err)
@@ -126,25 +128,25 @@ static void dump_paths(struct lb_survey *survey) {
 }
 
 /* UNIX sockets have no sk_drops: what is about those leaves them out. */
-static int dump(struct lb_survey *survey, bool paths, uint64_t now_ms) {
-  struct lb_ledger *ledger = &survey->ledger;
-  bool asks = paths && lb_group_wants_paths(survey->group);
+static int dump(struct lb_collector *survey, bool paths, uint64_t now_ms) {
+  struct lb_socket_table *ledger = &survey->ledger;
+  bool asks = paths && lb_listeners_want_unix(survey->group);
   survey->rows.len = 0;
   int err = survey->source->listeners(survey->source, &survey->rows);
   if (!err && asks)
     dump_paths(survey);
   if (!err)
-    err = lb_ledger_merge(ledger, &survey->rows, now_ms);
+    err = lb_socket_table_merge(ledger, &survey->rows, now_ms);
   if (!err && asks && survey->paths_err)
-    lb_ledger_keep_paths(ledger, now_ms);
+    lb_socket_table_keep_unix(ledger, now_ms);
   for (size_t i = ledger->known; i < ledger->len && !err; i++)
-    err = lb_group_discover(survey->group, &ledger->v[i].row);
+    err = lb_listeners_discover(survey->group, &ledger->v[i].row);
   return err;
 }
 
 /* --- counters ------------------------------------------------------------ */
 
-static int read_netstat(struct lb_survey *survey, struct lb_netstat *out) {
+static int read_netstat(struct lb_collector *survey, struct lb_netstat *out) {
   char text[NETSTAT_BYTES];
   ssize_t len =
       survey->source->text(survey->source, LB_TEXT_NETSTAT, text, sizeof(text));
@@ -168,7 +170,8 @@ static bool was_full(const struct lb_socket *socket) {
   return socket->full_now || socket->full_before;
 }
 
-static uint64_t sum_movements(const struct lb_ledger *ledger, bool full_only) {
+static uint64_t sum_movements(const struct lb_socket_table *ledger,
+                              bool full_only) {
   uint64_t sum = 0;
   for (size_t i = 0; i < ledger->len; i++)
     if (!full_only || was_full(&ledger->v[i]))
@@ -176,7 +179,7 @@ static uint64_t sum_movements(const struct lb_ledger *ledger, bool full_only) {
   return sum;
 }
 
-static int reserve_movers(struct lb_survey *survey) {
+static int reserve_movers(struct lb_collector *survey) {
   if (survey->movers_cap >= survey->ledger.cap)
     return 0;
   struct lb_mover *movers =
@@ -188,8 +191,8 @@ static int reserve_movers(struct lb_survey *survey) {
   return 0;
 }
 
-static size_t find_movers(struct lb_survey *survey) {
-  const struct lb_ledger *ledger = &survey->ledger;
+static size_t find_movers(struct lb_collector *survey) {
+  const struct lb_socket_table *ledger = &survey->ledger;
   size_t len = 0;
   for (size_t i = 0; i < ledger->len; i++) {
     const struct lb_socket *socket = &ledger->v[i];
@@ -212,26 +215,27 @@ static void carry_over(struct lb_socket *socket, uint32_t given) {
   socket->settled = socket->row.sk_drops - (young < open ? young : open);
 }
 
-static void credit(struct lb_survey *survey, const struct lb_mover *mover) {
+static void credit(struct lb_collector *survey, const struct lb_mover *mover) {
   struct lb_socket *socket = &survey->ledger.v[mover->socket];
-  struct lb_visit visit = lb_group_visit(survey->group, &socket->row);
-  for (struct lb_listener *listener; (listener = lb_group_next(&visit));) {
+  struct lb_visit visit = lb_listeners_visit(survey->group, &socket->row);
+  for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));) {
     listener->drops += mover->drops;
     listener->overflows += mover->overflows;
   }
   carry_over(socket, mover->drops);
 }
 
-static void share(struct lb_survey *survey, struct lb_increments found) {
+static void share(struct lb_collector *survey, struct lb_increments found) {
   size_t len = find_movers(survey);
-  struct lb_increments left = lb_share(survey->movers, len, found);
+  struct lb_increments left = lb_attribute(survey->movers, len, found);
   survey->overflows_unattributed += left.overflows;
   for (size_t i = 0; i < len; i++)
     credit(survey, &survey->movers[i]);
 }
 
 /* What was counted before the first look is nobody's. */
-static void prime(struct lb_survey *survey, const struct lb_netstat *netstat) {
+static void prime(struct lb_collector *survey,
+                  const struct lb_netstat *netstat) {
   memcpy(survey->total, netstat->counter, sizeof(survey->total));
   survey->overflows_unattributed = netstat->counter[LB_MIB_LISTEN_OVERFLOWS];
   for (size_t i = 0; i < survey->ledger.len; i++)
@@ -241,12 +245,12 @@ static void prime(struct lb_survey *survey, const struct lb_netstat *netstat) {
   survey->primed = true;
 }
 
-static void note_asked(struct lb_ledger *ledger) {
+static void note_asked(struct lb_socket_table *ledger) {
   for (size_t i = 0; i < ledger->len; i++)
     ledger->v[i].asked = ledger->v[i].row.sk_drops;
 }
 
-static struct lb_increments increments(const struct lb_survey *survey,
+static struct lb_increments increments(const struct lb_collector *survey,
                                        const struct lb_netstat *netstat) {
   const uint64_t *before = survey->netstat.counter, *now = netstat->counter;
   return (struct lb_increments){
@@ -259,7 +263,7 @@ static struct lb_increments increments(const struct lb_survey *survey,
 /* Takes overflows whose drops are not counted yet out of what was read, for one
  * look: tcp_conn_request() and tcp_v4_syn_recv_sock() raise ListenOverflows
  * before they call tcp_listendrop(). */
-static void hold_back(struct lb_survey *survey, struct lb_netstat *netstat) {
+static void hold_back(struct lb_collector *survey, struct lb_netstat *netstat) {
   uint64_t *overflows = &netstat->counter[LB_MIB_LISTEN_OVERFLOWS];
   uint64_t fresh = increment(survey->overflows_read, *overflows);
   survey->overflows_read = *overflows;
@@ -272,8 +276,8 @@ static void hold_back(struct lb_survey *survey, struct lb_netstat *netstat) {
 
 /* Reads the counters and gives every increment its place. -errno only where
  * the dump that this may take fails: nothing is settled then. */
-static int settle(struct lb_survey *survey, uint64_t now_ms) {
-  struct lb_ledger *ledger = &survey->ledger;
+static int settle(struct lb_collector *survey, uint64_t now_ms) {
+  struct lb_socket_table *ledger = &survey->ledger;
   struct lb_netstat netstat;
   note_asked(ledger);
   survey->netstat_err = read_netstat(survey, &netstat);
@@ -307,7 +311,7 @@ static int settle(struct lb_survey *survey, uint64_t now_ms) {
 /* --- looks --------------------------------------------------------------- */
 
 /* Whether this is the first time in the interval that it was seen full. */
-static bool becomes_full(const struct lb_survey *survey,
+static bool becomes_full(const struct lb_collector *survey,
                          struct lb_socket *socket) {
   if (!socket->full_now || socket->full_in == survey->interval)
     return false;
@@ -316,36 +320,37 @@ static bool becomes_full(const struct lb_survey *survey,
 }
 
 /* Most looks show what the look before has shown. */
-static void regroup(struct lb_survey *survey, bool is_same) {
-  struct lb_ledger *ledger = &survey->ledger;
+static void regroup(struct lb_collector *survey, bool is_same) {
+  struct lb_socket_table *ledger = &survey->ledger;
   if (is_same) {
-    lb_group_repeat(survey->group);
+    lb_listeners_repeat_sample(survey->group);
     return;
   }
-  lb_group_begin(survey->group, survey->paths_err == 0);
+  lb_listeners_begin_sample(survey->group, survey->paths_err == 0);
   for (size_t i = 0; i < ledger->len; i++) {
     struct lb_socket *socket = &ledger->v[i];
     if (lb_socket_is_present(ledger, socket))
-      lb_group_add(survey->group, &socket->row, becomes_full(survey, socket));
+      lb_listeners_add_socket(survey->group, &socket->row,
+                              becomes_full(survey, socket));
   }
 }
 
-static void begin_interval(struct lb_survey *survey) {
+static void begin_interval(struct lb_collector *survey) {
   survey->ended = false;
   survey->interval++;
-  lb_group_begin_interval(survey->group);
+  lb_listeners_begin_interval(survey->group);
 }
 
-int lb_survey_look(struct lb_survey *survey, uint64_t now_ms) {
-  struct lb_ledger *ledger = &survey->ledger;
+int lb_collector_sample(struct lb_collector *survey, uint64_t now_ms) {
+  struct lb_socket_table *ledger = &survey->ledger;
   bool begins = survey->ended;
   int paths_err_before = survey->paths_err;
   if (begins)
     begin_interval(survey);
   survey->is_current = false;
-  lb_ledger_begin(ledger);
+  lb_socket_table_begin_sample(ledger);
   int err = dump(survey, true, now_ms);
-  for (int i = 1; i < MOST_DUMPS && !err && lb_ledger_misses(ledger); i++)
+  for (int i = 1; i < MOST_DUMPS && !err && lb_socket_table_misses(ledger); i++)
     err = dump(survey, true, now_ms);
   if (!err && ledger->moved)
     err = settle(survey, now_ms);
@@ -353,9 +358,10 @@ int lb_survey_look(struct lb_survey *survey, uint64_t now_ms) {
     survey->is_grouped = false;
     return err;
   }
-  bool is_same = survey->is_grouped && !begins && lb_ledger_is_same(ledger) &&
+  bool is_same = survey->is_grouped && !begins &&
+                 lb_socket_table_is_same(ledger) &&
                  survey->paths_err == paths_err_before;
-  lb_ledger_end(ledger, now_ms);
+  lb_socket_table_end_sample(ledger, now_ms);
   regroup(survey, is_same);
   survey->is_grouped = true;
   return 0;
@@ -363,15 +369,16 @@ int lb_survey_look(struct lb_survey *survey, uint64_t now_ms) {
 
 /* --- what waits ---------------------------------------------------------- */
 
-static bool is_wanted(const struct lb_survey *survey,
+static bool is_wanted(const struct lb_collector *survey,
                       const struct lb_socket *socket) {
   return lb_socket_is_present(&survey->ledger, socket) &&
-         lb_group_wants(survey->group, &socket->row);
+         lb_listeners_want(survey->group, &socket->row);
 }
 
-int lb_survey_plan(struct lb_survey *survey, struct lb_walk *walk) {
-  struct lb_ledger *ledger = &survey->ledger;
-  lb_walk_begin(walk);
+int lb_collector_plan_inspection(struct lb_collector *survey,
+                                 struct lb_inspection *walk) {
+  struct lb_socket_table *ledger = &survey->ledger;
+  lb_inspection_begin_plan(walk);
   survey->walk++;
   for (size_t i = 0; i < ledger->len; i++) {
     struct lb_socket *socket = &ledger->v[i];
@@ -379,10 +386,10 @@ int lb_survey_plan(struct lb_survey *survey, struct lb_walk *walk) {
       continue;
     socket->noted = survey->walk;
     socket->noted_queue = socket->row.queue;
-    if (lb_walk_add(walk, &socket->row))
+    if (lb_inspection_add_socket(walk, &socket->row))
       return -ENOMEM;
   }
-  lb_walk_plan(walk);
+  lb_inspection_end_plan(walk);
   return 0;
 }
 
@@ -390,7 +397,7 @@ int lb_survey_plan(struct lb_survey *survey, struct lb_walk *walk) {
  * tcp_reset() takes such a connection out of the tables, not out of the queue.
  * Connections come and go while the walk goes on, so only what stood there
  * before and after it counts. */
-static uint32_t lasting_queue(const struct lb_survey *survey,
+static uint32_t lasting_queue(const struct lb_collector *survey,
                               const struct lb_socket *socket) {
   if (socket->noted != survey->walk)
     return 0;
@@ -398,7 +405,8 @@ static uint32_t lasting_queue(const struct lb_survey *survey,
                                                  : socket->row.queue;
 }
 
-static void take_point(struct lb_inspected *sum, const struct lb_point *point) {
+static void take_point(struct lb_inspected *sum,
+                       const struct lb_endpoint *point) {
   sum->queue += point->queue;
   sum->visible += point->visible;
   sum->abandoned += point->closed;
@@ -410,7 +418,7 @@ static void take_point(struct lb_inspected *sum, const struct lb_point *point) {
 }
 
 static void take_target(struct lb_inspected *sum,
-                        const struct lb_target *target) {
+                        const struct lb_unix_target *target) {
   if (!target->err)
     sum->abandoned += target->found.closed;
   else if (target->err != -ENOENT) /* else it has gone meanwhile */
@@ -419,54 +427,58 @@ static void take_target(struct lb_inspected *sum,
 
 /* Of a listener all of whose sockets are younger than the plan nothing was
  * asked. */
-static void begin_inspected(struct lb_survey *survey) {
-  const struct lb_ledger *ledger = &survey->ledger;
-  for (size_t i = 0; i < lb_group_len(survey->group); i++)
-    lb_group_get(survey->group, i)->inspected = (struct lb_inspected){0};
+static void begin_inspected(struct lb_collector *survey) {
+  const struct lb_socket_table *ledger = &survey->ledger;
+  for (size_t i = 0; i < lb_listeners_len(survey->group); i++)
+    lb_listeners_get(survey->group, i)->inspected = (struct lb_inspected){0};
   for (size_t i = 0; i < ledger->len; i++) {
     const struct lb_socket *socket = &ledger->v[i];
     if (socket->noted != survey->walk || !lb_socket_is_present(ledger, socket))
       continue;
-    struct lb_visit visit = lb_group_visit(survey->group, &socket->row);
-    for (struct lb_listener *listener; (listener = lb_group_next(&visit));)
+    struct lb_visit visit = lb_listeners_visit(survey->group, &socket->row);
+    for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
       listener->inspected.done = true;
   }
 }
 
-static void take_walk(struct lb_survey *survey, const struct lb_walk *walk) {
+static void take_walk(struct lb_collector *survey,
+                      const struct lb_inspection *walk) {
   begin_inspected(survey);
   for (size_t i = 0; i < walk->points_len; i++) {
-    struct lb_visit visit = lb_group_visit(survey->group, &walk->points[i].row);
-    for (struct lb_listener *listener; (listener = lb_group_next(&visit));)
+    struct lb_visit visit =
+        lb_listeners_visit(survey->group, &walk->points[i].row);
+    for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
       take_point(&listener->inspected, &walk->points[i]);
   }
   for (size_t i = 0; i < walk->targets_len; i++) {
     struct lb_visit visit =
-        lb_group_visit(survey->group, &walk->targets[i].row);
-    for (struct lb_listener *listener; (listener = lb_group_next(&visit));)
+        lb_listeners_visit(survey->group, &walk->targets[i].row);
+    for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
       take_target(&listener->inspected, &walk->targets[i]);
   }
 }
 
 /* Sockets that nobody wants have points as well, lest what waits there is laid
  * on one of any address that is wanted. */
-int lb_survey_inspect(struct lb_survey *survey, struct lb_walk *walk) {
-  const struct lb_ledger *ledger = &survey->ledger;
+int lb_collector_take_inspection(struct lb_collector *survey,
+                                 struct lb_inspection *walk) {
+  const struct lb_socket_table *ledger = &survey->ledger;
   for (size_t i = 0; i < ledger->len; i++) {
     const struct lb_socket *socket = &ledger->v[i];
     if (socket->row.family == AF_UNIX || !lb_socket_is_present(ledger, socket))
       continue;
-    if (lb_walk_add_point(walk, &socket->row, lasting_queue(survey, socket)))
+    if (lb_inspection_add_endpoint(walk, &socket->row,
+                                   lasting_queue(survey, socket)))
       return -ENOMEM;
   }
-  lb_walk_match(walk);
+  lb_inspection_match(walk);
   take_walk(survey, walk);
   return 0;
 }
 
 /* --- the end of an interval ---------------------------------------------- */
 
-static int read_somaxconn(struct lb_survey *survey) {
+static int read_somaxconn(struct lb_collector *survey) {
   char buf[SYSCTL_BYTES];
   ssize_t len =
       survey->source->text(survey->source, LB_TEXT_SOMAXCONN, buf, sizeof(buf));
@@ -478,15 +490,16 @@ static int read_somaxconn(struct lb_survey *survey) {
 /* listen() lowers what it is given to somaxconn and tells nobody:
  * __sys_listen_socket(), net/socket.c. A raise reaches the next listen() only.
  */
-static void hint(struct lb_survey *survey, struct lb_socket *socket) {
+static void hint(struct lb_collector *survey, struct lb_socket *socket) {
   uint32_t limit = socket->row.limit;
   bool clamped = limit == survey->somaxconn && !socket->hinted_clamped;
   bool outgrown = socket->hinted_clamped && socket->hint_limit == limit &&
                   survey->somaxconn > limit && !socket->hinted_outgrown;
-  if ((!clamped && !outgrown) || !lb_group_wants(survey->group, &socket->row))
+  if ((!clamped && !outgrown) ||
+      !lb_listeners_want(survey->group, &socket->row))
     return; /* or nobody would be told */
-  struct lb_visit visit = lb_group_visit(survey->group, &socket->row);
-  for (struct lb_listener *listener; (listener = lb_group_next(&visit));) {
+  struct lb_visit visit = lb_listeners_visit(survey->group, &socket->row);
+  for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));) {
     listener->clamped += clamped;
     listener->outgrown += outgrown;
   }
@@ -496,35 +509,36 @@ static void hint(struct lb_survey *survey, struct lb_socket *socket) {
 }
 
 static void forget_path(void *data, uint32_t path) {
-  lb_group_forget(data, path);
+  lb_listeners_forget_unix(data, path);
 }
 
-static void sweep_paths(struct lb_survey *survey) {
-  struct lb_ledger *ledger = &survey->ledger;
-  lb_paths_begin_sweep(survey->paths);
-  lb_group_keep_paths(survey->group);
+static void sweep_paths(struct lb_collector *survey) {
+  struct lb_socket_table *ledger = &survey->ledger;
+  lb_unix_names_begin_sweep(survey->paths);
+  lb_listeners_keep_unix_names(survey->group);
   for (size_t i = 0; i < ledger->len; i++)
     if (ledger->v[i].row.family == AF_UNIX)
-      lb_paths_keep(survey->paths, ledger->v[i].row.path);
-  lb_paths_end_sweep(survey->paths, forget_path, survey->group);
+      lb_unix_names_keep(survey->paths, ledger->v[i].row.path);
+  lb_unix_names_end_sweep(survey->paths, forget_path, survey->group);
   ledger->forgot_paths = false;
 }
 
-int lb_survey_end(struct lb_survey *survey, uint64_t now_ms,
-                  struct lb_troubles *troubles) {
+int lb_collector_end_interval(struct lb_collector *survey, uint64_t now_ms,
+                              struct lb_sample_errors *troubles) {
   if (!survey->is_current) {
     int err = settle(survey, now_ms);
     if (err)
       return err;
-    lb_ledger_end(&survey->ledger, now_ms); /* it may have dumped again */
+    lb_socket_table_end_sample(&survey->ledger,
+                               now_ms); /* it may have dumped again */
     survey->is_grouped = false;
   }
-  struct lb_troubles found = {
+  struct lb_sample_errors found = {
       .netstat = survey->is_current ? 0 : survey->netstat_err,
       .somaxconn = read_somaxconn(survey),
       .paths = survey->paths_err,
   };
-  struct lb_ledger *ledger = &survey->ledger;
+  struct lb_socket_table *ledger = &survey->ledger;
   for (size_t i = 0; i < ledger->len && survey->has_somaxconn; i++)
     if (lb_socket_is_present(ledger, &ledger->v[i]))
       hint(survey, &ledger->v[i]);
@@ -537,10 +551,10 @@ int lb_survey_end(struct lb_survey *survey, uint64_t now_ms,
 
 /* --- readings ------------------------------------------------------------ */
 
-static struct lb_values namespace_values(const struct lb_survey *survey) {
+static struct lb_values namespace_values(const struct lb_collector *survey) {
   static const struct {
     enum lb_mib counter;
-    enum lb_metric_id metric;
+    enum lb_reading_id metric;
   } counters[] = {
       {LB_MIB_LISTEN_DROPS, LB_DROPS},
       {LB_MIB_LISTEN_OVERFLOWS, LB_OVERFLOWS},
@@ -562,9 +576,9 @@ static struct lb_values namespace_values(const struct lb_survey *survey) {
   return values;
 }
 
-static struct lb_reading reading_of(const struct lb_listener *listener,
-                                    bool counters) {
-  return (struct lb_reading){
+static struct lb_readings reading_of(const struct lb_listener *listener,
+                                     bool counters) {
+  return (struct lb_readings){
       .label = listener->label,
       .values = lb_listener_values(listener, counters),
       .clamped = listener->clamped,
@@ -572,44 +586,45 @@ static struct lb_reading reading_of(const struct lb_listener *listener,
   };
 }
 
-void lb_survey_readings(const struct lb_survey *survey,
-                        void (*visit)(void *data,
-                                      const struct lb_reading *reading),
-                        void *data) {
+void lb_collector_visit_readings(
+    const struct lb_collector *survey,
+    void (*visit)(void *data, const struct lb_readings *reading), void *data) {
   if (survey->label) {
-    struct lb_reading reading = {.label = survey->label,
-                                 .is_namespace = true,
-                                 .values = namespace_values(survey)};
+    struct lb_readings reading = {.label = survey->label,
+                                  .is_namespace = true,
+                                  .values = namespace_values(survey)};
     visit(data, &reading);
   }
   bool counters = survey->is_current && can_share(&survey->netstat) &&
                   !survey->ledger.lacks_drops;
-  for (size_t i = 0; i < lb_group_len(survey->group); i++) {
-    const struct lb_listener *listener = lb_group_get(survey->group, i);
-    if (!lb_group_reports(survey->group, listener))
+  for (size_t i = 0; i < lb_listeners_len(survey->group); i++) {
+    const struct lb_listener *listener = lb_listeners_get(survey->group, i);
+    if (!lb_listeners_reports(survey->group, listener))
       continue;
-    struct lb_reading reading = reading_of(listener, counters);
+    struct lb_readings reading = reading_of(listener, counters);
     visit(data, &reading);
   }
 }
 
-void lb_survey_sockets(const struct lb_survey *survey,
-                       void (*visit)(void *data, const struct lb_row *row,
-                                     const struct lb_path *path),
-                       void *data) {
-  const struct lb_ledger *ledger = &survey->ledger;
+void lb_collector_visit_sockets(const struct lb_collector *survey,
+                                void (*visit)(void *data,
+                                              const struct lb_listen_sock *row,
+                                              const struct lb_unix_name *path),
+                                void *data) {
+  const struct lb_socket_table *ledger = &survey->ledger;
   for (size_t i = 0; i < ledger->len; i++) {
-    const struct lb_row *row = &ledger->v[i].row;
+    const struct lb_listen_sock *row = &ledger->v[i].row;
     bool is_unix = row->family == AF_UNIX;
     if (is_wanted(survey, &ledger->v[i]))
-      visit(data, row, is_unix ? lb_paths_get(survey->paths, row->path) : NULL);
+      visit(data, row,
+            is_unix ? lb_unix_names_get(survey->paths, row->path) : NULL);
   }
 }
 
-uint32_t lb_survey_somaxconn(const struct lb_survey *survey) {
+uint32_t lb_collector_somaxconn(const struct lb_collector *survey) {
   return survey->somaxconn;
 }
 
-struct lb_clash *lb_survey_clash(struct lb_survey *survey) {
-  return lb_group_clash(survey->group);
+struct lb_conflict *lb_collector_conflict(struct lb_collector *survey) {
+  return lb_listeners_conflict(survey->group);
 }

@@ -10,45 +10,48 @@
 #include "source.h"
 #include "walk.h"
 
-struct lb_survey;
+struct lb_collector;
 
 /* Borrows all of it for its life. 0 or -ENOMEM; the caller owns *out. */
-int lb_survey_new(const struct lb_settings *settings,
-                  const struct lb_scope *scope, struct lb_labels *labels,
-                  struct lb_source *source, struct lb_survey **out);
-void lb_survey_free(struct lb_survey *survey);
+int lb_collector_new(const struct lb_settings *settings,
+                     const struct lb_netns_ref *scope,
+                     struct lb_label_registry *labels, struct lb_source *source,
+                     struct lb_collector **out);
+void lb_collector_free(struct lb_collector *survey);
 
 /* Goes on with another namespace that has come to the same place: its sockets
  * are others, its counters began at 0, those reported here go on. */
-void lb_survey_move(struct lb_survey *survey, struct lb_source *source);
+void lb_collector_rebind(struct lb_collector *survey, struct lb_source *source);
 
 /* Looks at every listener once; now_ms is any clock that never goes back. 0, or
  * -errno of the source or -ENOMEM: the look then counts for nothing, and what
  * it missed is made up for by the next one. Any number of looks make an
- * interval; the first one after lb_survey_end() begins the next. */
-int lb_survey_look(struct lb_survey *survey, uint64_t now_ms);
+ * interval; the first one after lb_collector_end_interval() begins the next. */
+int lb_collector_sample(struct lb_collector *survey, uint64_t now_ms);
 
 /* Plans a walk of what waited at the last look. 0 or -ENOMEM. */
-int lb_survey_plan(struct lb_survey *survey, struct lb_walk *walk);
+int lb_collector_plan_inspection(struct lb_collector *survey,
+                                 struct lb_inspection *walk);
 
 /* Takes in what the walk found; after a look that came after it and before
- * lb_survey_end(). 0 or -ENOMEM. */
-int lb_survey_inspect(struct lb_survey *survey, struct lb_walk *walk);
+ * lb_collector_end_interval(). 0 or -ENOMEM. */
+int lb_collector_take_inspection(struct lb_collector *survey,
+                                 struct lb_inspection *walk);
 
 /* What could not be read in the look at the end of an interval; 0 or -errno
  * each. */
-struct lb_troubles {
+struct lb_sample_errors {
   int netstat;   /* /proc/net/netstat: no counters */
   int somaxconn; /* /proc/sys/net/core/somaxconn: no somaxconn, no hints */
   int paths;     /* UNIX sockets: nothing of listeners that may have some */
 };
 
 /* Ends the interval after a look that was good: brings the counters up to date
- * and finds the hints. 0 or -errno, as lb_survey_look(). */
-int lb_survey_end(struct lb_survey *survey, uint64_t now_ms,
-                  struct lb_troubles *troubles);
+ * and finds the hints. 0 or -errno, as lb_collector_sample(). */
+int lb_collector_end_interval(struct lb_collector *survey, uint64_t now_ms,
+                              struct lb_sample_errors *troubles);
 
-struct lb_reading {
+struct lb_readings {
   const char *label; /* "" is the own namespace; valid during the call */
   bool is_namespace; /* else a listener */
   struct lb_values values;
@@ -58,22 +61,22 @@ struct lb_reading {
 
 /* Visits the namespace, then each listener that is reported, selected ones in
  * the order of the configuration, then found ones as they were found. */
-void lb_survey_readings(const struct lb_survey *survey,
-                        void (*visit)(void *data,
-                                      const struct lb_reading *reading),
-                        void *data);
+void lb_collector_visit_readings(
+    const struct lb_collector *survey,
+    void (*visit)(void *data, const struct lb_readings *reading), void *data);
 
 /* Visits the sockets of the last look that count for some listener. path is the
  * name of a UNIX one, NULL else. */
-void lb_survey_sockets(const struct lb_survey *survey,
-                       void (*visit)(void *data, const struct lb_row *row,
-                                     const struct lb_path *path),
-                       void *data);
+void lb_collector_visit_sockets(const struct lb_collector *survey,
+                                void (*visit)(void *data,
+                                              const struct lb_listen_sock *row,
+                                              const struct lb_unix_name *path),
+                                void *data);
 
 /* net.core.somaxconn as last read, for the text of a hint. */
-uint32_t lb_survey_somaxconn(const struct lb_survey *survey);
+uint32_t lb_collector_somaxconn(const struct lb_collector *survey);
 
 /* What could have no label of its own, for the caller to read and to reset. */
-struct lb_clash *lb_survey_clash(struct lb_survey *survey);
+struct lb_conflict *lb_collector_conflict(struct lb_collector *survey);
 
 #endif

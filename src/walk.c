@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-void lb_walk_free(struct lb_walk *walk) {
+void lb_inspection_free(struct lb_inspection *walk) {
   free(walk->ports);
   free(walk->targets);
   free(walk->points);
@@ -21,21 +21,22 @@ void lb_walk_free(struct lb_walk *walk) {
 
 /* --- the plan ------------------------------------------------------------ */
 
-void lb_walk_begin(struct lb_walk *walk) {
+void lb_inspection_begin_plan(struct lb_inspection *walk) {
   walk->ports_len = walk->targets_len = walk->points_len = 0;
   walk->conns.len = 0;
   walk->queued = walk->planned = walk->done = false;
 }
 
-static int add_target(struct lb_walk *walk, const struct lb_row *row) {
+static int add_target(struct lb_inspection *walk,
+                      const struct lb_listen_sock *row) {
   int err = lb_reserve(&walk->targets, walk->targets_len, &walk->targets_cap,
                        sizeof(*walk->targets));
   if (!err)
-    walk->targets[walk->targets_len++] = (struct lb_target){.row = *row};
+    walk->targets[walk->targets_len++] = (struct lb_unix_target){.row = *row};
   return err;
 }
 
-static int add_port(struct lb_walk *walk, uint16_t port) {
+static int add_port(struct lb_inspection *walk, uint16_t port) {
   if (walk->ports_len && walk->ports[walk->ports_len - 1].last == port)
     return 0;
   int err = lb_reserve(&walk->ports, walk->ports_len, &walk->ports_cap,
@@ -45,7 +46,8 @@ static int add_port(struct lb_walk *walk, uint16_t port) {
   return err;
 }
 
-int lb_walk_add(struct lb_walk *walk, const struct lb_row *row) {
+int lb_inspection_add_socket(struct lb_inspection *walk,
+                             const struct lb_listen_sock *row) {
   if (row->family == AF_UNIX)
     return row->queue ? add_target(walk, row) : 0;
   walk->queued |= row->queue > 0;
@@ -57,7 +59,7 @@ static int compare_ports(const void *a, const void *b) {
   return (int)left->first - (int)right->first;
 }
 
-static void merge_ports(struct lb_walk *walk) {
+static void merge_ports(struct lb_inspection *walk) {
   if (walk->ports_len == 0)
     return;
   struct lb_ports *ports = walk->ports;
@@ -71,21 +73,21 @@ static void merge_ports(struct lb_walk *walk) {
   walk->ports_len = kept + 1;
 }
 
-void lb_walk_plan(struct lb_walk *walk) {
+void lb_inspection_end_plan(struct lb_inspection *walk) {
   merge_ports(walk);
   walk->planned = true;
 }
 
 /* --- the walk ------------------------------------------------------------ */
 
-void lb_walk_run(struct lb_walk *walk, struct lb_source *source,
-                 uint64_t *cost_ns) {
+void lb_inspection_run(struct lb_inspection *walk, struct lb_source *source,
+                       uint64_t *cost_ns) {
   struct lb_query query = {walk->ports, walk->ports_len, walk->queued};
   walk->err = 0;
   if (walk->ports_len)
     walk->err = source->waiting(source, &query, &walk->conns, cost_ns);
   for (size_t i = 0; i < walk->targets_len && !walk->err; i++) {
-    struct lb_target *target = &walk->targets[i];
+    struct lb_unix_target *target = &walk->targets[i];
     target->err =
         source->pending(source, &target->row, &target->found, cost_ns);
   }
@@ -100,24 +102,26 @@ static int compare_port(const void *key, const void *item) {
   return (*port > ports->last) - (*port < ports->first);
 }
 
-static bool asks_for(const struct lb_walk *walk, uint16_t port) {
+static bool asks_for(const struct lb_inspection *walk, uint16_t port) {
   return walk->ports_len && bsearch(&port, walk->ports, walk->ports_len,
                                     sizeof(*walk->ports), compare_port);
 }
 
-int lb_walk_add_point(struct lb_walk *walk, const struct lb_row *row,
-                      uint32_t queue) {
+int lb_inspection_add_endpoint(struct lb_inspection *walk,
+                               const struct lb_listen_sock *row,
+                               uint32_t queue) {
   if (!asks_for(walk, row->port))
     return 0;
   int err = lb_reserve(&walk->points, walk->points_len, &walk->points_cap,
                        sizeof(*walk->points));
   if (!err)
     walk->points[walk->points_len++] =
-        (struct lb_point){.row = *row, .queue = queue};
+        (struct lb_endpoint){.row = *row, .queue = queue};
   return err;
 }
 
-static int compare_rows(const struct lb_row *a, const struct lb_row *b) {
+static int compare_rows(const struct lb_listen_sock *a,
+                        const struct lb_listen_sock *b) {
   if (a->port != b->port)
     return a->port < b->port ? -1 : 1;
   if (a->family != b->family)
@@ -129,14 +133,14 @@ static int compare_rows(const struct lb_row *a, const struct lb_row *b) {
 }
 
 static int compare_points(const void *a, const void *b) {
-  const struct lb_point *left = a, *right = b;
+  const struct lb_endpoint *left = a, *right = b;
   return compare_rows(&left->row, &right->row);
 }
 
-static void merge_points(struct lb_walk *walk) {
+static void merge_points(struct lb_inspection *walk) {
   if (walk->points_len == 0)
     return;
-  struct lb_point *points = walk->points;
+  struct lb_endpoint *points = walk->points;
   qsort(points, walk->points_len, sizeof(*points), compare_points);
   size_t kept = 0;
   for (size_t i = 1; i < walk->points_len; i++)
@@ -147,44 +151,44 @@ static void merge_points(struct lb_walk *walk) {
   walk->points_len = kept + 1;
 }
 
-static struct lb_point *find_point(const struct lb_walk *walk,
-                                   const struct lb_row *row) {
-  const struct lb_point key = {.row = *row};
+static struct lb_endpoint *find_point(const struct lb_inspection *walk,
+                                      const struct lb_listen_sock *row) {
+  const struct lb_endpoint key = {.row = *row};
   return walk->points_len ? bsearch(&key, walk->points, walk->points_len,
                                     sizeof(*walk->points), compare_points)
                           : NULL;
 }
 
-static struct lb_row any_address(struct lb_row row) {
+static struct lb_listen_sock any_address(struct lb_listen_sock row) {
   memset(row.address, 0, sizeof(row.address));
   if (row.family == AF_INET)
     row.address[10] = row.address[11] = 0xff;
   return row;
 }
 
-static struct lb_row any_device(struct lb_row row) {
+static struct lb_listen_sock any_device(struct lb_listen_sock row) {
   row.ifindex = 0;
   return row;
 }
 
-static struct lb_point *point_of(const struct lb_walk *walk,
-                                 const struct lb_conn *conn) {
-  struct lb_row row = {
+static struct lb_endpoint *point_of(const struct lb_inspection *walk,
+                                    const struct lb_conn *conn) {
+  struct lb_listen_sock row = {
       .port = conn->port, .family = conn->family, .ifindex = conn->ifindex};
   memcpy(row.address, conn->address, sizeof(row.address));
-  const struct lb_row likely[] = {row, any_device(row), any_address(row),
-                                  any_device(any_address(row))};
-  struct lb_point *point = NULL;
+  const struct lb_listen_sock likely[] = {
+      row, any_device(row), any_address(row), any_device(any_address(row))};
+  struct lb_endpoint *point = NULL;
   for (size_t i = 0; i < sizeof(likely) / sizeof(likely[0]) && !point; i++)
     point = find_point(walk, &likely[i]);
   return point;
 }
 
-void lb_walk_match(struct lb_walk *walk) {
+void lb_inspection_match(struct lb_inspection *walk) {
   merge_points(walk);
   for (size_t i = 0; i < walk->conns.len; i++) {
     const struct lb_conn *conn = &walk->conns.v[i];
-    struct lb_point *point = point_of(walk, conn);
+    struct lb_endpoint *point = point_of(walk, conn);
     if (!point)
       continue;
     if (conn->kind == LB_CONN_HALF_OPEN) {

@@ -3,16 +3,16 @@
  * namespace: what is asked for, what came, and to which socket it belongs.
  *
  * A walk takes the kernel time in proportion to all connections of the host, so
- * looks go on meanwhile in another thread: between lb_walk_plan() and the last
- * result nothing here is shared with them. */
+ * looks go on meanwhile in another thread: between lb_inspection_end_plan() and
+ * the last result nothing here is shared with them. */
 #ifndef LB_WALK_H
 #define LB_WALK_H
 
 #include "source.h"
 
 /* A UNIX socket in whose queue somebody waits. */
-struct lb_target {
-  struct lb_row row;
+struct lb_unix_target {
+  struct lb_listen_sock row;
   struct lb_pending found;
   int err; /* 0: found holds */
 };
@@ -20,23 +20,23 @@ struct lb_target {
 /* All TCP sockets of one port, family, address and device: to tell the members
  * of a SO_REUSEPORT group apart is beyond what the kernel shows of a connection
  * that waits. */
-struct lb_point {
-  struct lb_row row; /* one of them */
-  uint64_t queue;    /* of all, as far as it stood all the while */
-  uint64_t visible;  /* connections that wait, as the walk showed them */
-  uint64_t closed;   /* of these, whose client has sent FIN */
+struct lb_endpoint {
+  struct lb_listen_sock row; /* one of them */
+  uint64_t queue;            /* of all, as far as it stood all the while */
+  uint64_t visible; /* connections that wait, as the walk showed them */
+  uint64_t closed;  /* of these, whose client has sent FIN */
   uint64_t half_open;
   uint32_t wait_ms; /* of the longest-waiting one */
 };
 
-struct lb_walk {
+struct lb_inspection {
   struct lb_ports *ports;
   size_t ports_len;
   size_t ports_cap;
-  struct lb_target *targets;
+  struct lb_unix_target *targets;
   size_t targets_len;
   size_t targets_cap;
-  struct lb_point *points;
+  struct lb_endpoint *points;
   size_t points_len;
   size_t points_cap;
   struct lb_conns conns;
@@ -46,32 +46,34 @@ struct lb_walk {
   int err;   /* of the last walk: one that is left out tells nothing */
 };
 
-void lb_walk_free(struct lb_walk *walk);
+void lb_inspection_free(struct lb_inspection *walk);
 
 /* Starts a plan: nothing is asked for. The memory is kept. */
-void lb_walk_begin(struct lb_walk *walk);
+void lb_inspection_begin_plan(struct lb_inspection *walk);
 
 /* Asks for what waits at a socket. 0 or -ENOMEM. */
-int lb_walk_add(struct lb_walk *walk, const struct lb_row *row);
+int lb_inspection_add_socket(struct lb_inspection *walk,
+                             const struct lb_listen_sock *row);
 
 /* Ends the plan. */
-void lb_walk_plan(struct lb_walk *walk);
+void lb_inspection_end_plan(struct lb_inspection *walk);
 
 /* Asks the source; sets done or err, and adds what it took to *cost_ns. */
-void lb_walk_run(struct lb_walk *walk, struct lb_source *source,
-                 uint64_t *cost_ns);
+void lb_inspection_run(struct lb_inspection *walk, struct lb_source *source,
+                       uint64_t *cost_ns);
 
 /* Adds a TCP socket that is there after the walk, with the number that stood in
  * its queue all the while; also one that nobody wants, for what belongs to it
  * must not be laid on another. Passes over it where its port was not asked for.
  * 0 or -ENOMEM. */
-int lb_walk_add_point(struct lb_walk *walk, const struct lb_row *row,
-                      uint32_t queue);
+int lb_inspection_add_endpoint(struct lb_inspection *walk,
+                               const struct lb_listen_sock *row,
+                               uint32_t queue);
 
 /* Lays every connection found on the point that it belongs to, as the kernel's
  * own lookup of a SYN's listener would: by address before any address, by
  * device before any device (inet_lhash2_lookup() and compute_score(),
  * net/ipv4/inet_hashtables.c). */
-void lb_walk_match(struct lb_walk *walk);
+void lb_inspection_match(struct lb_inspection *walk);
 
 #endif

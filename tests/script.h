@@ -13,10 +13,10 @@
 enum { MAX_SOCKETS = 64, MAX_CONNS = 64 };
 
 struct listening {
-  struct lb_row row;
-  struct lb_path name; /* of a UNIX socket */
-  uint32_t closed;     /* clients that it waits for in vain */
-  int pending_err;     /* who waits there is not told */
+  struct lb_listen_sock row;
+  struct lb_unix_name name; /* of a UNIX socket */
+  uint32_t closed;          /* clients that it waits for in vain */
+  int pending_err;          /* who waits there is not told */
 };
 
 struct kernel {
@@ -55,25 +55,25 @@ static inline void prepare(struct kernel *kernel, const char *read) {
     kernel->before(kernel, read);
 }
 
-static inline int dump_family(struct kernel *kernel, struct lb_rows *rows,
-                              bool is_unix) {
+static inline int dump_family(struct kernel *kernel,
+                              struct lb_listen_socks *rows, bool is_unix) {
   for (size_t i = 0; i < kernel->len; i++) {
     const struct listening *socket = &kernel->sockets[i];
     if ((socket->row.family == AF_UNIX) != is_unix ||
         socket->row.cookie == kernel->hidden)
       continue;
-    struct lb_row *row = lb_rows_add(rows);
+    struct lb_listen_sock *row = lb_listen_socks_add(rows);
     if (!row)
       return -ENOMEM;
     *row = socket->row;
-    if (is_unix && lb_paths_number(rows->paths, &socket->name, &row->path))
+    if (is_unix && lb_unix_names_intern(rows->paths, &socket->name, &row->path))
       return -ENOMEM;
   }
   return 0;
 }
 
 static inline int script_listeners(struct lb_source *source,
-                                   struct lb_rows *rows) {
+                                   struct lb_listen_socks *rows) {
   struct kernel *kernel = (struct kernel *)source;
   kernel->dumps++;
   prepare(kernel, "dump");
@@ -86,7 +86,8 @@ static inline int script_listeners(struct lb_source *source,
 }
 
 /* What it fails with comes after some rows, as it may with a real one. */
-static inline int script_paths(struct lb_source *source, struct lb_rows *rows) {
+static inline int script_paths(struct lb_source *source,
+                               struct lb_listen_socks *rows) {
   struct kernel *kernel = (struct kernel *)source;
   kernel->path_dumps++;
   prepare(kernel, "paths");
@@ -153,7 +154,7 @@ static inline int script_waiting(struct lb_source *source,
 }
 
 static inline int script_pending(struct lb_source *source,
-                                 const struct lb_row *row,
+                                 const struct lb_listen_sock *row,
                                  struct lb_pending *pending,
                                  uint64_t *cost_ns) {
   struct kernel *kernel = (struct kernel *)source;
@@ -186,22 +187,22 @@ static inline struct lb_address address(const char *text) {
   return parsed;
 }
 
-static inline void bind_row(struct lb_row *row, const char *text) {
+static inline void bind_row(struct lb_listen_sock *row, const char *text) {
   row->family = strchr(text, ':') ? AF_INET6 : AF_INET;
   memcpy(row->address, address(text).bytes, sizeof(row->address));
 }
 
-static inline struct lb_path path(const char *text) {
-  struct lb_path parsed;
-  assert_int_equal(lb_path_parse(text, &parsed), 0);
+static inline struct lb_unix_name path(const char *text) {
+  struct lb_unix_name parsed;
+  assert_int_equal(lb_unix_name_parse(text, &parsed), 0);
   return parsed;
 }
 
 /* On any IPv4 address. */
-static inline struct lb_row *listen_on(struct kernel *kernel, uint64_t cookie,
-                                       uint16_t port) {
+static inline struct lb_listen_sock *listen_on(struct kernel *kernel,
+                                               uint64_t cookie, uint16_t port) {
   assert_in_range(kernel->len, 0, MAX_SOCKETS - 1);
-  struct lb_row *row = &kernel->sockets[kernel->len].row;
+  struct lb_listen_sock *row = &kernel->sockets[kernel->len].row;
   kernel->sockets[kernel->len++] =
       (struct listening){.row = {.cookie = cookie,
                                  .inode = (uint32_t)cookie,
@@ -212,8 +213,8 @@ static inline struct lb_row *listen_on(struct kernel *kernel, uint64_t cookie,
   return row;
 }
 
-static inline struct lb_row *listen_at(struct kernel *kernel, uint64_t cookie,
-                                       const char *name) {
+static inline struct lb_listen_sock *
+listen_at(struct kernel *kernel, uint64_t cookie, const char *name) {
   assert_in_range(kernel->len, 0, MAX_SOCKETS - 1);
   struct listening *socket = &kernel->sockets[kernel->len++];
   *socket = (struct listening){.row = {.cookie = cookie,
@@ -233,7 +234,8 @@ static inline struct listening *listening_of(struct kernel *kernel,
   return NULL;
 }
 
-static inline struct lb_row *socket_of(struct kernel *kernel, uint64_t cookie) {
+static inline struct lb_listen_sock *socket_of(struct kernel *kernel,
+                                               uint64_t cookie) {
   return &listening_of(kernel, cookie)->row;
 }
 
@@ -274,16 +276,16 @@ static inline void connect_to(struct kernel *kernel, uint16_t port,
 
 /* --- what is reported of it ---------------------------------------------- */
 
-static inline void say_reading(void *data, const struct lb_reading *reading) {
+static inline void say_reading(void *data, const struct lb_readings *reading) {
   struct text *out = data;
   const struct lb_values *values = &reading->values;
   say(out, "%s:", reading->label);
-  for (int i = 0; i < LB_METRICS; i++) {
+  for (int i = 0; i < LB_READINGS; i++) {
     if (!(values->present & 1u << i))
       continue;
-    double value = lb_metrics[i].is_counter ? (double)values->v[i].counter
-                                            : values->v[i].gauge;
-    say(out, " %s %.15g", lb_metrics[i].name, value);
+    double value = lb_reading_table[i].is_counter ? (double)values->v[i].counter
+                                                  : values->v[i].gauge;
+    say(out, " %s %.15g", lb_reading_table[i].name, value);
   }
   if (reading->clamped || reading->outgrown)
     say(out, " [clamped %u outgrown %u]", reading->clamped, reading->outgrown);
@@ -291,14 +293,14 @@ static inline void say_reading(void *data, const struct lb_reading *reading) {
 }
 
 /* "LABEL of SOURCE: ERRNO, and so many others", or nothing. */
-static inline void say_clash(struct text *out, struct lb_clash *clash) {
+static inline void say_clash(struct text *out, struct lb_conflict *clash) {
   if (clash->count)
     say(out, "%s of %s: %s, %u in all\n", clash->label, clash->source,
         clash->err == -EEXIST         ? "taken"
         : clash->err == -ENAMETOOLONG ? "too long"
                                       : "?",
         clash->count);
-  *clash = (struct lb_clash){0};
+  *clash = (struct lb_conflict){0};
 }
 
 #endif

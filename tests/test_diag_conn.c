@@ -48,8 +48,8 @@ static void say_conn(struct text *text, const struct lb_conn *conn) {
 static void say_filter(struct text *text, const struct nlmsghdr *msg,
                        size_t header, const struct lb_ports *ports,
                        size_t len) {
-  static char want[LB_FILTER_SIZE];
-  size_t size = lb_filter_write(ports, len, want, sizeof(want));
+  static char want[LB_PORT_FILTER_SIZE];
+  size_t size = lb_port_filter_write(ports, len, want, sizeof(want));
   const struct nlattr *attr = mnl_nlmsg_get_payload_offset(msg, header);
   if (msg->nlmsg_len == mnl_nlmsg_size(header))
     return;
@@ -65,7 +65,7 @@ static void say_request(struct text *text, uint8_t family,
                         const struct lb_ports *ports, size_t len, bool queued) {
   static _Alignas(8) char buf[LB_CONN_REQUEST_SIZE];
   memset(buf, 0xa5, sizeof(buf));
-  struct nlmsghdr *msg = lb_conn_request(buf, family, ports, len, queued);
+  struct nlmsghdr *msg = lb_inet_request_conns(buf, family, ports, len, queued);
   assert_ptr_equal(msg, buf);
   say(text, "type %u flags %x", msg->nlmsg_type, msg->nlmsg_flags);
   if (msg->nlmsg_seq || msg->nlmsg_pid)
@@ -200,7 +200,7 @@ static int parse(const struct nlmsghdr *msg, struct lb_conn *conn) {
   struct nlmsghdr *exact = malloc(msg->nlmsg_len);
   assert_non_null(exact);
   memcpy(exact, msg, msg->nlmsg_len);
-  int result = lb_conn_parse(exact, conn);
+  int result = lb_inet_parse_conn(exact, conn);
   free(exact);
   return result;
 }
@@ -463,7 +463,7 @@ static int take_conn(const struct nlmsghdr *msg, void *data) {
   struct lb_conns *conns = data;
   struct lb_conn *conn = lb_conns_add(conns);
   assert_non_null(conn);
-  int result = lb_conn_parse(msg, conn);
+  int result = lb_inet_parse_conn(msg, conn);
   assert_in_range(result, 0, 1);
   if (result)
     conns->len--;
@@ -474,7 +474,7 @@ static struct lb_conns walk(uint8_t family, const struct lb_ports *ports,
                             size_t len, bool queued) {
   static _Alignas(8) char buf[LB_CONN_REQUEST_SIZE];
   struct lb_conns conns = {.len = 0};
-  struct nlmsghdr *msg = lb_conn_request(buf, family, ports, len, queued);
+  struct nlmsghdr *msg = lb_inet_request_conns(buf, family, ports, len, queued);
   msg->nlmsg_seq = ++kernel.seq;
   assert_int_equal(mnl_socket_sendto(kernel.nl, msg, msg->nlmsg_len),
                    msg->nlmsg_len);

@@ -11,7 +11,7 @@
 
 enum { MALFORMED = -EBADMSG, PASSED_OVER = 1 };
 
-static const struct lb_row app = {
+static const struct lb_listen_sock app = {
     .cookie = 0x100000002,
     .queue = 3,
     .limit = 2,
@@ -35,17 +35,17 @@ static struct nlmsghdr *exact_copy(const struct nlmsghdr *msg) {
 /* Puts down the row that a message is parsed to, or what it is instead. */
 static void say_parsed(struct text *got, const struct nlmsghdr *msg) {
   struct nlmsghdr *exact = exact_copy(msg);
-  struct lb_paths *paths;
-  struct lb_row row;
-  assert_int_equal(lb_paths_new(&paths), 0);
-  int result = lb_unix_row(exact, paths, &row);
+  struct lb_unix_names *paths;
+  struct lb_listen_sock row;
+  assert_int_equal(lb_unix_names_new(&paths), 0);
+  int result = lb_unix_parse_listen_sock(exact, paths, &row);
   if (result == 0)
     say_unix_row(got, &row, paths);
   else if (result == PASSED_OVER)
     say(got, "passed over\n");
   else
     say(got, "%s\n", strerror(-result));
-  lb_paths_free(paths);
+  lb_unix_names_free(paths);
   free(exact);
 }
 
@@ -57,11 +57,11 @@ static void check(const struct nlmsghdr *msg, const char *want) {
 
 static int parse(const struct nlmsghdr *msg) {
   struct nlmsghdr *exact = exact_copy(msg);
-  struct lb_paths *paths;
-  struct lb_row row;
-  assert_int_equal(lb_paths_new(&paths), 0);
-  int result = lb_unix_row(exact, paths, &row);
-  lb_paths_free(paths);
+  struct lb_unix_names *paths;
+  struct lb_listen_sock row;
+  assert_int_equal(lb_unix_names_new(&paths), 0);
+  int result = lb_unix_parse_listen_sock(exact, paths, &row);
+  lb_unix_names_free(paths);
   free(exact);
   return result;
 }
@@ -93,10 +93,10 @@ static void check_no_pending(const struct nlmsghdr *msg, int want_err) {
 
 static void a_row_is_read(void **state) {
   (void)state;
-  static const struct lb_row largest = {.cookie = UINT64_MAX,
-                                        .queue = UINT32_MAX,
-                                        .limit = UINT32_MAX - 1,
-                                        .inode = UINT32_MAX - 2};
+  static const struct lb_listen_sock largest = {.cookie = UINT64_MAX,
+                                                .queue = UINT32_MAX,
+                                                .limit = UINT32_MAX - 1,
+                                                .inode = UINT32_MAX - 2};
   struct datagram stream = {.len = 0}, seqpacket = {.len = 0};
   check(put_app(&stream), APP);
   check(put_unix_row(&seqpacket, &largest, SOCK_SEQPACKET, "/run/big", 9),
@@ -107,16 +107,17 @@ static void a_row_is_read(void **state) {
 static void what_a_unix_socket_does_not_have_is_zero(void **state) {
   (void)state;
   static const uint8_t no_address[16];
-  static const struct lb_path other = {5, "/main"};
+  static const struct lb_unix_name other = {5, "/main"};
   struct datagram datagram = {.len = 0};
-  struct lb_paths *paths;
-  struct lb_row row;
+  struct lb_unix_names *paths;
+  struct lb_listen_sock row;
   uint32_t number;
   memset(&row, 0x5a, sizeof(row));
-  assert_int_equal(lb_paths_new(&paths), 0);
-  assert_int_equal(lb_paths_number(paths, &other, &number), 0);
+  assert_int_equal(lb_unix_names_new(&paths), 0);
+  assert_int_equal(lb_unix_names_intern(paths, &other, &number), 0);
   assert_int_equal(number, 0);
-  assert_int_equal(lb_unix_row(put_app(&datagram), paths, &row), 0);
+  assert_int_equal(lb_unix_parse_listen_sock(put_app(&datagram), paths, &row),
+                   0);
   assert_memory_equal(row.address, no_address, sizeof(row.address));
   assert_int_equal(row.path, 1);
   assert_int_equal(row.sk_drops, 0);
@@ -125,7 +126,7 @@ static void what_a_unix_socket_does_not_have_is_zero(void **state) {
   assert_int_equal(row.family, AF_UNIX);
   assert_false(row.has_drops);
   assert_false(row.v6only);
-  lb_paths_free(paths);
+  lb_unix_names_free(paths);
 }
 
 #define X27 "xxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -194,17 +195,17 @@ static void a_name_has_one_number(void **state) {
       {"/run/app", 9, 0}, {"\0run/app", 8, 1},      {"/run/app", 8, 0},
       {"/run/ap", 8, 2},  {"\0run/app\0\0", 10, 1},
   };
-  struct lb_paths *paths;
-  struct lb_row row;
-  assert_int_equal(lb_paths_new(&paths), 0);
+  struct lb_unix_names *paths;
+  struct lb_listen_sock row;
+  assert_int_equal(lb_unix_names_new(&paths), 0);
   for (size_t i = 0; i < LEN(cases); i++) {
     struct datagram datagram = {.len = 0};
     struct nlmsghdr *msg = put_unix_row(&datagram, &app, SOCK_STREAM,
                                         cases[i].bytes, cases[i].len);
-    assert_int_equal(lb_unix_row(msg, paths, &row), 0);
+    assert_int_equal(lb_unix_parse_listen_sock(msg, paths, &row), 0);
     assert_int_equal(row.path, cases[i].want);
   }
-  lb_paths_free(paths);
+  lb_unix_names_free(paths);
 }
 
 static void what_is_unknown_is_passed_over(void **state) {
@@ -458,7 +459,7 @@ static void a_request_asks_for_the_listeners(void **state) {
                     .udiag_states = 0x400,
                     .udiag_show = 0x11}};
   assert_int_equal(sizeof(want), 40);
-  assert_ptr_equal(lb_unix_request(buf), buf);
+  assert_ptr_equal(lb_unix_request_listen_socks(buf), buf);
   assert_memory_equal(buf, &want, sizeof(want));
   for (size_t i = sizeof(want); i < sizeof(buf); i++)
     assert_int_equal(buf[i], 0x5a);
@@ -467,8 +468,8 @@ static void a_request_asks_for_the_listeners(void **state) {
 /* To be shown: inodes, 8, and lengths. No NLM_F_DUMP. */
 static void a_request_asks_who_waits_at_one_socket(void **state) {
   (void)state;
-  static const struct lb_row row = {.cookie = 0xfedcba9876543210,
-                                    .inode = 1513};
+  static const struct lb_listen_sock row = {.cookie = 0xfedcba9876543210,
+                                            .inode = 1513};
   _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
   memset(buf, 0x5a, sizeof(buf));
   static const struct {
@@ -515,29 +516,32 @@ static int close_world(void **state) {
 }
 
 /* The rows that the kernel has; free_rows() them. */
-static struct lb_rows get_rows(void) {
+static struct lb_listen_socks get_rows(void) {
   _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
-  struct lb_rows rows = {0};
-  assert_int_equal(lb_paths_new(&rows.paths), 0);
-  assert_int_equal(lb_netlink_dump(world.netlink, lb_unix_request(buf),
+  struct lb_listen_socks rows = {0};
+  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
+  assert_int_equal(lb_netlink_dump(world.netlink,
+                                   lb_unix_request_listen_socks(buf),
                                    lb_take_paths(&rows), NULL),
                    0);
   return rows;
 }
 
-static void free_rows(struct lb_rows *rows) {
-  lb_paths_free(rows->paths);
-  lb_rows_free(rows);
+static void free_rows(struct lb_listen_socks *rows) {
+  lb_unix_names_free(rows->paths);
+  lb_listen_socks_free(rows);
 }
 
 /* Whether there is a row of this inode, and which. */
-static bool find(uint32_t inode, struct lb_row *row, struct lb_path *path) {
-  struct lb_rows rows = get_rows();
+static bool find(uint32_t inode, struct lb_listen_sock *row,
+                 struct lb_unix_name *path) {
+  struct lb_listen_socks rows = get_rows();
   size_t found = 0;
   for (size_t i = 0; i < rows.len; i++)
     if (rows.v[i].inode == inode) {
-      const struct lb_path *name = lb_paths_get(rows.paths, rows.v[i].path);
-      *path = lb_path_of(name->bytes, name->len);
+      const struct lb_unix_name *name =
+          lb_unix_names_get(rows.paths, rows.v[i].path);
+      *path = lb_unix_name_of(name->bytes, name->len);
       *row = rows.v[i];
       found++;
     }
@@ -547,17 +551,19 @@ static bool find(uint32_t inode, struct lb_row *row, struct lb_path *path) {
 }
 
 static size_t count_named(const char *name, size_t len) {
-  struct lb_rows rows = get_rows();
+  struct lb_listen_socks rows = get_rows();
   size_t count = 0;
   for (size_t i = 0; i < rows.len; i++) {
-    const struct lb_path *path = lb_paths_get(rows.paths, rows.v[i].path);
+    const struct lb_unix_name *path =
+        lb_unix_names_get(rows.paths, rows.v[i].path);
     count += path->len == len && memcmp(path->bytes, name, len) == 0;
   }
   free_rows(&rows);
   return count;
 }
 
-static int ask_who_waits(const struct lb_row *row, struct lb_pending *pending) {
+static int ask_who_waits(const struct lb_listen_sock *row,
+                         struct lb_pending *pending) {
   _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
   return lb_netlink_dump(world.netlink, lb_unix_request_pending(buf, row),
                          lb_take_pending(pending), NULL);
@@ -565,7 +571,8 @@ static int ask_who_waits(const struct lb_row *row, struct lb_pending *pending) {
 
 static void check_who_waits(const struct server *server, uint32_t waiting,
                             uint32_t closed) {
-  const struct lb_row row = {.inode = server->inode, .cookie = server->cookie};
+  const struct lb_listen_sock row = {.inode = server->inode,
+                                     .cookie = server->cookie};
   struct lb_pending got;
   assert_int_equal(ask_who_waits(&row, &got), 0);
   assert_int_equal(got.waiting, waiting);
@@ -574,8 +581,8 @@ static void check_who_waits(const struct server *server, uint32_t waiting,
 
 static void check_found(const struct server *server, const char *name,
                         size_t len, uint32_t queue, uint32_t limit) {
-  struct lb_row row;
-  struct lb_path path;
+  struct lb_listen_sock row;
+  struct lb_unix_name path;
   assert_true(find(server->inode, &row, &path));
   assert_int_equal(path.len, len);
   assert_memory_equal(path.bytes, name, len);
@@ -587,12 +594,12 @@ static void check_found(const struct server *server, const char *name,
 
 /* A name in a buffer of 108 bytes and a NUL: in the directory, or abstract with
  * the directory's in it. */
-static size_t put_name(char name[static LB_PATH_SIZE + 1], bool abstract,
+static size_t put_name(char name[static LB_UNIX_NAME_SIZE + 1], bool abstract,
                        const char *rest) {
-  memset(name, 0, LB_PATH_SIZE + 1);
+  memset(name, 0, LB_UNIX_NAME_SIZE + 1);
   struct text text = {.len = 0};
   say(&text, "%s/%s", world.path, rest);
-  size_t len = text.len < LB_PATH_SIZE ? text.len : LB_PATH_SIZE;
+  size_t len = text.len < LB_UNIX_NAME_SIZE ? text.len : LB_UNIX_NAME_SIZE;
   memcpy(name, text.at, len);
   if (abstract)
     name[0] = '\0';
@@ -605,7 +612,7 @@ static void queues_are_what_they_are(void **state) {
   for (size_t i = 0; i < LEN(types) * 2; i++) {
     enum { BACKLOG = 3 };
     bool abstract = i % 2;
-    char name[LB_PATH_SIZE + 1];
+    char name[LB_UNIX_NAME_SIZE + 1];
     size_t len = put_name(name, abstract, "sock");
     struct server server;
     int clients[BACKLOG + 1];
@@ -636,12 +643,12 @@ static void queues_are_what_they_are(void **state) {
 static void a_server_may_give_bind_a_whole_sockaddr_un(void **state) {
   (void)state;
   need_kernel();
-  char name[LB_PATH_SIZE + 1];
+  char name[LB_UNIX_NAME_SIZE + 1];
   for (int abstract = 0; abstract <= 1; abstract++) {
     size_t len = put_name(name, abstract, "sock");
     struct server server;
     assert_int_equal(
-        open_unix_server(&server, SOCK_STREAM, name, LB_PATH_SIZE, 1), 0);
+        open_unix_server(&server, SOCK_STREAM, name, LB_UNIX_NAME_SIZE, 1), 0);
     check_found(&server, name, len, 0, 1);
     close(server.fd);
     if (!abstract)
@@ -652,11 +659,11 @@ static void a_server_may_give_bind_a_whole_sockaddr_un(void **state) {
 static void a_name_may_take_up_all_of_sun_path(void **state) {
   (void)state;
   need_kernel();
-  char name[LB_PATH_SIZE + 1];
+  char name[LB_UNIX_NAME_SIZE + 1];
   for (int abstract = 0; abstract <= 1; abstract++) {
     struct server server;
     size_t len = put_name(name, abstract, X108);
-    assert_int_equal(len, LB_PATH_SIZE);
+    assert_int_equal(len, LB_UNIX_NAME_SIZE);
     assert_int_equal(open_unix_server(&server, SOCK_STREAM, name, len, 1), 0);
     int client = connect_unix(&server);
     assert_true(client >= 0);
@@ -671,10 +678,10 @@ static void a_name_may_take_up_all_of_sun_path(void **state) {
 static void an_abstract_name_may_have_any_bytes(void **state) {
   (void)state;
   need_kernel();
-  char name[LB_PATH_SIZE + 1];
+  char name[LB_UNIX_NAME_SIZE + 1];
   struct server server;
   size_t len = put_name(name, true, "");
-  assert_in_range(len, 1, LB_PATH_SIZE - 16);
+  assert_in_range(len, 1, LB_UNIX_NAME_SIZE - 16);
   memcpy(name + len, "\0\xff\0/\n@\x80\x01", 8);
   len += 8;
   assert_int_equal(open_unix_server(&server, SOCK_SEQPACKET, name, len, 7), 0);
@@ -687,8 +694,8 @@ static void a_name_may_be_the_kernels(void **state) {
   (void)state;
   need_kernel();
   struct server server;
-  struct lb_row row;
-  struct lb_path path;
+  struct lb_listen_sock row;
+  struct lb_unix_name path;
   assert_int_equal(open_unix_server(&server, SOCK_STREAM, NULL, 0, 1), 0);
   assert_true(find(server.inode, &row, &path));
   assert_int_equal(path.len, 6);
@@ -703,8 +710,8 @@ static void what_does_not_listen_is_not_found(void **state) {
   static const int others[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
   for (size_t i = 0; i < LEN(others); i++) {
     struct server server;
-    struct lb_row row;
-    struct lb_path path;
+    struct lb_listen_sock row;
+    struct lb_unix_name path;
     assert_int_equal(open_unix_server(&server, others[i], NULL, 0, -1), 0);
     assert_false(find(server.inode, &row, &path));
     close(server.fd);
@@ -754,8 +761,8 @@ static void too_many_who_wait_are_an_error_and_not_less(void **state) {
   const uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
   const uint32_t certain = page / 4 - 70, too_many = page / 2;
   struct server server;
-  struct lb_row row;
-  struct lb_path path;
+  struct lb_listen_sock row;
+  struct lb_unix_name path;
   struct lb_pending pending = {4711, 815};
   uint32_t queue = 0;
   int client;
@@ -780,8 +787,8 @@ static void at_a_socket_that_is_gone_nobody_waits(void **state) {
   (void)state;
   need_kernel();
   struct server server;
-  struct lb_row row;
-  struct lb_path path;
+  struct lb_listen_sock row;
+  struct lb_unix_name path;
   struct lb_pending pending;
   assert_int_equal(open_unix_server(&server, SOCK_STREAM, NULL, 0, 1), 0);
   assert_true(find(server.inode, &row, &path));

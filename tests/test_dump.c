@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-static const struct lb_row http = {
+static const struct lb_listen_sock http = {
     .cookie = 0x100000002,
     .address = {[10] = 0xff, 0xff, 127, 0, 0, 1},
     .queue = 3,
@@ -25,7 +25,7 @@ static const struct lb_row http = {
   "IPv4 [::ffff:127.0.0.1]:80 queue 3 limit 2 drops 5 inode 1513 "             \
   "cookie 100000002\n"
 
-static const struct lb_row https = {
+static const struct lb_listen_sock https = {
     .cookie = 0xfedcba9876543210,
     .address = {[15] = 1},
     .limit = 4096,
@@ -53,23 +53,23 @@ static int feed(const struct lb_dump *dump, const void *bytes, size_t len) {
 
 static void check(const struct datagram *datagram, int want_result,
                   const char *want) {
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct lb_dump dump = {
       .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
   struct text got = {.len = 0};
   assert_int_equal(feed(&dump, datagram->at, datagram->len), want_result);
   say_rows(&got, &rows);
   assert_string_equal(got.at, want);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
 }
 
 /* What the rows are then is nobody's business. */
 static void check_refused(const struct datagram *datagram, int want_err) {
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct lb_dump dump = {
       .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
   assert_int_equal(feed(&dump, datagram->at, datagram->len), want_err);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
 }
 
 /* --- rows ---------------------------------------------------------------- */
@@ -101,7 +101,7 @@ static void drops_are_absent_before_linux_4_7(void **state) {
 static void a_dual_stack_socket_is_not_v6only(void **state) {
   (void)state;
   struct datagram datagram = {.len = 0};
-  struct lb_row any = https;
+  struct lb_listen_sock any = https;
   any.v6only = false;
   memset(any.address, 0, sizeof(any.address));
   put_row(&datagram, &any);
@@ -113,7 +113,7 @@ static void a_dual_stack_socket_is_not_v6only(void **state) {
 static void an_ipv4_address_in_an_ipv6_socket_is_taken_as_it_is(void **state) {
   (void)state;
   struct datagram datagram = {.len = 0};
-  struct lb_row mapped = http;
+  struct lb_listen_sock mapped = http;
   mapped.family = AF_INET6;
   put_row(&datagram, &mapped);
   check(&datagram, 1,
@@ -133,7 +133,7 @@ static void a_row_without_attributes_is_a_row(void **state) {
 
 static void rows_are_appended_to_those_that_are_there(void **state) {
   (void)state;
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct lb_dump dump = {
       .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
   struct datagram datagrams[3] = {{.len = 0}, {.len = 0}, {.len = 0}};
@@ -147,17 +147,17 @@ static void rows_are_appended_to_those_that_are_there(void **state) {
     say(&got, "%d ", feed(&dump, datagrams[i].at, datagrams[i].len));
   say_rows(&got, &rows);
   assert_string_equal(got.at, "1 1 0 " HTTP HTTPS HTTP);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
 }
 
 static void a_thousand_rows_are_kept(void **state) {
   (void)state;
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct lb_dump dump = {
       .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
   for (uint32_t i = 0; i < 1000; i++) {
     struct datagram datagram = {.len = 0};
-    struct lb_row row = http;
+    struct lb_listen_sock row = http;
     row.inode = i;
     put_row(&datagram, &row);
     assert_int_equal(feed(&dump, datagram.at, datagram.len), 1);
@@ -165,7 +165,7 @@ static void a_thousand_rows_are_kept(void **state) {
   assert_int_equal(rows.len, 1000);
   for (uint32_t i = 0; i < 1000; i++)
     assert_int_equal(rows.v[i].inode, i);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
 }
 
 /* --- the end ------------------------------------------------------------- */
@@ -288,7 +288,7 @@ static void an_answer_to_another_socket_is_refused(void **state) {
 
 static void a_replay_takes_any_number_and_socket(void **state) {
   (void)state;
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct lb_dump dump = {.taker = lb_take_rows(&rows)};
   struct datagram datagram = {.len = 0};
   put_row(&datagram, &http);
@@ -298,7 +298,7 @@ static void a_replay_takes_any_number_and_socket(void **state) {
   say(&got, "%d ", feed(&dump, datagram.at, datagram.len));
   say_rows(&got, &rows);
   assert_string_equal(got.at, "0 " HTTP HTTPS);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
 }
 
 /* --- malformed ----------------------------------------------------------- */
@@ -432,11 +432,11 @@ static void no_damage_of_one_bit_is_worse_than_an_error(void **state) {
   for (size_t bit = 0; bit < whole.len * 8; bit++) {
     struct datagram damaged = whole;
     damaged.at[bit / 8] = (char)(damaged.at[bit / 8] ^ 1 << bit % 8);
-    struct lb_rows rows = {0};
+    struct lb_listen_socks rows = {0};
     struct lb_dump any = {.taker = lb_take_rows(&rows)};
     assert_true(feed(&any, damaged.at, damaged.len) <= 1);
     assert_in_range(rows.len, 0, 2);
-    lb_rows_free(&rows);
+    lb_listen_socks_free(&rows);
   }
 }
 
@@ -444,13 +444,14 @@ static void no_damage_of_one_bit_is_worse_than_an_error(void **state) {
 
 static void unix_sockets_are_taken_too(void **state) {
   (void)state;
-  static const struct lb_row app = {.cookie = 1, .limit = 5, .inode = 10};
-  struct lb_rows rows = {0};
+  static const struct lb_listen_sock app = {
+      .cookie = 1, .limit = 5, .inode = 10};
+  struct lb_listen_socks rows = {0};
   struct lb_dump dump = {
       .taker = lb_take_paths(&rows), .seq = SEQ, .portid = PORTID};
   struct datagram datagrams[2] = {{.len = 0}, {.len = 0}};
   struct text got = {.len = 0};
-  assert_int_equal(lb_paths_new(&rows.paths), 0);
+  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
   put_unix_row(&datagrams[0], &app, SOCK_STREAM, "/run/app", 9);
   put_unix_row(&datagrams[0], &app, SOCK_STREAM, NULL, 0); /* passed over */
   put_unix_row(&datagrams[0], &app, SOCK_DGRAM, "/run/log", 9);
@@ -467,8 +468,8 @@ static void unix_sockets_are_taken_too(void **state) {
                       "UNIX \"\\x00db\" queue 0 limit 5 inode 10 cookie 1\n"
                       "UNIX \"/run/app\" queue 0 limit 5 inode 10 cookie 1\n");
   assert_int_equal(rows.v[0].path, rows.v[2].path);
-  lb_paths_free(rows.paths);
-  lb_rows_free(&rows);
+  lb_unix_names_free(rows.paths);
+  lb_listen_socks_free(&rows);
 }
 
 /* As a walk of connections shows one, without attributes. */
@@ -524,10 +525,10 @@ static void what_the_taker_refuses_ends_the_dump(void **state) {
 
 static void a_message_of_no_use_to_the_taker_is_malformed(void **state) {
   (void)state;
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct lb_conns conns = {0};
   struct lb_pending pending = {4711, 815};
-  assert_int_equal(lb_paths_new(&rows.paths), 0);
+  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
   const struct lb_taker takers[] = {lb_take_rows(&rows), lb_take_paths(&rows),
                                     lb_take_conns(&conns),
                                     lb_take_pending(&pending)};
@@ -541,8 +542,8 @@ static void a_message_of_no_use_to_the_taker_is_malformed(void **state) {
   assert_int_equal(conns.len, 0);
   assert_int_equal(pending.waiting, 4711);
   assert_int_equal(pending.closed, 815);
-  lb_paths_free(rows.paths);
-  lb_rows_free(&rows);
+  lb_unix_names_free(rows.paths);
+  lb_listen_socks_free(&rows);
   lb_conns_free(&conns);
 }
 
@@ -561,7 +562,7 @@ static int feed_single(const struct datagram *datagram,
 static void a_single_answer_is_one_message(void **state) {
   (void)state;
   static const uint32_t inodes[] = {7, 0, 8};
-  static const struct lb_row app = {.inode = 10};
+  static const struct lb_listen_sock app = {.inode = 10};
   struct datagram alone = {.len = 0}, among_others = {.len = 0};
   struct lb_pending pending;
   put_pending(&alone, &app, inodes, 3);
@@ -611,7 +612,7 @@ static void a_single_answer_may_not_have_come_yet(void **state) {
 
 static void a_single_answer_answers_its_own_question(void **state) {
   (void)state;
-  static const struct lb_row app = {.inode = 10};
+  static const struct lb_listen_sock app = {.inode = 10};
   struct datagram foreign = {.len = 0}, stray = {.len = 0};
   struct lb_pending pending;
   put_pending(&foreign, &app, NULL, 0)->nlmsg_seq++;
@@ -660,11 +661,11 @@ static int feed_without_memory(struct lb_taker taker,
 
 static void memory_can_run_out(void **state) {
   (void)state;
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct lb_conns conns = {0};
   struct datagram inet = {.len = 0}, local = {.len = 0},
                   connection = {.len = 0};
-  assert_int_equal(lb_paths_new(&rows.paths), 0);
+  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
   put_row(&inet, &http);
   put_unix_row(&local, &http, SOCK_STREAM, "/run/app", 9);
   put_connection(&connection, TCP_SYN_RECV, 0);
@@ -675,13 +676,13 @@ static void memory_can_run_out(void **state) {
   assert_int_equal(rows.len, 0);
   assert_int_equal(conns.len, 0);
 
-  assert_non_null(lb_rows_add(&rows)); /* now for the name alone */
+  assert_non_null(lb_listen_socks_add(&rows)); /* now for the name alone */
   assert_int_equal(feed_without_memory(lb_take_paths(&rows), &local), -ENOMEM);
   assert_int_equal(rows.len, 1);
   assert_int_equal(feed_without_memory(lb_take_rows(&rows), &inet), 1);
   assert_int_equal(rows.len, 2);
-  lb_paths_free(rows.paths);
-  lb_rows_free(&rows);
+  lb_unix_names_free(rows.paths);
+  lb_listen_socks_free(&rows);
   lb_conns_free(&conns);
 }
 
@@ -724,7 +725,7 @@ static void the_bytes_of_a_kernel_are_read(void **state) {
   _Alignas(8) static const uint8_t end[] = {
       0x14, 0x00, 0x00, 0x00, 0x03, 0x00, 0x02, 0x00, 0x07, 0x00,
       0x00, 0x00, 0x92, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct lb_dump dump = {
       .taker = lb_take_rows(&rows), .seq = 7, .portid = 4242};
   struct text got = {.len = 0};
@@ -737,7 +738,7 @@ static void the_bytes_of_a_kernel_are_read(void **state) {
                       "inode 1642111 cookie 1a166\n"
                       "IPv6 [::1]:9090 on 1 queue 0 limit 128 drops 0 "
                       "inode 1642115 cookie 1a167 v6only\n");
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
 }
 #endif
 
@@ -751,14 +752,14 @@ static void a_datagram_may_stand_at_any_multiple_of_four(void **state) {
   char *place = malloc(datagram.len + 4);
   assert_non_null(place);
   memcpy(place + 4, datagram.at, datagram.len);
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct lb_dump dump = {
       .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
   struct text got = {.len = 0};
   say(&got, "%d ", lb_dump_feed(&dump, place + 4, datagram.len));
   say_rows(&got, &rows);
   assert_string_equal(got.at, "0 " HTTP HTTPS);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
   free(place);
 }
 
@@ -776,7 +777,7 @@ static void one_request_asks_for_the_listeners_of_both_families(void **state) {
   } want = {.msg = {76, 18, 0x301, 0, 0},
             .req = {.idiag_ext = 0x40, .idiag_states = 0x400}};
   assert_int_equal(sizeof(want), 76);
-  assert_ptr_equal(lb_inet_request_both(buf), buf);
+  assert_ptr_equal(lb_inet_request_listen_socks_of_both(buf), buf);
   assert_memory_equal(buf, &want, sizeof(want));
   for (size_t i = sizeof(want); i < sizeof(buf); i++)
     assert_int_equal(buf[i], 0x5a);
@@ -797,7 +798,7 @@ static void a_request_asks_for_the_listeners_of_one_family(void **state) {
                       .idiag_ext = 0x40,
                       .idiag_states = 0x400}};
     assert_int_equal(sizeof(want), 72);
-    assert_ptr_equal(lb_inet_request(buf, families[i]), buf);
+    assert_ptr_equal(lb_inet_request_listen_socks(buf, families[i]), buf);
     assert_memory_equal(buf, &want, sizeof(want));
     for (size_t j = sizeof(want); j < sizeof(buf); j++)
       assert_int_equal(buf[j], 0x5a);

@@ -54,14 +54,15 @@ static struct set *every(unsigned first, unsigned step, size_t len) {
 }
 
 static struct program program_of(const struct set *set) {
-  static char room[LB_FILTER_SIZE];
+  static char room[LB_PORT_FILTER_SIZE];
   struct program program = {
-      .len = lb_filter_write(set->v, set->len, room, sizeof(room))};
-  assert_in_range(program.len, 4, LB_FILTER_SIZE);
+      .len = lb_port_filter_write(set->v, set->len, room, sizeof(room))};
+  assert_in_range(program.len, 4, LB_PORT_FILTER_SIZE);
   program.ops = malloc(program.len);
   assert_non_null(program.ops);
-  assert_int_equal(lb_filter_write(set->v, set->len, program.ops, program.len),
-                   program.len);
+  assert_int_equal(
+      lb_port_filter_write(set->v, set->len, program.ops, program.len),
+      program.len);
   return program;
 }
 
@@ -241,10 +242,10 @@ static void steps_grow_with_the_logarithm(void **state) {
 
 static void the_largest_that_fits_is_whole(void **state) {
   (void)state;
-  static char room[LB_FILTER_SIZE];
+  static char room[LB_PORT_FILTER_SIZE];
   size_t len = 1;
   struct set *set = every(0, 2, PORTS / 2);
-  while (lb_filter_write(set->v, len + 1, room, sizeof(room)))
+  while (lb_port_filter_write(set->v, len + 1, room, sizeof(room)))
     len++;
   assert_in_range(len, 3200, 4000);
   set->len = len;
@@ -260,7 +261,7 @@ static void what_does_not_fit_is_not_begun(void **state) {
     unsigned char *room = malloc(size + 1);
     assert_non_null(room);
     memset(room, 0xa5, size + 1);
-    assert_int_equal(lb_filter_write(set->v, set->len, room, size), 0);
+    assert_int_equal(lb_port_filter_write(set->v, set->len, room, size), 0);
     for (size_t i = 0; i <= size; i++)
       assert_int_equal(room[i], 0xa5);
     free(room);
@@ -271,11 +272,12 @@ static void what_does_not_fit_is_not_begun(void **state) {
 
 static void an_attribute_sets_the_limit(void **state) {
   (void)state;
-  static char room[4 * LB_FILTER_SIZE];
+  static char room[4 * LB_PORT_FILTER_SIZE];
   static const size_t lens[] = {4000, 10000, 32768};
   for (size_t i = 0; i < LEN(lens); i++) {
     struct set *set = every(0, 2, lens[i]);
-    assert_int_equal(lb_filter_write(set->v, set->len, room, sizeof(room)), 0);
+    assert_int_equal(lb_port_filter_write(set->v, set->len, room, sizeof(room)),
+                     0);
     free(set);
   }
 }
@@ -324,7 +326,7 @@ static void need_kernel(void) {
 }
 
 static void send_request(const struct program *program) {
-  static _Alignas(8) char buf[LB_FILTER_SIZE + 256];
+  static _Alignas(8) char buf[LB_PORT_FILTER_SIZE + 256];
   struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
   struct inet_diag_req *req = mnl_nlmsg_put_extra_header(msg, sizeof(*req));
   msg->nlmsg_type = TCPDIAG_GETSOCK;
@@ -415,11 +417,11 @@ static void the_kernel_takes_programs_of_any_size(void **state) {
 static void the_kernel_takes_the_largest_program(void **state) {
   (void)state;
   need_kernel();
-  static char room[LB_FILTER_SIZE];
+  static char room[LB_PORT_FILTER_SIZE];
   unsigned first = kernel.servers[0].port % 2u;
   struct set *set = every(first, 2, PORTS / 2);
   size_t len = 3000;
-  while (lb_filter_write(set->v, len + 1, room, sizeof(room)))
+  while (lb_port_filter_write(set->v, len + 1, room, sizeof(room)))
     len++;
   memmove(set->v, set->v + (PORTS / 2 - len), len * sizeof(set->v[0]));
   set->len = len;

@@ -77,9 +77,9 @@ static void a_name_has_at_most_127_bytes(void **state) {
 
 static void check_path(const char *sun_path, size_t len, const char *want) {
   char label[LB_LABEL_SIZE];
-  struct lb_path path = lb_path_of(sun_path, len);
+  struct lb_unix_name path = lb_unix_name_of(sun_path, len);
   memset(label, '#', sizeof(label));
-  lb_label_of_path(label, &path);
+  lb_label_of_unix_name(label, &path);
   assert_string_equal(label, want);
   assert_true(lb_label_is_valid(label));
 }
@@ -126,7 +126,7 @@ static void a_socket_without_a_name_has_a_label_too(void **state) {
 
 static void the_longest_path_fits(void **state) {
   (void)state;
-  char path[LB_PATH_SIZE], want[LB_PATH_SIZE + 1] = {0};
+  char path[LB_UNIX_NAME_SIZE], want[LB_UNIX_NAME_SIZE + 1] = {0};
   memset(path, 'x', sizeof(path));
   memset(want, 'x', sizeof(path));
   check_path(path, sizeof(path), want);
@@ -153,7 +153,7 @@ static void a_namespace_is_labelled_as_a_path_is(void **state) {
   };
   for (size_t i = 0; i < LEN(cases); i++) {
     char label[LB_LABEL_SIZE];
-    assert_int_equal(lb_label_of_place(label, cases[i][0]), 0);
+    assert_int_equal(lb_label_of_netns(label, cases[i][0]), 0);
     assert_string_equal(label, cases[i][1]);
   }
 }
@@ -165,14 +165,14 @@ static void a_namespace_that_would_be_cut_off_has_none(void **state) {
   place[sizeof(place) - 1] = '\0';
   memset(label, '#', sizeof(label));
   memcpy(before, label, sizeof(label));
-  assert_int_equal(lb_label_of_place(label, place), -ENAMETOOLONG);
+  assert_int_equal(lb_label_of_netns(label, place), -ENAMETOOLONG);
   place[128] = '\0';
-  assert_int_equal(lb_label_of_place(label, place), -ENAMETOOLONG);
+  assert_int_equal(lb_label_of_netns(label, place), -ENAMETOOLONG);
   assert_memory_equal(label, before, sizeof(label));
-  assert_int_equal(lb_label_of_place(label, place + 1), 0);
+  assert_int_equal(lb_label_of_netns(label, place + 1), 0);
   assert_string_equal(label, place + 1);
   place[0] = '/'; /* which does not count */
-  assert_int_equal(lb_label_of_place(label, place), 0);
+  assert_int_equal(lb_label_of_netns(label, place), 0);
   assert_string_equal(label, place + 1);
 }
 

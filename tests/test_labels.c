@@ -22,42 +22,42 @@ char *__wrap_strdup(const char *text) {
 }
 
 static int set_up(void **state) {
-  struct lb_labels *labels;
-  int err = lb_labels_new(&labels);
+  struct lb_label_registry *labels;
+  int err = lb_label_registry_new(&labels);
   *state = labels;
   return err;
 }
 
 static int tear_down(void **state) {
-  lb_labels_free(*state);
+  lb_label_registry_free(*state);
   return 0;
 }
 
-static const char *claim(struct lb_labels *labels, const char *text) {
+static const char *claim(struct lb_label_registry *labels, const char *text) {
   const char *label;
-  assert_int_equal(lb_labels_claim(labels, text, &label), 0);
+  assert_int_equal(lb_label_registry_claim(labels, text, &label), 0);
   assert_string_equal(label, text);
   return label;
 }
 
-static void assert_taken(struct lb_labels *labels, const char *text) {
+static void assert_taken(struct lb_label_registry *labels, const char *text) {
   const char *label = "untouched";
-  assert_int_equal(lb_labels_claim(labels, text, &label), -EEXIST);
+  assert_int_equal(lb_label_registry_claim(labels, text, &label), -EEXIST);
   assert_string_equal(label, "untouched");
 }
 
 static void the_first_has_it_until_it_lets_go(void **state) {
-  struct lb_labels *labels = *state;
+  struct lb_label_registry *labels = *state;
   const char *web = claim(labels, "80");
   assert_taken(labels, "80");
   assert_string_equal(web, "80");
-  lb_labels_release(labels, web);
+  lb_label_registry_release(labels, web);
   claim(labels, "80");
   assert_taken(labels, "80");
 }
 
 static void labels_differ_in_any_byte(void **state) {
-  struct lb_labels *labels = *state;
+  struct lb_label_registry *labels = *state;
   static const char *const texts[] = {"",    "80",      "8",    "800", "80 ",
                                       "a-b", "blue:80", "blue", "A-b", "\xff"};
   for (size_t i = 0; i < LEN(texts); i++)
@@ -67,7 +67,7 @@ static void labels_differ_in_any_byte(void **state) {
 }
 
 static void a_label_is_a_copy(void **state) {
-  struct lb_labels *labels = *state;
+  struct lb_label_registry *labels = *state;
   char text[] = "80";
   const char *label = claim(labels, text);
   text[0] = '9';
@@ -77,9 +77,9 @@ static void a_label_is_a_copy(void **state) {
 }
 
 static void no_label_can_be_let_go(void **state) {
-  struct lb_labels *labels = *state;
+  struct lb_label_registry *labels = *state;
   claim(labels, "80");
-  lb_labels_release(labels, NULL);
+  lb_label_registry_release(labels, NULL);
   assert_taken(labels, "80");
 }
 
@@ -87,7 +87,7 @@ static void no_label_can_be_let_go(void **state) {
 static void many_come_and_go(void **state) {
   enum { MANY = 2000 };
   static const char *held[MANY];
-  struct lb_labels *labels = *state;
+  struct lb_label_registry *labels = *state;
   unsigned seed = 5;
   memset(held, 0, sizeof(held));
   for (int i = 0; i < 50 * MANY; i++) {
@@ -100,24 +100,24 @@ static void many_come_and_go(void **state) {
     }
     assert_taken(labels, text);
     assert_string_equal(held[which], text);
-    lb_labels_release(labels, held[which]);
+    lb_label_registry_release(labels, held[which]);
     held[which] = NULL;
   }
 }
 
 static void without_memory_nothing_is_taken(void **state) {
-  struct lb_labels *labels = *state, *none = NULL;
+  struct lb_label_registry *labels = *state, *none = NULL;
   const char *label = NULL;
   fails = true;
-  int new_err = lb_labels_new(&none);
-  int err = lb_labels_claim(labels, "80", &label);
+  int new_err = lb_label_registry_new(&none);
+  int err = lb_label_registry_claim(labels, "80", &label);
   fails = false;
   assert_int_equal(new_err, -ENOMEM);
   assert_null(none);
   assert_int_equal(err, -ENOMEM);
   assert_null(label);
   claim(labels, "80");
-  lb_labels_free(NULL);
+  lb_label_registry_free(NULL);
 }
 
 #define WITH_LABELS(test)                                                      \

@@ -4,27 +4,27 @@
 
 #include "unit.h"
 
-static void see(struct lb_rows *rows, uint64_t cookie, uint32_t queue,
+static void see(struct lb_listen_socks *rows, uint64_t cookie, uint32_t queue,
                 uint32_t limit, uint32_t sk_drops) {
-  struct lb_row *row = lb_rows_add(rows);
+  struct lb_listen_sock *row = lb_listen_socks_add(rows);
   assert_non_null(row);
-  *row = (struct lb_row){.cookie = cookie,
-                         .queue = queue,
-                         .limit = limit,
-                         .sk_drops = sk_drops,
-                         .family = AF_INET,
-                         .has_drops = true};
+  *row = (struct lb_listen_sock){.cookie = cookie,
+                                 .queue = queue,
+                                 .limit = limit,
+                                 .sk_drops = sk_drops,
+                                 .family = AF_INET,
+                                 .has_drops = true};
 }
 
-static void see_path(struct lb_rows *rows, uint64_t cookie, uint32_t queue,
-                     uint32_t limit) {
-  struct lb_row *row = lb_rows_add(rows);
+static void see_path(struct lb_listen_socks *rows, uint64_t cookie,
+                     uint32_t queue, uint32_t limit) {
+  struct lb_listen_sock *row = lb_listen_socks_add(rows);
   assert_non_null(row);
-  *row = (struct lb_row){
+  *row = (struct lb_listen_sock){
       .cookie = cookie, .queue = queue, .limit = limit, .family = AF_UNIX};
 }
 
-static const struct lb_socket *find(const struct lb_ledger *ledger,
+static const struct lb_socket *find(const struct lb_socket_table *ledger,
                                     uint64_t cookie) {
   for (size_t i = 0; i < ledger->len; i++)
     if (ledger->v[i].row.cookie == cookie)
@@ -32,25 +32,25 @@ static const struct lb_socket *find(const struct lb_ledger *ledger,
   return NULL;
 }
 
-static const struct lb_socket *get(const struct lb_ledger *ledger,
+static const struct lb_socket *get(const struct lb_socket_table *ledger,
                                    uint64_t cookie) {
   const struct lb_socket *socket = find(ledger, cookie);
   assert_non_null(socket);
   return socket;
 }
 
-static void look(struct lb_ledger *ledger, struct lb_rows *rows,
+static void look(struct lb_socket_table *ledger, struct lb_listen_socks *rows,
                  uint64_t now_ms) {
-  lb_ledger_begin(ledger);
-  assert_int_equal(lb_ledger_merge(ledger, rows, now_ms), 0);
-  lb_ledger_end(ledger, now_ms);
+  lb_socket_table_begin_sample(ledger);
+  assert_int_equal(lb_socket_table_merge(ledger, rows, now_ms), 0);
+  lb_socket_table_end_sample(ledger, now_ms);
   rows->len = 0;
 }
 
 static void a_socket_shown_twice_is_one(void **state) {
   (void)state;
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   see(&rows, 1, 0, 5, 0);
   see(&rows, 2, 0, 5, 0);
   see(&rows, 1, 3, 5, 9);
@@ -59,67 +59,67 @@ static void a_socket_shown_twice_is_one(void **state) {
   assert_int_equal(ledger.present, 2);
   assert_int_equal(get(&ledger, 1)->row.queue, 3);
   assert_int_equal(lb_socket_movement(get(&ledger, 1)), 9);
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 static void a_socket_missing_is_noticed_until_seen(void **state) {
   (void)state;
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   see(&rows, 1, 0, 5, 0);
   see(&rows, 2, 0, 5, 0);
   look(&ledger, &rows, 0);
-  lb_ledger_begin(&ledger);
+  lb_socket_table_begin_sample(&ledger);
   see(&rows, 1, 0, 5, 0);
   see(&rows, 3, 0, 5, 0);
-  assert_int_equal(lb_ledger_merge(&ledger, &rows, 1), 0);
-  assert_true(lb_ledger_misses(&ledger));
+  assert_int_equal(lb_socket_table_merge(&ledger, &rows, 1), 0);
+  assert_true(lb_socket_table_misses(&ledger));
   see(&rows, 2, 0, 5, 0);
-  assert_int_equal(lb_ledger_merge(&ledger, &rows, 1), 0);
-  assert_false(lb_ledger_misses(&ledger));
+  assert_int_equal(lb_socket_table_merge(&ledger, &rows, 1), 0);
+  assert_false(lb_socket_table_misses(&ledger));
   assert_int_equal(ledger.present, 3);
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 static void one_that_returns_does_not_stand_for_one_missing(void **state) {
   (void)state;
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   see(&rows, 1, 0, 5, 0);
   see(&rows, 2, 0, 5, 0);
   look(&ledger, &rows, 0);
   see(&rows, 2, 0, 5, 0);
   look(&ledger, &rows, 1);
-  lb_ledger_begin(&ledger);
+  lb_socket_table_begin_sample(&ledger);
   see(&rows, 1, 0, 5, 0);
-  assert_int_equal(lb_ledger_merge(&ledger, &rows, 2), 0);
-  assert_true(lb_ledger_misses(&ledger));
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  assert_int_equal(lb_socket_table_merge(&ledger, &rows, 2), 0);
+  assert_true(lb_socket_table_misses(&ledger));
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 static void a_failed_look_hides_nobody(void **state) {
   (void)state;
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   see(&rows, 1, 0, 5, 0);
   look(&ledger, &rows, 0);
-  lb_ledger_begin(&ledger); /* fails: never ended */
-  lb_ledger_begin(&ledger);
-  assert_true(lb_ledger_misses(&ledger));
+  lb_socket_table_begin_sample(&ledger); /* fails: never ended */
+  lb_socket_table_begin_sample(&ledger);
+  assert_true(lb_socket_table_misses(&ledger));
   see(&rows, 1, 0, 5, 0);
-  assert_int_equal(lb_ledger_merge(&ledger, &rows, 1), 0);
-  assert_false(lb_ledger_misses(&ledger));
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  assert_int_equal(lb_socket_table_merge(&ledger, &rows, 1), 0);
+  assert_false(lb_socket_table_misses(&ledger));
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 static void a_socket_gone_is_remembered_for_a_while(void **state) {
   (void)state;
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   see(&rows, 1, 0, 5, 40);
   see(&rows, 2, 0, 5, 0);
   look(&ledger, &rows, 1000);
@@ -129,24 +129,24 @@ static void a_socket_gone_is_remembered_for_a_while(void **state) {
   look(&ledger, &rows, 2000);
   assert_int_equal(ledger.present, 1);
   see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 1000 + LB_LEDGER_KEEP_MS);
+  look(&ledger, &rows, 1000 + LB_SOCKET_KEEP_MS);
   see(&rows, 1, 0, 5, 42); /* listen() after shutdown(): the same socket */
   see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 1001 + LB_LEDGER_KEEP_MS);
+  look(&ledger, &rows, 1001 + LB_SOCKET_KEEP_MS);
   assert_int_equal(lb_socket_movement(get(&ledger, 1)), 2);
 
   see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 1002 + 2 * LB_LEDGER_KEEP_MS);
+  look(&ledger, &rows, 1002 + 2 * LB_SOCKET_KEEP_MS);
   assert_int_equal(ledger.len, 1);
   assert_null(find(&ledger, 1));
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 static void full_is_known_of_this_look_and_the_one_before(void **state) {
   (void)state;
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   see(&rows, 1, 6, 5, 0);
   look(&ledger, &rows, 0);
   assert_true(get(&ledger, 1)->full_now);
@@ -158,8 +158,8 @@ static void full_is_known_of_this_look_and_the_one_before(void **state) {
   see(&rows, 1, 0, 5, 0);
   look(&ledger, &rows, 2);
   assert_false(get(&ledger, 1)->full_before);
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 static void movement_goes_through_32_bit_wrap(void **state) {
@@ -175,8 +175,8 @@ static void movement_goes_through_32_bit_wrap(void **state) {
 
 static void a_unix_socket_has_no_drops_and_lacks_none(void **state) {
   (void)state;
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   see(&rows, 1, 0, 5, 7);
   see_path(&rows, 2, 6, 5);
   look(&ledger, &rows, 0);
@@ -187,14 +187,14 @@ static void a_unix_socket_has_no_drops_and_lacks_none(void **state) {
   rows.v[0].has_drops = false;
   look(&ledger, &rows, 1);
   assert_true(ledger.lacks_drops);
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 static void what_cannot_be_asked_for_is_not_missing(void **state) {
   (void)state;
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   see(&rows, 1, 0, 5, 0);
   see_path(&rows, 2, 6, 5);
   see_path(&rows, 3, 0, 5);
@@ -203,48 +203,49 @@ static void what_cannot_be_asked_for_is_not_missing(void **state) {
   see_path(&rows, 2, 6, 5);
   look(&ledger, &rows, 1000); /* 3 is gone */
 
-  lb_ledger_begin(&ledger);
+  lb_socket_table_begin_sample(&ledger);
   see(&rows, 1, 0, 5, 0);
-  assert_int_equal(lb_ledger_merge(&ledger, &rows, 2000), 0);
-  assert_true(lb_ledger_misses(&ledger));
-  lb_ledger_keep_paths(&ledger, 2000);
-  lb_ledger_keep_paths(&ledger, 2000); /* after the next dump of the look */
-  assert_false(lb_ledger_misses(&ledger));
-  lb_ledger_end(&ledger, 2000);
+  assert_int_equal(lb_socket_table_merge(&ledger, &rows, 2000), 0);
+  assert_true(lb_socket_table_misses(&ledger));
+  lb_socket_table_keep_unix(&ledger, 2000);
+  lb_socket_table_keep_unix(&ledger,
+                            2000); /* after the next dump of the look */
+  assert_false(lb_socket_table_misses(&ledger));
+  lb_socket_table_end_sample(&ledger, 2000);
   assert_int_equal(ledger.present, 2);
   assert_true(lb_socket_is_present(&ledger, get(&ledger, 2)));
   assert_int_equal(get(&ledger, 2)->seen_ms, 2000);
   assert_false(get(&ledger, 2)->full_now); /* nobody knows */
   assert_null(find(&ledger, 3));           /* it is not kept */
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 static void names_that_have_gone_are_told_of(void **state) {
   (void)state;
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   see(&rows, 1, 0, 5, 0);
   see_path(&rows, 2, 0, 5);
   look(&ledger, &rows, 0);
   see_path(&rows, 2, 0, 5);
   look(&ledger, &rows, 1);
   see_path(&rows, 2, 0, 5);
-  look(&ledger, &rows, 1 + LB_LEDGER_KEEP_MS);
+  look(&ledger, &rows, 1 + LB_SOCKET_KEEP_MS);
   assert_int_equal(ledger.len, 1); /* the TCP one is forgotten */
   assert_false(ledger.forgot_paths);
   rows.len = 0;
-  look(&ledger, &rows, 2 + 2 * LB_LEDGER_KEEP_MS);
+  look(&ledger, &rows, 2 + 2 * LB_SOCKET_KEEP_MS);
   assert_int_equal(ledger.len, 0);
   assert_true(ledger.forgot_paths);
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 static void a_name_is_forgotten_after_two_looks_without_it(void **state) {
   (void)state;
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   see(&rows, 1, 0, 5, 0);
   see_path(&rows, 2, 0, 5);
   look(&ledger, &rows, 0);
@@ -252,14 +253,14 @@ static void a_name_is_forgotten_after_two_looks_without_it(void **state) {
   look(&ledger, &rows, 1);
   assert_int_equal(ledger.len, 2); /* a dump may have missed it */
   assert_false(ledger.forgot_paths);
-  lb_ledger_end(&ledger, 1); /* the same look, once more */
+  lb_socket_table_end_sample(&ledger, 1); /* the same look, once more */
   assert_int_equal(ledger.len, 2);
   look(&ledger, &rows, 2);
   assert_int_equal(ledger.len, 1);
   assert_int_equal(ledger.v[0].row.cookie, 1); /* the TCP one */
   assert_true(ledger.forgot_paths);
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 /* --- all at once --------------------------------------------------------- */
@@ -269,8 +270,8 @@ static void many_sockets_come_and_go(void **state) {
   (void)state;
   enum { COOKIES = 3000, LOOKS = 60 };
   static uint32_t drops[COOKIES];
-  struct lb_ledger ledger = {0};
-  struct lb_rows rows = {0};
+  struct lb_socket_table ledger = {0};
+  struct lb_listen_socks rows = {0};
   unsigned seed = 7;
   for (int number = 1; number <= LOOKS; number++) {
     size_t present = 0;
@@ -290,11 +291,11 @@ static void many_sockets_come_and_go(void **state) {
       size_t cookie = (size_t)(socket->row.cookie >> 32);
       assert_int_equal(lb_socket_is_present(&ledger, socket), there[cookie]);
       assert_int_equal(socket->row.sk_drops, drops[cookie]);
-      assert_true(now_ms - socket->seen_ms <= LB_LEDGER_KEEP_MS);
+      assert_true(now_ms - socket->seen_ms <= LB_SOCKET_KEEP_MS);
     }
   }
-  lb_rows_free(&rows);
-  lb_ledger_free(&ledger);
+  lb_listen_socks_free(&rows);
+  lb_socket_table_free(&ledger);
 }
 
 int main(void) {

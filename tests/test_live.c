@@ -158,8 +158,9 @@ static struct lb_source *new_live(const struct lb_live_options *options) {
   return live;
 }
 
-static void say_row_of(struct text *got, const struct lb_rows *rows,
-                       const struct lb_row *row, const struct world *of) {
+static void say_row_of(struct text *got, const struct lb_listen_socks *rows,
+                       const struct lb_listen_sock *row,
+                       const struct world *of) {
   bool is_tcp = row->inode == of->tcp.inode;
   bool is_local = row->inode == of->local.inode;
   if (!is_tcp && !is_local && !is_allowed)
@@ -167,7 +168,7 @@ static void say_row_of(struct text *got, const struct lb_rows *rows,
   if (is_tcp)
     assert_int_equal(row->port, of->tcp.port);
   if (is_local) {
-    const struct lb_path *path = lb_paths_get(rows->paths, row->path);
+    const struct lb_unix_name *path = lb_unix_names_get(rows->paths, row->path);
     assert_int_equal(path->len, of->name_len);
     assert_memory_equal(path->bytes, of->name, of->name_len);
   }
@@ -181,14 +182,14 @@ static void say_row_of(struct text *got, const struct lb_rows *rows,
 static int say_look(struct text *got, struct lb_source *live,
                     const struct world *of, enum lb_channel channel) {
   bool is_paths = channel == LB_CHANNEL_PATHS;
-  struct lb_rows rows = {0};
-  assert_int_equal(lb_paths_new(&rows.paths), 0);
+  struct lb_listen_socks rows = {0};
+  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
   int err = is_paths ? live->paths(live, &rows) : live->listeners(live, &rows);
   say(got, is_paths ? "paths" : "listeners");
   for (size_t i = 0; !err && i < rows.len; i++)
     say_row_of(got, &rows, &rows.v[i], of);
-  lb_paths_free(rows.paths);
-  lb_rows_free(&rows);
+  lb_unix_names_free(rows.paths);
+  lb_listen_socks_free(&rows);
   return err;
 }
 
@@ -212,7 +213,7 @@ static int say_waiting(struct text *got, struct lb_source *live,
 }
 
 static int say_pending(struct text *got, struct lb_source *live,
-                       const struct lb_row *row) {
+                       const struct lb_listen_sock *row) {
   struct lb_pending pending = {77, 77};
   uint64_t cost_ns = 0;
   int err = live->pending(live, row, &pending, &cost_ns);
@@ -221,14 +222,14 @@ static int say_pending(struct text *got, struct lb_source *live,
   return err;
 }
 
-static struct lb_row row_of(const struct server *server) {
-  return (struct lb_row){
+static struct lb_listen_sock row_of(const struct server *server) {
+  return (struct lb_listen_sock){
       .family = AF_UNIX, .inode = server->inode, .cookie = server->cookie};
 }
 
 static void say_answer(struct text *got, struct lb_source *live,
                        const struct world *of, enum lb_channel channel) {
-  struct lb_row row = row_of(&of->local);
+  struct lb_listen_sock row = row_of(&of->local);
   int err = channel == LB_CHANNEL_WAITING   ? say_waiting(got, live, of, true)
             : channel == LB_CHANNEL_PENDING ? say_pending(got, live, &row)
                                             : say_look(got, live, of, channel);
@@ -398,7 +399,7 @@ static void a_socket_that_is_gone_has_nobody_waiting(void **state) {
   struct text got = {.len = 0}, want = {.len = 0};
   struct lb_source *live = new_live(NULL);
   assert_int_equal(open_unix_server(&server, SOCK_STREAM, NULL, 0, 1), 0);
-  struct lb_row row = row_of(&server);
+  struct lb_listen_sock row = row_of(&server);
   reset_calls(0, 0);
   say(&got, ": %d\n", say_pending(&got, live, &row));
   row.cookie ^= 1; /* another one of its inode */

@@ -8,12 +8,13 @@
 static void the_table_is_what_users_were_promised(void **state) {
   (void)state;
   struct text got = {.len = 0};
-  for (int i = 0; i < LB_METRICS; i++)
-    say(&got, "%s-%s %s%s%s: %s\n", lb_metrics[i].type, lb_metrics[i].name,
-        lb_metrics[i].is_counter ? "counter" : "gauge",
-        lb_metrics[i].subjects & LB_LISTENER ? " listener" : "",
-        lb_metrics[i].subjects & LB_NAMESPACE ? " namespace" : "",
-        lb_metrics[i].meaning);
+  for (int i = 0; i < LB_READINGS; i++)
+    say(&got, "%s-%s %s%s%s: %s\n", lb_reading_table[i].type,
+        lb_reading_table[i].name,
+        lb_reading_table[i].is_counter ? "counter" : "gauge",
+        lb_reading_table[i].subjects & LB_LISTENER ? " listener" : "",
+        lb_reading_table[i].subjects & LB_NAMESPACE ? " namespace" : "",
+        lb_reading_table[i].meaning);
   assert_string_equal(
       got.at,
       "queue_length-queue gauge listener: connections waiting for accept()\n"
@@ -49,11 +50,11 @@ static void the_table_is_what_users_were_promised(void **state) {
 
 static void no_two_share_type_and_name_in_a_scope(void **state) {
   (void)state;
-  for (int i = 0; i < LB_METRICS; i++)
+  for (int i = 0; i < LB_READINGS; i++)
     for (int j = 0; j < i; j++)
-      if (lb_metrics[i].subjects & lb_metrics[j].subjects &&
-          strcmp(lb_metrics[i].name, lb_metrics[j].name) == 0)
-        fail_msg("%s twice", lb_metrics[i].name);
+      if (lb_reading_table[i].subjects & lb_reading_table[j].subjects &&
+          strcmp(lb_reading_table[i].name, lb_reading_table[j].name) == 0)
+        fail_msg("%s twice", lb_reading_table[i].name);
 }
 
 static void the_types_are_stock_and_suit_the_kind(void **state) {
@@ -66,13 +67,15 @@ static void the_types_are_stock_and_suit_the_kind(void **state) {
                {"count", 0},
                {"duration", 0},
                {"derive", 1}};
-  for (int i = 0; i < LB_METRICS; i++) {
+  for (int i = 0; i < LB_READINGS; i++) {
     size_t j = 0;
-    while (j < LEN(stock) && strcmp(stock[j].type, lb_metrics[i].type) != 0)
+    while (j < LEN(stock) &&
+           strcmp(stock[j].type, lb_reading_table[i].type) != 0)
       j++;
     assert_in_range(j, 0, LEN(stock) - 1);
-    assert_int_equal(lb_metrics[i].is_counter, stock[j].is_counter);
-    assert_in_range(lb_metrics[i].subjects, 1, LB_LISTENER | LB_NAMESPACE);
+    assert_int_equal(lb_reading_table[i].is_counter, stock[j].is_counter);
+    assert_in_range(lb_reading_table[i].subjects, 1,
+                    LB_LISTENER | LB_NAMESPACE);
   }
 }
 
@@ -83,14 +86,14 @@ static void what_was_not_put_is_absent(void **state) {
   lb_put_gauge(&values, LB_SOMAXCONN, 4096);
   lb_put_counter(&values, LB_DROPS, UINT64_MAX);
   struct text got = {.len = 0};
-  assert_in_range(LB_METRICS, 1, 8 * sizeof(values.present));
-  for (int i = 0; i < LB_METRICS; i++)
+  assert_in_range(LB_READINGS, 1, 8 * sizeof(values.present));
+  for (int i = 0; i < LB_READINGS; i++)
     if (values.present & 1u << i) {
-      if (lb_metrics[i].is_counter)
-        say(&got, "%s %llu\n", lb_metrics[i].name,
+      if (lb_reading_table[i].is_counter)
+        say(&got, "%s %llu\n", lb_reading_table[i].name,
             (unsigned long long)values.v[i].counter);
       else
-        say(&got, "%s %g\n", lb_metrics[i].name, values.v[i].gauge);
+        say(&got, "%s %g\n", lb_reading_table[i].name, values.v[i].gauge);
     }
   assert_string_equal(got.at, "queue 0\n"
                               "drops 18446744073709551615\n"

@@ -64,13 +64,14 @@ static int go_through(struct door *door, struct lb_source **out) {
   return 0;
 }
 
-static int door_listeners(struct lb_source *source, struct lb_rows *rows) {
+static int door_listeners(struct lb_source *source,
+                          struct lb_listen_socks *rows) {
   struct lb_source *kernel;
   int err = go_through((struct door *)source, &kernel);
   return err ? err : kernel->listeners(kernel, rows);
 }
 
-static int door_paths(struct lb_source *source, struct lb_rows *rows) {
+static int door_paths(struct lb_source *source, struct lb_listen_socks *rows) {
   struct lb_source *kernel;
   int err = go_through((struct door *)source, &kernel);
   return err ? err : kernel->paths(kernel, rows);
@@ -90,7 +91,8 @@ static int door_waiting(struct lb_source *source, const struct lb_query *query,
   return err ? err : kernel->waiting(kernel, query, conns, cost_ns);
 }
 
-static int door_pending(struct lb_source *source, const struct lb_row *row,
+static int door_pending(struct lb_source *source,
+                        const struct lb_listen_sock *row,
                         struct lb_pending *pending, uint64_t *cost_ns) {
   struct lb_source *kernel;
   int err = go_through((struct door *)source, &kernel);
@@ -237,24 +239,24 @@ static void start(struct fixture *fixture) {
 /* Looks there for what names no place. */
 static void go_to(struct fixture *fixture, const char *place) {
   uint32_t number;
-  assert_int_equal(lb_settings_add_place(&fixture->settings, place, &number),
+  assert_int_equal(lb_settings_add_netns(&fixture->settings, place, &number),
                    0);
   fixture->settings.places[number].global = true;
 }
 
 static void begin_end(struct fixture *fixture) {
   fixture->now_ms += 10000;
-  lb_monitor_begin_end(fixture->monitor, fixture->now_ms);
+  lb_monitor_prepare(fixture->monitor, fixture->now_ms);
 }
 
 static void end(struct fixture *fixture) {
-  lb_monitor_end(fixture->monitor, fixture->now_ms);
+  lb_monitor_finish(fixture->monitor, fixture->now_ms);
   assert_no_door_to_what_is_gone(&fixture->universe);
 }
 
 static void interval(struct fixture *fixture) {
   begin_end(fixture);
-  lb_monitor_walk(fixture->monitor);
+  lb_monitor_inspect(fixture->monitor);
   end(fixture);
 }
 
@@ -266,13 +268,13 @@ static void intervals(struct fixture *fixture, int n) {
 static void look_at_all(struct fixture *fixture) {
   fixture->now_ms += 100;
   for (size_t i = 0; i < lb_monitor_len(fixture->monitor); i++)
-    lb_monitor_look(fixture->monitor, i, fixture->now_ms);
+    lb_monitor_sample(fixture->monitor, i, fixture->now_ms);
 }
 
-static void say_short_reading(void *data, const struct lb_reading *reading) {
+static void say_short_reading(void *data, const struct lb_readings *reading) {
   static const unsigned some =
       1u << LB_QUEUE | 1u << LB_PEAK | 1u << LB_OVERFLOWS | 1u << LB_ABANDONED;
-  struct lb_reading short_one = *reading;
+  struct lb_readings short_one = *reading;
   short_one.values.present &= some;
   say_reading(data, &short_one);
 }
@@ -287,7 +289,7 @@ static void say_outcome(void *data, const struct lb_outcome *outcome) {
         outcome->path ? outcome->path : "home", strerrorname_np(-outcome->err));
     return;
   }
-  lb_survey_readings(outcome->survey, say_short_reading, out);
+  lb_collector_visit_readings(outcome->survey, say_short_reading, out);
 }
 
 static void assert_outcome(struct fixture *fixture, const char *want) {
@@ -305,7 +307,7 @@ static void without_others_there_is_the_own_one(void **state) {
   start(fixture);
   interval(fixture);
   assert_int_equal(lb_monitor_len(fixture->monitor), 1);
-  assert_int_equal(lb_monitor_trouble(fixture->monitor), 0);
+  assert_int_equal(lb_monitor_listing_error(fixture->monitor), 0);
   assert_outcome(fixture, ": overflows 0\n80: queue 2 peak 2 overflows 0\n");
 }
 
@@ -435,10 +437,10 @@ static void a_name_that_makes_no_label_is_left_out(void **state) {
   start(fixture);
   interval(fixture);
   assert_outcome(fixture, ": overflows 0\nb: overflows 0\n");
-  assert_int_equal(lb_monitor_trouble(fixture->monitor), -ENAMETOOLONG);
+  assert_int_equal(lb_monitor_listing_error(fixture->monitor), -ENAMETOOLONG);
   longest->ino = 0;
   interval(fixture);
-  assert_int_equal(lb_monitor_trouble(fixture->monitor), 0);
+  assert_int_equal(lb_monitor_listing_error(fixture->monitor), 0);
 }
 
 static void one_that_cannot_be_entered_costs_only_itself(void **state) {
@@ -512,13 +514,13 @@ static void a_listing_that_fails_takes_nothing_away(void **state) {
   universe->list_only = 1;
   a->ino = 0;
   interval(fixture);
-  assert_int_equal(lb_monitor_trouble(fixture->monitor), -EMFILE);
+  assert_int_equal(lb_monitor_listing_error(fixture->monitor), -EMFILE);
   assert_outcome(fixture, ": overflows 0\nb: overflows 1000\n"
                           "b:80: queue 0 peak 0 overflows 1000\n");
   universe->list_err = 0;
   overflow(&fixture->kernels[1], 1, 1);
   interval(fixture);
-  assert_int_equal(lb_monitor_trouble(fixture->monitor), 0);
+  assert_int_equal(lb_monitor_listing_error(fixture->monitor), 0);
   assert_outcome(fixture, ": overflows 0\nb: overflows 1001\n"
                           "b:80: queue 0 peak 0 overflows 1001\n");
 }
@@ -678,7 +680,7 @@ static void one_with_the_inode_of_the_one_before_is_another(void **state) {
                           "abandoned 0\n");
   begin_end(fixture);
   make_anew(blue, 10);
-  lb_monitor_walk(fixture->monitor);
+  lb_monitor_inspect(fixture->monitor);
   end(fixture);
   assert_outcome(fixture, ": overflows 0\nblue: overflows 14\n"
                           "blue:80: queue 0 peak 0 overflows 14\n");
@@ -696,7 +698,7 @@ static void a_walk_in_one_that_goes_tells_nothing(void **state) {
   start(fixture);
   begin_end(fixture);
   blue->ino = 0;
-  lb_monitor_walk(fixture->monitor);
+  lb_monitor_inspect(fixture->monitor);
   look_at_all(fixture);
   end(fixture);
   assert_outcome(fixture, ": overflows 0\nblue: walk ENOENT\n"
@@ -849,7 +851,7 @@ static void whatever_comes_and_goes_is_opened_and_closed_once(void **state) {
     look_at_all(fixture);
     begin_end(fixture);
     change_world(fixture, &seed);
-    lb_monitor_walk(fixture->monitor);
+    lb_monitor_inspect(fixture->monitor);
     change_world(fixture, &seed);
     look_at_all(fixture);
     end(fixture);
@@ -882,8 +884,9 @@ static void with_it_one_in_each_interval(void **state) {
   for (int i = 1; i <= 5; i++) {
     interval(fixture);
     assert_int_equal(own->walks, i);
-    assert_false(lb_monitor_walks(fixture->monitor).slowed);
-    assert_int_equal(lb_monitor_walks(fixture->monitor).cost_ns, own->cost_ns);
+    assert_false(lb_monitor_inspection_cost(fixture->monitor).slowed);
+    assert_int_equal(lb_monitor_inspection_cost(fixture->monitor).cost_ns,
+                     own->cost_ns);
     assert_outcome(fixture, ": overflows 0\n"
                             "80: queue 1 peak 1 overflows 0 abandoned 1\n");
   }
@@ -896,7 +899,8 @@ static void assert_rhythm(struct fixture *fixture, const char *want) {
     int walks = fixture->universe.own.walks;
     interval(fixture);
     bool walked = fixture->universe.own.walks > walks;
-    assert_int_equal(lb_monitor_walks(fixture->monitor).slowed, !walked);
+    assert_int_equal(lb_monitor_inspection_cost(fixture->monitor).slowed,
+                     !walked);
     say(&got, walked ? "W" : "-");
   }
   assert_string_equal(got.at, want);
@@ -926,7 +930,8 @@ static void a_value_of_a_walk_left_out_is_absent(void **state) {
                           "80: queue 1 peak 1 overflows 0 abandoned 1\n");
   interval(fixture);
   assert_outcome(fixture, ": overflows 0\n80: queue 1 peak 1 overflows 0\n");
-  assert_int_equal(lb_monitor_walks(fixture->monitor).cost_ns, own->cost_ns);
+  assert_int_equal(lb_monitor_inspection_cost(fixture->monitor).cost_ns,
+                   own->cost_ns);
 }
 
 static void time_that_walks_did_not_need_is_not_saved_up(void **state) {
@@ -960,15 +965,17 @@ static void several_take_turns(void **state) {
       say(&got, "%d", kernels[j]->walks);
       kernels[j]->walks = 0;
     }
-    say(&got, lb_monitor_walks(fixture->monitor).slowed ? " slowed\n" : "\n");
+    say(&got, lb_monitor_inspection_cost(fixture->monitor).slowed ? " slowed\n"
+                                                                  : "\n");
   }
   assert_string_equal(got.at, "111\n000 slowed\n000 slowed\n110 slowed\n"
                               "001 slowed\n110 slowed\n");
   for (size_t i = 0; i < LEN(kernels); i++)
     kernels[i]->cost_ns = 10000000;
   intervals(fixture, 2);
-  assert_false(lb_monitor_walks(fixture->monitor).slowed);
-  assert_int_equal(lb_monitor_walks(fixture->monitor).cost_ns, 30000000);
+  assert_false(lb_monitor_inspection_cost(fixture->monitor).slowed);
+  assert_int_equal(lb_monitor_inspection_cost(fixture->monitor).cost_ns,
+                   30000000);
 }
 
 static void one_that_does_not_answer_takes_no_turn(void **state) {
@@ -984,7 +991,7 @@ static void one_that_does_not_answer_takes_no_turn(void **state) {
   intervals(fixture, 3);
   assert_int_equal(other->walks, 0);
   assert_int_equal(fixture->universe.own.walks, 3);
-  assert_false(lb_monitor_walks(fixture->monitor).slowed);
+  assert_false(lb_monitor_inspection_cost(fixture->monitor).slowed);
 }
 
 static void a_walk_that_fails_is_told_of_until_the_next(void **state) {
@@ -1110,7 +1117,7 @@ static void check_forward(struct watch *watch, const char *label, int metric,
                           uint64_t now) {
   char name[2 * LB_LABEL_SIZE];
   size_t i = 0;
-  snprintf(name, sizeof(name), "%s %s", label, lb_metrics[metric].name);
+  snprintf(name, sizeof(name), "%s %s", label, lb_reading_table[metric].name);
   while (i < watch->len && strcmp(watch->counters[i].name, name) != 0)
     i++;
   assert_in_range(i, 0, MAX_COUNTERS - 1);
@@ -1121,11 +1128,11 @@ static void check_forward(struct watch *watch, const char *label, int metric,
   watch->counters[i].last = now;
 }
 
-static void watch_reading(void *data, const struct lb_reading *reading) {
+static void watch_reading(void *data, const struct lb_readings *reading) {
   struct watch *watch = data;
   const struct lb_values *values = &reading->values;
-  for (int i = 0; i < LB_METRICS; i++)
-    if (values->present & 1u << i && lb_metrics[i].is_counter)
+  for (int i = 0; i < LB_READINGS; i++)
+    if (values->present & 1u << i && lb_reading_table[i].is_counter)
       check_forward(watch, reading->label, i, values->v[i].counter);
   if (!(values->present & 1u << LB_OVERFLOWS))
     return;
@@ -1144,7 +1151,7 @@ static void watch_outcome(void *data, const struct lb_outcome *outcome) {
     assert_int_equal(outcome->err, -ENOMEM);
     return;
   }
-  lb_survey_readings(outcome->survey, watch_reading, watch);
+  lb_collector_visit_readings(outcome->survey, watch_reading, watch);
   assert_int_equal(watch->handed_out, *overflows);
 }
 
@@ -1154,8 +1161,8 @@ static void check_outcome(struct watch *watch) {
 
 /* All but whose the overflows are: which look saw them depends on which could
  * be made. */
-static void say_gauges(void *data, const struct lb_reading *reading) {
-  struct lb_reading gauges = *reading;
+static void say_gauges(void *data, const struct lb_readings *reading) {
+  struct lb_readings gauges = *reading;
   gauges.values.present &=
       ~(1u << LB_OVERFLOWS | 1u << LB_DROPS | 1u << LB_OVERFLOWS_UNATTRIBUTED);
   say_reading(data, &gauges);
@@ -1164,7 +1171,7 @@ static void say_gauges(void *data, const struct lb_reading *reading) {
 static void say_all_gauges(void *data, const struct lb_outcome *outcome) {
   assert_int_equal(outcome->err, 0);
   assert_int_equal(outcome->walk, 0);
-  lb_survey_readings(outcome->survey, say_gauges, data);
+  lb_collector_visit_readings(outcome->survey, say_gauges, data);
 }
 
 static void begin_story(struct fixture *fixture) {

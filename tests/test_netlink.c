@@ -263,10 +263,10 @@ static void close_world(void) {
 }
 
 /* Of what was found the rows of our own, in our order. */
-static void say_ours(struct text *got, const struct lb_rows *rows) {
+static void say_ours(struct text *got, const struct lb_listen_socks *rows) {
   for (size_t i = 0; i < world.len; i++)
     for (size_t j = 0; j < rows->len; j++) {
-      const struct lb_row *row = &rows->v[j];
+      const struct lb_listen_sock *row = &rows->v[j];
       char address[INET6_ADDRSTRLEN];
       if (row->inode != world.servers[i].inode)
         continue;
@@ -295,19 +295,19 @@ static struct lb_source *new_live(const struct lb_witness *witness) {
 
 /* All our listeners, each once. */
 static void check_found(struct lb_source *live) {
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct text got = {.len = 0};
   int err = live->listeners(live, &rows);
   say_ours(&got, &rows);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
   assert_int_equal(err, 0);
   assert_string_equal(got.at, world.want.at);
 }
 
 static void check_fails(struct lb_source *live, int want_err) {
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   int err = live->listeners(live, &rows);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
   assert_int_equal(err, want_err);
 }
 
@@ -333,9 +333,9 @@ static void rows_are_appended_to_those_that_are_there(void **state) {
   (void)state;
   reset_wire((struct script){.receive = {ENOBUFS}});
   struct lb_source *live = new_live(NULL);
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct text got = {.len = 0}, want = {.len = 0};
-  *lb_rows_add(&rows) = (struct lb_row){.port = 4711};
+  *lb_listen_socks_add(&rows) = (struct lb_listen_sock){.port = 4711};
   for (int i = 0; i < 2; i++)
     assert_int_equal(live->listeners(live, &rows), 0);
   assert_int_equal(rows.v[0].port, 4711);
@@ -349,7 +349,7 @@ static void rows_are_appended_to_those_that_are_there(void **state) {
     say(&want, "%.*s%.*s", len, line, len, line);
   }
   assert_string_equal(got.at, want.at);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
   lb_live_free(live);
 }
 
@@ -370,11 +370,11 @@ static void a_storm_of_signals_costs_nothing(void **state) {
   signals = 0;
   setitimer(ITIMER_REAL, &storm, NULL);
   for (int i = 0; i < 1000 || (signals < 100 && i < 100000); i++) {
-    struct lb_rows rows = {0};
+    struct lb_listen_socks rows = {0};
     struct text got = {.len = 0};
     int err = live->listeners(live, &rows);
     say_ours(&got, &rows);
-    lb_rows_free(&rows);
+    lb_listen_socks_free(&rows);
     if (err || strcmp(got.at, world.want.at) != 0) {
       setitimer(ITIMER_REAL, &calm, NULL);
       fail_msg("look %d: %d\n%s", i, err, got.at);
@@ -597,7 +597,7 @@ static void any_other_refusal_is_an_error(void **state) {
 
 struct seen {
   struct text log;
-  struct lb_rows rows; /* of all datagrams */
+  struct lb_listen_socks rows; /* of all datagrams */
 };
 
 static void see_datagram(void *data, enum lb_channel channel, const void *bytes,
@@ -648,7 +648,7 @@ static void a_witness_sees_what_the_kernel_said(void **state) {
   reset_wire((struct script){.open = {EPERM}});
   check_fails(live, -EPERM);
   lb_live_free(live);
-  lb_rows_free(&seen.rows);
+  lb_listen_socks_free(&seen.rows);
   say(&want,
       "outcome 0\nlisteners 0\n"
       "outcome %d\noutcome 0\nlisteners 0\n"
@@ -661,12 +661,12 @@ static void a_witness_sees_what_the_kernel_said(void **state) {
 static void requests_are_numbered_from_1_on(void **state) {
   (void)state;
   struct lb_netlink *netlink;
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   reset_wire((struct script){.receive = {NONE}});
   assert_int_equal(lb_netlink_new(&netlink), 0);
   for (uint32_t i = 1; i <= 4; i++) {
     _Alignas(8) char buf[LB_INET_REQUEST_SIZE];
-    struct nlmsghdr *request = lb_inet_request(buf, AF_INET);
+    struct nlmsghdr *request = lb_inet_request_listen_socks(buf, AF_INET);
     if (i == 2) /* through a reopening, too */
       reset_wire((struct script){.receive = {ENOBUFS}});
     assert_int_equal(
@@ -675,7 +675,7 @@ static void requests_are_numbered_from_1_on(void **state) {
     assert_int_equal(request->nlmsg_seq, i);
   }
   lb_netlink_free(netlink);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
   assert_string_equal(wire.log.at, "ask for IPv4\n"
                                    "receive: ENOBUFS\n"
                                    "open\n"
@@ -731,7 +731,7 @@ static void what_is_not_there_can_be_freed(void **state) {
 static void a_socket_is_opened_once(void **state) {
   (void)state;
   struct lb_netlink *netlink;
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   _Alignas(8) char buf[LB_INET_REQUEST_SIZE];
   int fds = count_fds();
   reset_wire((struct script){.open = {EPERM}});
@@ -744,7 +744,8 @@ static void a_socket_is_opened_once(void **state) {
     assert_true(lb_netlink_is_open(netlink));
     assert_int_equal(count_fds(), fds + 1);
   }
-  assert_int_equal(lb_netlink_dump(netlink, lb_inet_request_both(buf),
+  assert_int_equal(lb_netlink_dump(netlink,
+                                   lb_inet_request_listen_socks_of_both(buf),
                                    lb_take_rows(&rows), NULL),
                    0);
   assert_true(lb_netlink_is_open(netlink));
@@ -753,12 +754,13 @@ static void a_socket_is_opened_once(void **state) {
     assert_false(lb_netlink_is_open(netlink));
     assert_int_equal(count_fds(), fds);
   }
-  assert_int_equal(lb_netlink_dump(netlink, lb_inet_request_both(buf),
+  assert_int_equal(lb_netlink_dump(netlink,
+                                   lb_inet_request_listen_socks_of_both(buf),
                                    lb_take_rows(&rows), NULL),
                    0);
   assert_true(lb_netlink_is_open(netlink));
   lb_netlink_free(netlink);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
   assert_int_equal(count_fds(), fds);
   assert_string_equal(wire.log.at, "open: EPERM\n"
                                    "open\n"
@@ -795,17 +797,18 @@ static void any_error_closes_it(void **state) {
   };
   for (size_t i = 0; i < LEN(scripts); i++) {
     struct lb_netlink *netlink;
-    struct lb_rows rows = {0};
+    struct lb_listen_socks rows = {0};
     _Alignas(8) char buf[LB_INET_REQUEST_SIZE];
     int fds = count_fds();
     assert_int_equal(lb_netlink_new(&netlink), 0);
     reset_wire(scripts[i]);
-    assert_true(lb_netlink_dump(netlink, lb_inet_request_both(buf),
+    assert_true(lb_netlink_dump(netlink,
+                                lb_inet_request_listen_socks_of_both(buf),
                                 lb_take_rows(&rows), NULL) < 0);
     assert_false(lb_netlink_is_open(netlink));
     assert_int_equal(count_fds(), fds);
     lb_netlink_free(netlink);
-    lb_rows_free(&rows);
+    lb_listen_socks_free(&rows);
   }
 }
 
@@ -835,15 +838,16 @@ static void close_unix_world(struct unix_world *unix_world) {
 
 static size_t count_ours(const struct unix_world *unix_world) {
   _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   size_t count = 0;
-  assert_int_equal(lb_paths_new(&rows.paths), 0);
-  int err = lb_netlink_dump(unix_world->netlink, lb_unix_request(buf),
-                            lb_take_paths(&rows), NULL);
+  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
+  int err =
+      lb_netlink_dump(unix_world->netlink, lb_unix_request_listen_socks(buf),
+                      lb_take_paths(&rows), NULL);
   for (size_t i = 0; i < rows.len; i++)
     count += rows.v[i].cookie == unix_world->server.cookie;
-  lb_paths_free(rows.paths);
-  lb_rows_free(&rows);
+  lb_unix_names_free(rows.paths);
+  lb_listen_socks_free(&rows);
   assert_int_equal(err, 0);
   return count;
 }
@@ -851,8 +855,8 @@ static size_t count_ours(const struct unix_world *unix_world) {
 static int ask_who_waits(const struct unix_world *unix_world, uint64_t cookie,
                          uint32_t *waiting, const struct lb_tap *tap) {
   _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
-  const struct lb_row row = {.inode = unix_world->server.inode,
-                             .cookie = cookie};
+  const struct lb_listen_sock row = {.inode = unix_world->server.inode,
+                                     .cookie = cookie};
   struct lb_pending pending = {0, 0};
   int err =
       lb_netlink_dump(unix_world->netlink, lb_unix_request_pending(buf, &row),

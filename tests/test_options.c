@@ -50,7 +50,7 @@ static void on_error(void *data, const char *sentence) {
 static void take_every(double interval_s, const oconfig_item_t *blocks,
                        size_t len, struct text *got) {
   struct text errors = {.len = 0};
-  const struct lb_errors to_text = {on_error, &errors};
+  const struct lb_error_sink to_text = {on_error, &errors};
   struct lb_options *options;
   struct lb_settings settings;
   memset(&settings, 0, sizeof(settings));
@@ -1246,7 +1246,7 @@ static void looks_fit_into_a_short_interval(void **state) {
   double below = 322122547.0 / 1073741824;
   oconfig_item_t block = read_config("SampleInterval 0.3\nLocalPort 80\n");
   struct text errors = {.len = 0};
-  const struct lb_errors to_text = {on_error, &errors};
+  const struct lb_error_sink to_text = {on_error, &errors};
   struct lb_options *options;
   struct lb_settings settings = {0};
   assert_true(below < 0.3);
@@ -1279,7 +1279,7 @@ static void the_queue_is_inspected_where_asked_for(void **state) {
 static int take_failing(const oconfig_item_t *block, unsigned nth,
                         struct text *got) {
   struct text errors = {.len = 0};
-  const struct lb_errors to_text = {on_error, &errors};
+  const struct lb_error_sink to_text = {on_error, &errors};
   struct lb_options *options = NULL;
   struct lb_settings settings, before;
   memset(&settings, 0, sizeof(settings));
@@ -1348,7 +1348,7 @@ static void every_port_at_once_takes_no_time(void **state) {
   (void)state;
   oconfig_item_t block = read_config("LocalPort \"1-65535\" \"1-65535\"\n");
   struct text errors = {.len = 0};
-  const struct lb_errors to_text = {on_error, &errors};
+  const struct lb_error_sink to_text = {on_error, &errors};
   struct lb_options *options;
   struct lb_settings settings = {0};
   clock_t start = clock();

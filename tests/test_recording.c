@@ -12,7 +12,7 @@
 
 /* --- answers ------------------------------------------------------------- */
 
-static const struct lb_row http = {
+static const struct lb_listen_sock http = {
     .cookie = 1,
     .address = {[10] = 0xff, 0xff, 127, 0, 0, 1},
     .queue = 3,
@@ -26,7 +26,7 @@ static const struct lb_row http = {
 #define HTTP                                                                   \
   "IPv4 [::ffff:127.0.0.1]:80 queue 3 limit 2 drops 5 inode 1513 cookie 1\n"
 
-static const struct lb_row https = {
+static const struct lb_listen_sock https = {
     .cookie = 2,
     .limit = 4096,
     .inode = 1514,
@@ -36,7 +36,8 @@ static const struct lb_row https = {
 };
 #define HTTPS "IPv6 [::]:443 queue 0 limit 4096 drops 0 inode 1514 cookie 2\n"
 
-static const struct lb_row api = {.cookie = 3, .limit = 128, .inode = 1515};
+static const struct lb_listen_sock api = {
+    .cookie = 3, .limit = 128, .inode = 1515};
 #define API "UNIX \"/run/api\" queue 0 limit 128 inode 1515 cookie 3\n"
 
 /* A connection to 127.0.0.1:80 that waits so long. */
@@ -92,8 +93,9 @@ static void record_end(struct recording *recording, enum lb_channel channel,
                              cost_ns);
 }
 
-static void record_rows(struct recording *recording, const struct lb_row *first,
-                        const struct lb_row *second) {
+static void record_rows(struct recording *recording,
+                        const struct lb_listen_sock *first,
+                        const struct lb_listen_sock *second) {
   struct datagram datagram = {.len = 0};
   put_row(&datagram, first);
   if (second)
@@ -129,21 +131,21 @@ static void record_text(struct recording *recording, enum lb_text which,
 
 /* One good answer of one or two rows. */
 static void record_answer(struct recording *recording,
-                          const struct lb_row *first,
-                          const struct lb_row *second) {
+                          const struct lb_listen_sock *first,
+                          const struct lb_listen_sock *second) {
   record_rows(recording, first, second);
   record_done(recording, 0);
   record_outcome(recording, 0);
   record_listeners(recording, 0);
 }
 
-static void put_path(struct datagram *datagram, const struct lb_row *row,
-                     const char *path) {
+static void put_path(struct datagram *datagram,
+                     const struct lb_listen_sock *row, const char *path) {
   put_unix_row(datagram, row, SOCK_STREAM, path, strlen(path));
 }
 
-static void record_paths(struct recording *recording, const struct lb_row *row,
-                         const char *path) {
+static void record_paths(struct recording *recording,
+                         const struct lb_listen_sock *row, const char *path) {
   struct datagram datagram = {.len = 0};
   put_path(&datagram, row, path);
   put_done(&datagram, 0);
@@ -214,12 +216,12 @@ static void say_look(struct text *got, struct lb_replay *replay) {
 
 static void say_listeners(struct text *got, struct lb_replay *replay) {
   struct lb_source *source = lb_replay_source(replay);
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   int err = source->listeners(source, &rows);
   say(got, "listeners %d\n", err);
   if (!err)
     say_rows(got, &rows);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
 }
 
 static void say_text(struct text *got, struct lb_replay *replay,
@@ -237,14 +239,14 @@ static void say_text(struct text *got, struct lb_replay *replay,
 
 static void say_path_rows(struct text *got, struct lb_replay *replay) {
   struct lb_source *source = lb_replay_source(replay);
-  struct lb_rows rows = {0};
-  assert_int_equal(lb_paths_new(&rows.paths), 0);
+  struct lb_listen_socks rows = {0};
+  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
   int err = source->paths(source, &rows);
   say(got, "paths %d\n", err);
   if (!err)
     say_rows(got, &rows);
-  lb_paths_free(rows.paths);
-  lb_rows_free(&rows);
+  lb_unix_names_free(rows.paths);
+  lb_listen_socks_free(&rows);
 }
 
 static const struct lb_ports port_80 = {80, 80};
@@ -275,14 +277,14 @@ static void say_pending(struct text *got, struct lb_replay *replay) {
 static void everything_comes_back_as_it_was(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1000, true);
+  lb_recorder_begin_sample(recording.recorder, 1000, true);
   record_answer(&recording, &http, &https);
   record_text(&recording, LB_TEXT_NETSTAT, "TcpExt: A\nTcpExt: 1\n");
   record_text(&recording, LB_TEXT_SOMAXCONN, "4096\n");
   record_paths(&recording, &api, "/run/api");
   record_waiting(&recording, 250, 41000);
   record_pending(&recording, 3, 5000);
-  lb_recorder_look(recording.recorder, 1099511627776u, true);
+  lb_recorder_begin_sample(recording.recorder, 1099511627776u, true);
   record_answer(&recording, &https, NULL);
   record_text(&recording, LB_TEXT_NETSTAT, "TcpExt: A\nTcpExt: 22\n");
   record_text(&recording, LB_TEXT_SOMAXCONN, "128\n");
@@ -327,7 +329,7 @@ static void everything_comes_back_as_it_was(void **state) {
 static void each_kind_is_answered_in_its_own_order(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_text(&recording, LB_TEXT_NETSTAT, "a");
   record_answer(&recording, &http, NULL);
   record_text(&recording, LB_TEXT_SOMAXCONN, "1");
@@ -365,7 +367,7 @@ static void answers_that_overlap_are_told_apart(void **state) {
   put_conn(&conn, 250);
   put_pending(&pending, &api, &client, 1);
   put_done(&done, 0);
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_datagram(&recording, LB_CHANNEL_WAITING, &conn);
   record_datagram(&recording, LB_CHANNEL_LISTENERS, &rows);
   record_datagram(&recording, LB_CHANNEL_PENDING, &pending);
@@ -395,7 +397,7 @@ static void answers_that_overlap_are_told_apart(void **state) {
 static void pending_is_answered_in_the_order_recorded(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_pending(&recording, 4, 10);
   record_dump(&recording, LB_CHANNEL_PENDING, -EMSGSIZE);
   record_end(&recording, LB_CHANNEL_PENDING, -EMSGSIZE, 20);
@@ -421,15 +423,15 @@ static void
 looks_within_an_interval_are_told_from_those_at_its_end(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 100, false);
+  lb_recorder_begin_sample(recording.recorder, 100, false);
   record_answer(&recording, &http, NULL);
   record_waiting(&recording, 5, 9); /* comes after that look */
-  lb_recorder_look(recording.recorder, 200, true);
+  lb_recorder_begin_sample(recording.recorder, 200, true);
   record_answer(&recording, &https, NULL);
-  lb_recorder_look(recording.recorder, 300, false);
-  lb_recorder_look(recording.recorder, 400, false);
-  lb_recorder_look(recording.recorder, 500, true);
-  lb_recorder_look(recording.recorder, 600, false);
+  lb_recorder_begin_sample(recording.recorder, 300, false);
+  lb_recorder_begin_sample(recording.recorder, 400, false);
+  lb_recorder_begin_sample(recording.recorder, 500, true);
+  lb_recorder_begin_sample(recording.recorder, 600, false);
 
   struct lb_replay *replay = finish(&recording);
   struct text got = {.len = 0}, want = {.len = 0};
@@ -456,7 +458,7 @@ looks_within_an_interval_are_told_from_those_at_its_end(void **state) {
 static void asked_once_more_the_last_answer_is_repeated(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_answer(&recording, &http, NULL);
   record_answer(&recording, &https, NULL);
   record_text(&recording, LB_TEXT_NETSTAT, "a");
@@ -486,11 +488,11 @@ static void what_was_not_asked_in_a_look_is_no_data(void **state) {
   (void)state;
   struct recording recording = start();
   record_answer(&recording, &http, NULL); /* before any look */
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_answer(&recording, &http, NULL);
   record_text(&recording, LB_TEXT_NETSTAT, "a");
-  lb_recorder_look(recording.recorder, 2, true);
-  lb_recorder_look(recording.recorder, 3, true);
+  lb_recorder_begin_sample(recording.recorder, 2, true);
+  lb_recorder_begin_sample(recording.recorder, 3, true);
   record_text(&recording, LB_TEXT_SOMAXCONN, "1");
 
   struct lb_replay *replay = finish(&recording);
@@ -520,11 +522,11 @@ static void what_was_not_asked_in_a_look_is_no_data(void **state) {
 static void what_is_left_of_a_look_is_passed_over(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_answer(&recording, &http, NULL);
   record_answer(&recording, &http, NULL);
   record_text(&recording, LB_TEXT_NETSTAT, "a");
-  lb_recorder_look(recording.recorder, 2, true);
+  lb_recorder_begin_sample(recording.recorder, 2, true);
   record_answer(&recording, &https, NULL);
   record_text(&recording, LB_TEXT_NETSTAT, "b");
 
@@ -545,7 +547,7 @@ static void what_is_left_of_a_look_is_passed_over(void **state) {
 static void an_answer_of_several_datagrams_is_one(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_rows(&recording, &http, &https);
   record_rows(&recording, &http, NULL);
   record_rows(&recording, &https, &https);
@@ -567,7 +569,7 @@ static void an_answer_of_several_datagrams_is_one(void **state) {
 static void of_a_failed_dump_and_a_good_one_the_good_one_counts(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_rows(&recording, &http, NULL); /* then the kernel lost the rest */
   record_outcome(&recording, -ENOBUFS);
   record_answer(&recording, &https, NULL);
@@ -588,7 +590,7 @@ static void a_dump_cut_off_and_a_good_one_likewise(void **state) {
   struct datagram cut = {.len = 0};
   put_row(&cut, &http);
   put_row(&cut, &http);
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   cut.len -= 8;
   record_datagram(&recording, LB_CHANNEL_LISTENERS, &cut);
   record_outcome(&recording, -EBADMSG);
@@ -607,7 +609,7 @@ static void a_dump_cut_off_and_a_good_one_likewise(void **state) {
 static void refused_for_both_families_it_is_one_after_the_other(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_refusal(&recording, -EOPNOTSUPP);
   record_outcome(&recording, -EOPNOTSUPP);
   record_rows(&recording, &http, NULL);
@@ -633,7 +635,7 @@ static void a_walk_that_was_made_again_is_one(void **state) {
   struct datagram conn = {.len = 0}, path = {.len = 0};
   put_conn(&conn, 1);
   put_path(&path, &api, "/run/lost");
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_datagram(&recording, LB_CHANNEL_WAITING, &conn);
   record_dump(&recording, LB_CHANNEL_WAITING, -ENOBUFS);
   record_waiting(&recording, 2, 9);
@@ -659,7 +661,7 @@ static void a_walk_that_was_made_again_is_one(void **state) {
 static void a_walk_that_failed_had_a_cost_too(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_dump(&recording, LB_CHANNEL_WAITING, -ETIMEDOUT);
   record_end(&recording, LB_CHANNEL_WAITING, -ETIMEDOUT, 123);
   record_end(&recording, LB_CHANNEL_PENDING, -ESTALE, 45);
@@ -682,14 +684,14 @@ static void a_walk_that_failed_had_a_cost_too(void **state) {
 static void a_look_that_failed_fails_again(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_outcome(&recording, -EAFNOSUPPORT);
   record_listeners(&recording, -EAFNOSUPPORT);
-  lb_recorder_look(recording.recorder, 2, true);
+  lb_recorder_begin_sample(recording.recorder, 2, true);
   record_done(&recording, -ENOENT);
   record_outcome(&recording, -ENOENT);
   record_listeners(&recording, -ENOENT);
-  lb_recorder_look(recording.recorder, 3, true);
+  lb_recorder_begin_sample(recording.recorder, 3, true);
   record_rows(&recording, &http, NULL);
   record_outcome(&recording, -ENOBUFS);
   record_rows(&recording, &http, NULL);
@@ -712,7 +714,7 @@ static void a_look_that_failed_fails_again(void **state) {
 static void a_recorder_that_was_stopped_in_an_answer_gives_none(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_rows(&recording, &http, NULL);
   record_done(&recording, 0);
 
@@ -729,21 +731,21 @@ static void a_recorder_that_was_stopped_in_an_answer_gives_none(void **state) {
 static void rows_are_appended_to_those_that_are_there(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_rows(&recording, &http, NULL);
   record_outcome(&recording, -ENOBUFS);
   record_answer(&recording, &https, NULL);
 
   struct lb_replay *replay = finish(&recording);
   struct lb_source *source = lb_replay_source(replay);
-  struct lb_rows rows = {0};
+  struct lb_listen_socks rows = {0};
   struct text got = {.len = 0};
   say_look(&got, replay);
-  *lb_rows_add(&rows) = http;
+  *lb_listen_socks_add(&rows) = http;
   assert_int_equal(source->listeners(source, &rows), 0);
   assert_int_equal(source->listeners(source, &rows), 0);
   say_rows(&got, &rows);
-  lb_rows_free(&rows);
+  lb_listen_socks_free(&rows);
   lb_replay_free(replay);
   assert_string_equal(got.at, "look 1\n" HTTP HTTPS HTTPS);
 }
@@ -753,7 +755,7 @@ static void connections_are_appended_likewise(void **state) {
   struct recording recording = start();
   struct datagram conn = {.len = 0};
   put_conn(&conn, 1);
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_datagram(&recording, LB_CHANNEL_WAITING, &conn);
   record_dump(&recording, LB_CHANNEL_WAITING, -ENOBUFS);
   record_waiting(&recording, 2, 30);
@@ -778,7 +780,7 @@ static void connections_are_appended_likewise(void **state) {
 static void a_file_that_could_not_be_read_cannot_be_again(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   recording.witness->text(recording.witness->data, LB_TEXT_NETSTAT, NULL,
                           -EACCES);
   record_text(&recording, LB_TEXT_SOMAXCONN, "");
@@ -796,7 +798,7 @@ static void a_file_that_could_not_be_read_cannot_be_again(void **state) {
 static void a_text_needs_room_for_itself_and_a_nul(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
   record_text(&recording, LB_TEXT_SOMAXCONN, "4096\n");
   struct lb_replay *replay = finish(&recording);
   struct lb_source *source = lb_replay_source(replay);
@@ -818,7 +820,7 @@ static void the_last_look_within_an_interval_is_known(void **state) {
   static const bool want[] = {false, true, true, false, false};
   struct recording recording = start();
   for (size_t i = 0; i < LEN(marks); i++) {
-    lb_recorder_look(recording.recorder, i, marks[i]);
+    lb_recorder_begin_sample(recording.recorder, i, marks[i]);
     record_text(&recording, LB_TEXT_SOMAXCONN, "4096\n");
   }
   struct lb_replay *replay = finish(&recording);
@@ -845,7 +847,7 @@ static void a_recording_of_any_size_is_read_whole(void **state) {
     text[sizes[i] - 1] = 'y';
     text[sizes[i]] = '\0';
     struct recording recording = start();
-    lb_recorder_look(recording.recorder, 1, true);
+    lb_recorder_begin_sample(recording.recorder, 1, true);
     record_text(&recording, LB_TEXT_NETSTAT, text);
     struct lb_replay *replay = finish(&recording);
     struct lb_source *source = lb_replay_source(replay);
@@ -874,11 +876,11 @@ static void an_empty_recording_has_no_looks(void **state) {
 static void a_recorder_overwrites_what_was_there(void **state) {
   (void)state;
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1, true);
-  lb_recorder_look(recording.recorder, 2, true);
+  lb_recorder_begin_sample(recording.recorder, 1, true);
+  lb_recorder_begin_sample(recording.recorder, 2, true);
   close_recorder(&recording);
   assert_int_equal(lb_recorder_open(recording.path, &recording.recorder), 0);
-  lb_recorder_look(recording.recorder, 3, true);
+  lb_recorder_begin_sample(recording.recorder, 3, true);
   struct lb_replay *replay = finish(&recording);
   struct text got = {.len = 0};
   say_look(&got, replay);
@@ -925,12 +927,12 @@ static void a_full_disk_is_an_error_at_the_end(void **state) {
   (void)state;
   struct lb_recorder *recorder;
   assert_int_equal(lb_recorder_open("/dev/full", &recorder), 0);
-  lb_recorder_look(recorder, 1, true); /* the buffer takes it */
+  lb_recorder_begin_sample(recorder, 1, true); /* the buffer takes it */
   assert_int_equal(lb_recorder_close(recorder), -ENOSPC);
 
   assert_int_equal(lb_recorder_open("/dev/full", &recorder), 0);
   for (int i = 0; i < 10000; i++)
-    lb_recorder_look(recorder, 1, true);
+    lb_recorder_begin_sample(recorder, 1, true);
   assert_int_equal(lb_recorder_close(recorder), -ENOSPC);
 }
 
@@ -939,7 +941,7 @@ static void a_full_disk_is_an_error_at_the_end(void **state) {
 /* With every kind of record. */
 static struct bytes small_recording(void) {
   struct recording recording = start();
-  lb_recorder_look(recording.recorder, 1000, true);
+  lb_recorder_begin_sample(recording.recorder, 1000, true);
   record_rows(&recording, &http, NULL);
   record_outcome(&recording, -ENOBUFS);
   record_answer(&recording, &https, NULL);
@@ -948,7 +950,7 @@ static struct bytes small_recording(void) {
   record_paths(&recording, &api, "/run/api");
   record_waiting(&recording, 250, 41000);
   record_pending(&recording, 3, 5000);
-  lb_recorder_look(recording.recorder, 2000, false);
+  lb_recorder_begin_sample(recording.recorder, 2000, false);
   record_done(&recording, -ENOENT);
   record_outcome(&recording, -ENOENT);
   record_listeners(&recording, -ENOENT);
@@ -975,15 +977,15 @@ static void check_status(const char *what, ssize_t status) {
 }
 
 static void play_rows(struct lb_source *source) {
-  struct lb_rows rows = {0};
-  assert_int_equal(lb_paths_new(&rows.paths), 0);
+  struct lb_listen_socks rows = {0};
+  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
   check_status("listeners", source->listeners(source, &rows));
   assert_in_range(rows.len, 0, 2);
   rows.len = 0;
   check_status("paths", source->paths(source, &rows));
   assert_in_range(rows.len, 0, 2);
-  lb_paths_free(rows.paths);
-  lb_rows_free(&rows);
+  lb_unix_names_free(rows.paths);
+  lb_listen_socks_free(&rows);
 }
 
 static void play_walks(struct lb_source *source) {
@@ -1040,9 +1042,9 @@ a_clock_that_goes_back_and_numbers_beyond_any_are_refused(void **state) {
   for (size_t i = 0; i < LEN(cases); i++) {
     struct recording recording = start();
     struct lb_replay *replay = NULL;
-    lb_recorder_look(recording.recorder, cases[i].first_ms, false);
+    lb_recorder_begin_sample(recording.recorder, cases[i].first_ms, false);
     record_end(&recording, LB_CHANNEL_WAITING, 0, cases[i].cost_ns);
-    lb_recorder_look(recording.recorder, cases[i].second_ms, true);
+    lb_recorder_begin_sample(recording.recorder, cases[i].second_ms, true);
     close_recorder(&recording);
     assert_int_equal(lb_replay_open(recording.path, &replay), cases[i].want);
     close(recording.fd);
@@ -1160,7 +1162,7 @@ static void damaged_bytes_of_a_good_dump_are_an_error(void **state) {
         mnl_nlmsg_get_payload(put_row(&datagram, &http));
     if (damage == 0)
       diag->idiag_state = TCP_ESTABLISHED;
-    lb_recorder_look(recording.recorder, 1, true);
+    lb_recorder_begin_sample(recording.recorder, 1, true);
     record_datagram(&recording, LB_CHANNEL_LISTENERS, &datagram);
     if (damage != 1) /* the end is missing */
       record_done(&recording, damage == 2 ? -ENOENT : 0);
@@ -1169,12 +1171,12 @@ static void damaged_bytes_of_a_good_dump_are_an_error(void **state) {
 
     struct lb_replay *replay = finish(&recording);
     struct lb_source *source = lb_replay_source(replay);
-    struct lb_rows rows = {0};
+    struct lb_listen_socks rows = {0};
     uint64_t now_ms;
     bool ends;
     lb_replay_next(replay, &now_ms, &ends);
     int err = source->listeners(source, &rows);
-    lb_rows_free(&rows);
+    lb_listen_socks_free(&rows);
     lb_replay_free(replay);
     if (!is_errno(err))
       fail_msg("damage %d gives %d", damage, err);

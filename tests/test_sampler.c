@@ -217,7 +217,7 @@ static int set_up(void **state) {
   stage.blocks = stage.is_expected = stage.is_blocked = false;
   create_fails_with = created = joined = 0;
   *state = &fixture;
-  return lb_settings_add_place(&fixture.settings, "other", &place) ||
+  return lb_settings_add_netns(&fixture.settings, "other", &place) ||
          lb_monitor_new(&fixture.settings, &fixture.world, &fixture.monitor);
 }
 
@@ -241,10 +241,10 @@ static void stop(struct fixture *fixture) {
   fixture->sampler = NULL;
 }
 
-static struct lb_samples count(struct fixture *fixture) {
-  lb_sampler_hold(fixture->sampler);
-  struct lb_samples samples = lb_sampler_count(fixture->sampler);
-  lb_sampler_release(fixture->sampler);
+static struct lb_sample_counts count(struct fixture *fixture) {
+  lb_sampler_lock(fixture->sampler);
+  struct lb_sample_counts samples = lb_sampler_take_counts(fixture->sampler);
+  lb_sampler_unlock(fixture->sampler);
   return samples;
 }
 
@@ -257,7 +257,7 @@ static void looks_are_made_at_the_period(void **state) {
   start(fixture, (double)PERIOD_MS / 1000);
   assert_true(wait_for_looks(LOOKS));
   assert_true(lb_sampler_now_ms() + 1 - before >= LOOKS * PERIOD_MS);
-  struct lb_samples samples = count(fixture);
+  struct lb_sample_counts samples = count(fixture);
   uint64_t periods = (lb_sampler_now_ms() + 1 - before) / PERIOD_MS;
   assert_in_range(samples.made, LOOKS, periods);
   assert_in_range(samples.made + samples.late, LOOKS, periods);
@@ -269,10 +269,10 @@ static void a_count_begins_anew(void **state) {
   struct fixture *fixture = *state;
   start(fixture, 0.001);
   assert_true(wait_for_looks(5));
-  lb_sampler_hold(fixture->sampler);
-  struct lb_samples first = lb_sampler_count(fixture->sampler),
-                    second = lb_sampler_count(fixture->sampler);
-  lb_sampler_release(fixture->sampler);
+  lb_sampler_lock(fixture->sampler);
+  struct lb_sample_counts first = lb_sampler_take_counts(fixture->sampler),
+                          second = lb_sampler_take_counts(fixture->sampler);
+  lb_sampler_unlock(fixture->sampler);
   assert_in_range(first.made, 5, UINT64_MAX);
   assert_int_equal(second.made, 0);
   assert_int_equal(second.late, 0);
@@ -282,11 +282,11 @@ static void nothing_is_looked_at_while_it_is_held(void **state) {
   struct fixture *fixture = *state;
   start(fixture, 0.001);
   assert_true(wait_for_looks(3));
-  lb_sampler_hold(fixture->sampler);
+  lb_sampler_lock(fixture->sampler);
   int looks = looks_at(0);
   let_pass(20);
   assert_int_equal(looks_at(0), looks);
-  lb_sampler_release(fixture->sampler);
+  lb_sampler_unlock(fixture->sampler);
   assert_true(wait_for_looks(looks + 3));
 }
 
@@ -296,11 +296,11 @@ static void looks_that_are_late_are_counted_and_left_out(void **state) {
   uint64_t before = lb_sampler_now_ms();
   start(fixture, (double)PERIOD_MS / 1000);
   assert_true(wait_for_looks(1));
-  lb_sampler_hold(fixture->sampler);
+  lb_sampler_lock(fixture->sampler);
   let_pass(PERIODS * PERIOD_MS);
-  lb_sampler_release(fixture->sampler);
+  lb_sampler_unlock(fixture->sampler);
   assert_true(wait_for_looks(looks_at(0) + 4));
-  struct lb_samples samples = count(fixture);
+  struct lb_sample_counts samples = count(fixture);
   uint64_t periods = (lb_sampler_now_ms() + 1 - before) / PERIOD_MS;
   assert_in_range(samples.late, PERIODS - 1, periods);
   assert_in_range(samples.made + samples.late, PERIODS, periods);
@@ -319,8 +319,8 @@ static void a_look_that_takes_long_makes_the_next_ones_late(void **state) {
 
 static void all_namespaces_are_looked_at(void **state) {
   struct fixture *fixture = *state;
-  lb_monitor_begin_end(fixture->monitor, 1);
-  lb_monitor_end(fixture->monitor, 1);
+  lb_monitor_prepare(fixture->monitor, 1);
+  lb_monitor_finish(fixture->monitor, 1);
   int other = looks_at(1), own = looks_at(0);
   start(fixture, 0.001);
   assert_true(wait_for_looks(own + 5));
@@ -330,17 +330,17 @@ static void all_namespaces_are_looked_at(void **state) {
 /* The look that is under way ends when the lock is asked for. */
 static void to_hold_it_takes_one_look_at_one_namespace(void **state) {
   struct fixture *fixture = *state;
-  lb_monitor_begin_end(fixture->monitor, 1);
-  lb_monitor_end(fixture->monitor, 1);
+  lb_monitor_prepare(fixture->monitor, 1);
+  lb_monitor_finish(fixture->monitor, 1);
   int other = looks_at(1), own = looks_at(0);
   set_blocks(true);
   start(fixture, 0.001);
   assert_true(wait_for_looks(own + 1));
   on_lock = unblock;
-  lb_sampler_hold(fixture->sampler);
+  lb_sampler_lock(fixture->sampler);
   assert_int_equal(looks_at(0), own + 1);
   assert_int_equal(looks_at(1), other);
-  lb_sampler_release(fixture->sampler);
+  lb_sampler_unlock(fixture->sampler);
   assert_true(wait_for_looks(own + 3)); /* and the rest has its turn again */
   assert_in_range(looks_at(1), other + 1, INT32_MAX);
 }
@@ -351,9 +351,9 @@ static void without_a_period_there_is_no_thread(void **state) {
   struct fixture *fixture = *state;
   start(fixture, 0);
   assert_int_equal(created, 0);
-  lb_sampler_hold(fixture->sampler);
-  struct lb_samples samples = lb_sampler_count(fixture->sampler);
-  lb_sampler_release(fixture->sampler);
+  lb_sampler_lock(fixture->sampler);
+  struct lb_sample_counts samples = lb_sampler_take_counts(fixture->sampler);
+  lb_sampler_unlock(fixture->sampler);
   assert_int_equal(samples.made + samples.late, 0);
   stop(fixture);
   assert_int_equal(joined, 0);
@@ -443,7 +443,7 @@ struct found {
   int readings;
 };
 
-static void take_reading(void *data, const struct lb_reading *reading) {
+static void take_reading(void *data, const struct lb_readings *reading) {
   struct found *found = data;
   if (strcmp(reading->label, "80") != 0)
     return;
@@ -456,20 +456,20 @@ static void take_reading(void *data, const struct lb_reading *reading) {
 static void take_outcome(void *data, const struct lb_outcome *outcome) {
   assert_int_equal(outcome->err, 0);
   assert_int_equal(outcome->walk, 0);
-  lb_survey_readings(outcome->survey, take_reading, data);
+  lb_collector_visit_readings(outcome->survey, take_reading, data);
 }
 
 static struct found read_all(struct fixture *fixture) {
   struct found found = {0};
-  lb_sampler_hold(fixture->sampler);
-  lb_monitor_begin_end(fixture->monitor, lb_sampler_now_ms());
-  lb_sampler_release(fixture->sampler);
-  lb_monitor_walk(fixture->monitor);
-  lb_sampler_hold(fixture->sampler);
+  lb_sampler_lock(fixture->sampler);
+  lb_monitor_prepare(fixture->monitor, lb_sampler_now_ms());
+  lb_sampler_unlock(fixture->sampler);
+  lb_monitor_inspect(fixture->monitor);
+  lb_sampler_lock(fixture->sampler);
   fixture->own.sockets[0].row.queue = 0;
-  lb_monitor_end(fixture->monitor, lb_sampler_now_ms());
+  lb_monitor_finish(fixture->monitor, lb_sampler_now_ms());
   lb_monitor_visit(fixture->monitor, take_outcome, &found);
-  lb_sampler_release(fixture->sampler);
+  lb_sampler_unlock(fixture->sampler);
   return found;
 }
 
@@ -478,10 +478,10 @@ static void looks_go_on_beside_a_walk(void **state) {
   fixture->settings.inspect = true;
   start(fixture, 0.001);
   for (uint32_t i = 1; i <= 30; i++) {
-    lb_sampler_hold(fixture->sampler);
+    lb_sampler_lock(fixture->sampler);
     fixture->own.sockets[0].row.queue = i;
     overflow(&fixture->own, 1, 1);
-    lb_sampler_release(fixture->sampler);
+    lb_sampler_unlock(fixture->sampler);
     walk_saw_looks = false;
     struct found found = read_all(fixture);
     assert_true(walk_saw_looks);

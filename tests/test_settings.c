@@ -14,9 +14,9 @@ static struct lb_address address(const char *text) {
   return parsed;
 }
 
-static struct lb_path path(const char *text) {
-  struct lb_path parsed;
-  assert_int_equal(lb_path_parse(text, &parsed), 0);
+static struct lb_unix_name path(const char *text) {
+  struct lb_unix_name parsed;
+  assert_int_equal(lb_unix_name_parse(text, &parsed), 0);
   return parsed;
 }
 
@@ -39,14 +39,14 @@ static void add_in(struct lb_settings *settings, const char *name,
 }
 
 static void add_path(struct lb_settings *settings, const char *text, int want) {
-  const struct lb_path parsed = path(text);
-  assert_int_equal(lb_settings_add_path(settings, &parsed), want);
+  const struct lb_unix_name parsed = path(text);
+  assert_int_equal(lb_settings_add_unix_name(settings, &parsed), want);
 }
 
 static uint32_t add_place(struct lb_settings *settings, const char *text,
                           bool global) {
   uint32_t place = 4242;
-  assert_int_equal(lb_settings_add_place(settings, text, &place), 0);
+  assert_int_equal(lb_settings_add_netns(settings, text, &place), 0);
   assert_in_range(place, 0, settings->places_len - 1);
   settings->places[place].global |= global;
   return place;
@@ -63,7 +63,7 @@ static void selections_stay_in_their_order(void **state) {
   struct lb_settings settings = {0};
   const struct lb_ports ports[] = {{8000, 8010}, {9000, 9000}};
   const struct lb_address addresses[] = {address("10.0.0.1"), address("::1")};
-  const struct lb_path paths[] = {path("/run/api.sock"), path("@api")};
+  const struct lb_unix_name paths[] = {path("/run/api.sock"), path("@api")};
   const uint32_t places[] = {add_place(&settings, "red", false),
                              add_place(&settings, "*", true)};
   const struct lb_service api = {"api", ports, 2,      addresses, 2,
@@ -133,7 +133,7 @@ static void a_namespace_has_a_label_like_others(void **state) {
   add_path(&settings, "/run/x", 0);
   static const char *const taken[] = {"80", "api", "run-x", "/80", "/run/x"};
   for (size_t i = 0; i < LEN(taken); i++)
-    assert_int_equal(lb_settings_add_place(&settings, taken[i], &place),
+    assert_int_equal(lb_settings_add_netns(&settings, taken[i], &place),
                      -EEXIST);
   assert_int_equal(place, 4242);
   add_place(&settings, "443", true);
@@ -145,7 +145,7 @@ static void a_namespace_has_a_label_like_others(void **state) {
   add_path(&settings, "/proc/1-ns-net", -EEXIST);
   add(&settings, "*", (struct lb_ports){1, 1}, 0); /* which labels nothing */
   add(&settings, "", (struct lb_ports){1, 1}, -EEXIST); /* the own one */
-  assert_int_equal(lb_settings_add_place(&settings, "proc-1-ns-net", &place),
+  assert_int_equal(lb_settings_add_netns(&settings, "proc-1-ns-net", &place),
                    -EEXIST);
   assert_true(lb_settings_has_label(&settings, "443"));
   assert_true(lb_settings_has_label(&settings, "proc-1-ns-net"));
@@ -183,7 +183,7 @@ static void a_namespace_taken_back_leaves_its_label(void **state) {
   add_place(&settings, "blue", true);
   add_place(&settings, "red", true);
   add_place(&settings, "80", true);
-  lb_settings_drop_places(&settings, 1);
+  lb_settings_drop_netns(&settings, 1);
   assert_false(lb_settings_has_label(&settings, "red"));
   assert_int_equal(lb_settings_add_port(&settings, 80), 0);
   add_place(&settings, "green", false);
@@ -200,17 +200,17 @@ static void what_is_no_namespace_is_refused(void **state) {
                                        "blue/", "./a", "../a", "*/"};
   uint32_t place = 4242;
   for (size_t i = 0; i < LEN(inputs); i++) {
-    if (lb_place_check(inputs[i]) != -EINVAL)
+    if (lb_netns_spec_check(inputs[i]) != -EINVAL)
       fail_msg("\"%s\" is accepted", inputs[i]);
-    assert_int_equal(lb_settings_add_place(&settings, inputs[i], &place),
+    assert_int_equal(lb_settings_add_netns(&settings, inputs[i], &place),
                      -EINVAL);
   }
   char text[4096];
   memset(text, 'x', sizeof(text) - 1);
   text[sizeof(text) - 1] = '\0';
-  assert_int_equal(lb_place_check(text), -ENAMETOOLONG);
+  assert_int_equal(lb_netns_spec_check(text), -ENAMETOOLONG);
   text[0] = '/';
-  assert_int_equal(lb_settings_add_place(&settings, text, &place),
+  assert_int_equal(lb_settings_add_netns(&settings, text, &place),
                    -ENAMETOOLONG);
   assert_int_equal(place, 4242);
   check(&settings, "");
@@ -257,7 +257,7 @@ static void a_selection_takes_a_port_wherever_it_is_bound(void **state) {
   struct lb_settings settings = {0};
   const struct lb_ports ports[] = {{8000, 8010}, {9000, 9000}};
   const struct lb_address loopback = address("127.0.0.1");
-  const struct lb_path run = path("/80");
+  const struct lb_unix_name run = path("/80");
   const uint32_t blue = add_place(&settings, "blue", true);
   const struct lb_service services[] = {
       {.name = "any", .ports = ports, .ports_len = 2},
@@ -314,8 +314,8 @@ static void freed_settings_are_empty_and_serve_again(void **state) {
   add(&settings, "api", (struct lb_ports){80, 80}, 0);
   add_path(&settings, "/run/a", 0);
   add_place(&settings, "blue", true);
-  const struct lb_path ignored = path("/run/b");
-  assert_int_equal(lb_settings_ignore_path(&settings, &ignored), 0);
+  const struct lb_unix_name ignored = path("/run/b");
+  assert_int_equal(lb_settings_ignore_unix_name(&settings, &ignored), 0);
   settings.listening_paths = true;
   lb_settings_free(&settings);
   check(&settings, "");
@@ -328,9 +328,10 @@ static void freed_settings_are_empty_and_serve_again(void **state) {
 static void ignored_paths_stay_as_they_are(void **state) {
   (void)state;
   struct lb_settings settings = {.listening_paths = true};
-  const struct lb_path ignored[] = {path("/run/a"), path("@b"), path("/run/a")};
+  const struct lb_unix_name ignored[] = {path("/run/a"), path("@b"),
+                                         path("/run/a")};
   for (size_t i = 0; i < LEN(ignored); i++)
-    assert_int_equal(lb_settings_ignore_path(&settings, &ignored[i]), 0);
+    assert_int_equal(lb_settings_ignore_unix_name(&settings, &ignored[i]), 0);
   assert_false(lb_settings_has_label(&settings, "run-a"));
   check(&settings, "other paths but \"/run/a\" \"\\x00b\" \"/run/a\"\n");
   lb_settings_free(&settings);
@@ -338,7 +339,7 @@ static void ignored_paths_stay_as_they_are(void **state) {
 
 /* --- where selections apply ---------------------------------------------- */
 
-static const struct lb_scope scopes[] = {
+static const struct lb_netns_ref scopes[] = {
     {NULL, "", false},
     {"/run/netns/blue", "blue", true},
     {"/run/netns/red", "red", true},
@@ -474,17 +475,17 @@ static void a_path_is_its_bytes(void **state) {
   };
   for (size_t i = 0; i < LEN(cases); i++) {
     struct text got = {.len = 0};
-    struct lb_path parsed = path(cases[i][0]);
+    struct lb_unix_name parsed = path(cases[i][0]);
     say_path(&got, &parsed);
     assert_string_equal(got.at, cases[i][1]);
   }
 }
 
 static void check_no_path(const char *text, int want) {
-  struct lb_path parsed, before;
+  struct lb_unix_name parsed, before;
   memset(&parsed, 0x5a, sizeof(parsed));
   before = parsed;
-  if (lb_path_parse(text, &parsed) != want)
+  if (lb_unix_name_parse(text, &parsed) != want)
     fail_msg("\"%s\" is accepted, or refused for another reason", text);
   assert_memory_equal(&parsed, &before, sizeof(parsed));
 }
@@ -515,7 +516,7 @@ static void a_path_is_as_long_as_sun_path(void **state) {
                 "xxxxxxxxxxxxxxxxxxxxxxxx",
                 -ENAMETOOLONG);
   text[108] = '\0';
-  struct lb_path longest = path(text);
+  struct lb_unix_name longest = path(text);
   assert_int_equal(longest.len, 108);
   assert_int_equal(longest.bytes[0], '\0');
   assert_memory_equal(longest.bytes + 1, text + 1, 107);

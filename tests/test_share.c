@@ -108,7 +108,8 @@ static void literal_cases(void **state) {
                                     .full = want->movers[i].full,
                                     .drops = 77,
                                     .overflows = 77};
-    struct lb_increments left = lb_share(movers, want->len, want->increments);
+    struct lb_increments left =
+        lb_attribute(movers, want->len, want->increments);
     for (size_t i = 0; i < want->len; i++) {
       assert_int_equal(movers[i].drops, want->want[i].drops);
       assert_int_equal(movers[i].overflows, want->want[i].overflows);
@@ -142,7 +143,7 @@ static void every_unit_finds_one_place(void **state) {
       movement += movers[i].movement;
     }
     struct lb_increments given = {draw(&seed), draw(&seed)};
-    struct lb_increments left = lb_share(movers, len, given);
+    struct lb_increments left = lb_attribute(movers, len, given);
     for (size_t i = 0; i < len; i++) {
       assert_true(movers[i].overflows <= movers[i].drops);
       assert_true(movers[i].drops <= movers[i].movement);
@@ -171,7 +172,7 @@ static void beyond_64_bits_the_sum_is_exact_too(void **state) {
     }
     uint64_t less = (uint64_t)rand_r(&seed) % 5;
     struct lb_increments given = {movement - less, movement - less};
-    struct lb_increments left = lb_share(movers, MAX, given);
+    struct lb_increments left = lb_attribute(movers, MAX, given);
     for (size_t i = 0; i < MAX; i++) {
       assert_int_equal(movers[i].overflows, movers[i].drops);
       assert_true(movers[i].drops <= movers[i].movement);

@@ -11,15 +11,15 @@
 struct world {
   struct kernel kernel;
   struct lb_settings settings;
-  struct lb_scope scope;
-  struct lb_labels *labels;
-  struct lb_survey *survey;
+  struct lb_netns_ref scope;
+  struct lb_label_registry *labels;
+  struct lb_collector *survey;
   uint64_t now_ms;
 };
 
 static int start(struct world *world) {
-  return lb_survey_new(&world->settings, &world->scope, world->labels,
-                       &world->kernel.source, &world->survey);
+  return lb_collector_new(&world->settings, &world->scope, world->labels,
+                          &world->kernel.source, &world->survey);
 }
 
 static int set_up(void **state) {
@@ -28,32 +28,34 @@ static int set_up(void **state) {
                          .settings = {.listening_ports = true},
                          .scope = {.label = ""}};
   *state = &world;
-  return lb_labels_new(&world.labels) || start(&world);
+  return lb_label_registry_new(&world.labels) || start(&world);
 }
 
 static int tear_down(void **state) {
   struct world *world = *state;
-  lb_survey_free(world->survey);
-  lb_labels_free(world->labels);
+  lb_collector_free(world->survey);
+  lb_label_registry_free(world->labels);
   lb_settings_free(&world->settings);
   return 0;
 }
 
 /* Begins again, after the settings have changed. */
 static void restart(struct world *world) {
-  lb_survey_free(world->survey);
+  lb_collector_free(world->survey);
   assert_int_equal(start(world), 0);
 }
 
-static int try_look(struct world *world, struct lb_troubles *troubles) {
+static int try_look(struct world *world, struct lb_sample_errors *troubles) {
   world->now_ms += 10000;
-  int err = lb_survey_look(world->survey, world->now_ms);
-  return err ? err : lb_survey_end(world->survey, world->now_ms, troubles);
+  int err = lb_collector_sample(world->survey, world->now_ms);
+  return err ? err
+             : lb_collector_end_interval(world->survey, world->now_ms,
+                                         troubles);
 }
 
 /* One look, which is an interval or the end of one. */
 static void look(struct world *world) {
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   assert_int_equal(try_look(world, &troubles), 0);
   assert_int_equal(troubles.netstat, 0);
 }
@@ -61,35 +63,35 @@ static void look(struct world *world) {
 /* One look within an interval. */
 static void glance(struct world *world) {
   world->now_ms += 100;
-  assert_int_equal(lb_survey_look(world->survey, world->now_ms), 0);
+  assert_int_equal(lb_collector_sample(world->survey, world->now_ms), 0);
 }
 
 static void assert_readings(struct world *world, const char *want) {
   struct text got = {.len = 0};
-  lb_survey_readings(world->survey, say_reading, &got);
+  lb_collector_visit_readings(world->survey, say_reading, &got);
   assert_string_equal(got.at, want);
 }
 
 /* Without the namespace's own. */
-static void say_listener(void *data, const struct lb_reading *reading) {
+static void say_listener(void *data, const struct lb_readings *reading) {
   if (!reading->is_namespace)
     say_reading(data, reading);
 }
 
 static void assert_listeners(struct world *world, const char *want) {
   struct text got = {.len = 0};
-  lb_survey_readings(world->survey, say_listener, &got);
+  lb_collector_visit_readings(world->survey, say_listener, &got);
   assert_string_equal(got.at, want);
 }
 
 struct wanted {
   const char *label;
-  enum lb_metric_id id;
+  enum lb_reading_id id;
   bool found;
   uint64_t counter;
 };
 
-static void pick(void *data, const struct lb_reading *reading) {
+static void pick(void *data, const struct lb_readings *reading) {
   struct wanted *wanted = data;
   if (strcmp(reading->label, wanted->label) == 0 &&
       reading->values.present & 1u << wanted->id) {
@@ -99,11 +101,11 @@ static void pick(void *data, const struct lb_reading *reading) {
 }
 
 static uint64_t counter(struct world *world, const char *label,
-                        enum lb_metric_id id) {
+                        enum lb_reading_id id) {
   struct wanted wanted = {.label = label, .id = id};
-  lb_survey_readings(world->survey, pick, &wanted);
+  lb_collector_visit_readings(world->survey, pick, &wanted);
   if (!wanted.found)
-    fail_msg("no %s of \"%s\"", lb_metrics[id].name, label);
+    fail_msg("no %s of \"%s\"", lb_reading_table[id].name, label);
   return wanted.counter;
 }
 
@@ -419,7 +421,7 @@ static void an_overflow_without_a_drop_waits_for_one_look(void **state) {
 static void a_failed_look_is_made_up_for(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   listen_on(kernel, 1, 80);
   look(world);
   overflow(kernel, 1, 3);
@@ -443,7 +445,7 @@ static void fail_after_netstat(struct kernel *kernel, const char *read) {
 static void a_look_that_fails_half_way_is_made_up_for(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   listen_on(kernel, 1, 80);
   look(world);
   overflow(kernel, 1, 3);
@@ -459,7 +461,7 @@ static void a_look_that_fails_half_way_is_made_up_for(void **state) {
 static void without_netstat_there_are_gauges_only(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   listen_on(kernel, 1, 80);
   look(world);
   overflow(kernel, 1, 3);
@@ -478,7 +480,7 @@ static void without_netstat_there_are_gauges_only(void **state) {
 static void without_netstat_from_the_start_counting_starts_later(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   listen_on(kernel, 1, 80);
   kernel->netstat_err = -ENOENT;
   assert_int_equal(try_look(world, &troubles), 0);
@@ -491,7 +493,7 @@ static void without_netstat_from_the_start_counting_starts_later(void **state) {
 
 static void without_somaxconn_the_rest_is_there(void **state) {
   struct world *world = *state;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   listen_on(&world->kernel, 1, 80);
   world->kernel.somaxconn = 0;
   assert_int_equal(try_look(world, &troubles), 0);
@@ -528,7 +530,7 @@ static void a_kernel_without_a_counter_sends_none(void **state) {
 
 static void peaks_are_those_of_all_looks(void **state) {
   struct world *world = *state;
-  struct lb_row *row = listen_on(&world->kernel, 1, 80);
+  struct lb_listen_sock *row = listen_on(&world->kernel, 1, 80);
   static const uint32_t queues[] = {3, 9, 0};
   for (size_t i = 0; i < LEN(queues); i++) {
     row->queue = queues[i];
@@ -550,8 +552,8 @@ static void peaks_are_those_of_all_looks(void **state) {
 static void a_failed_look_at_the_end_loses_no_peak(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
-  struct lb_row *row = listen_on(kernel, 1, 80);
+  struct lb_sample_errors troubles;
+  struct lb_listen_sock *row = listen_on(kernel, 1, 80);
   look(world);
   row->queue = 9;
   glance(world);
@@ -577,7 +579,7 @@ static void drop_before_netstat(struct kernel *kernel, const char *read) {
 static void an_end_that_fails_half_way_loses_no_peak(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   listen_on(kernel, 1, 80)->queue = 9;
   look(world);
   glance(world);
@@ -653,7 +655,7 @@ static void a_socket_that_was_full_and_is_gone_still_counts(void **state) {
 
 static void assert_clash(struct world *world, const char *want) {
   struct text got = {.len = 0};
-  say_clash(&got, lb_survey_clash(world->survey));
+  say_clash(&got, lb_collector_conflict(world->survey));
   assert_string_equal(got.at, want);
 }
 
@@ -665,9 +667,9 @@ static void listen_to_paths(struct world *world) {
 static void unix_sockets_are_reported_without_counters(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_path selected = path("@app"), ignored = path("/run/noise");
-  assert_int_equal(lb_settings_add_path(&world->settings, &selected), 0);
-  assert_int_equal(lb_settings_ignore_path(&world->settings, &ignored), 0);
+  struct lb_unix_name selected = path("@app"), ignored = path("/run/noise");
+  assert_int_equal(lb_settings_add_unix_name(&world->settings, &selected), 0);
+  assert_int_equal(lb_settings_ignore_unix_name(&world->settings, &ignored), 0);
   listen_to_paths(world);
   listen_at(kernel, 1, "/run/a.sock")->queue = 9;
   listen_at(kernel, 2, "/run/noise")->queue = 9;
@@ -703,7 +705,7 @@ static void nobody_asks_for_unix_sockets_that_nobody_wants(void **state) {
 static void a_service_of_ports_and_paths_is_their_sum(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_path name = path("/run/api");
+  struct lb_unix_name name = path("/run/api");
   struct lb_ports port = {80, 80};
   const struct lb_service service = {.name = "api",
                                      .ports = &port,
@@ -758,8 +760,8 @@ static void two_sources_of_one_label_are_told_of(void **state) {
   assert_clash(world, "");
 }
 
-static void say_socket(void *data, const struct lb_row *row,
-                       const struct lb_path *name) {
+static void say_socket(void *data, const struct lb_listen_sock *row,
+                       const struct lb_unix_name *name) {
   if (name)
     say_path(data, name);
   else
@@ -770,9 +772,9 @@ static void say_socket(void *data, const struct lb_row *row,
 static void the_sockets_that_count_are_listed_with_their_names(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_path ignored = path("/run/noise");
+  struct lb_unix_name ignored = path("/run/noise");
   lb_portset_add(&world->settings.ignored, 22);
-  assert_int_equal(lb_settings_ignore_path(&world->settings, &ignored), 0);
+  assert_int_equal(lb_settings_ignore_unix_name(&world->settings, &ignored), 0);
   listen_to_paths(world);
   listen_on(kernel, 1, 22);
   listen_on(kernel, 2, 80);
@@ -784,7 +786,7 @@ static void the_sockets_that_count_are_listed_with_their_names(void **state) {
   close_socket(kernel, 3);
   look(world);
   struct text got = {.len = 0};
-  lb_survey_sockets(world->survey, say_socket, &got);
+  lb_collector_visit_sockets(world->survey, say_socket, &got);
   assert_string_equal(got.at, "80 2\n\"\\x00a\" 5\n");
 }
 
@@ -793,7 +795,7 @@ static void the_sockets_that_count_are_listed_with_their_names(void **state) {
 static void what_cannot_be_asked_for_costs_only_itself(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   listen_to_paths(world);
   listen_on(kernel, 1, 80);
   listen_at(kernel, 2, "/run/a")->queue = 1;
@@ -806,7 +808,7 @@ static void what_cannot_be_asked_for_costs_only_itself(void **state) {
   assert_listeners(world, "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
                           "full 0 drops 0 overflows 0\n");
   struct text got = {.len = 0};
-  lb_survey_sockets(world->survey, say_socket, &got);
+  lb_collector_visit_sockets(world->survey, say_socket, &got);
   assert_string_equal(got.at, "80 1\n");
   kernel->paths_err = 0;
   assert_int_equal(try_look(world, &troubles), 0);
@@ -835,7 +837,7 @@ static void and_only_the_look(void **state) {
 static void nor_is_a_name_forgotten_meanwhile(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   listen_to_paths(world);
   listen_at(kernel, 1, "/run/a");
   look(world);
@@ -852,7 +854,7 @@ static void nor_is_a_name_forgotten_meanwhile(void **state) {
 
 /* A port and a path under one name, both of which are there. */
 static void select_both(struct world *world) {
-  struct lb_path name = path("/run/api");
+  struct lb_unix_name name = path("/run/api");
   struct lb_ports port = {80, 80};
   const struct lb_service service = {.name = "api",
                                      .ports = &port,
@@ -881,7 +883,7 @@ static void a_port_seen_full_meanwhile_counts_for_a_service(void **state) {
 static void a_hint_waits_until_it_can_be_given(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   select_both(world);
   socket_of(kernel, 1)->limit = socket_of(kernel, 2)->limit = 4096;
   glance(world);
@@ -905,7 +907,7 @@ static void fail_paths_after_netstat(struct kernel *kernel, const char *read) {
 static void what_moves_meanwhile_asks_for_no_unix_sockets(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   listen_to_paths(world);
   listen_on(kernel, 1, 80);
   listen_at(kernel, 2, "/run/a");
@@ -922,7 +924,7 @@ static void what_moves_meanwhile_asks_for_no_unix_sockets(void **state) {
                    "run-a: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full "
                    "0\n");
   struct text got = {.len = 0};
-  lb_survey_sockets(world->survey, say_socket, &got);
+  lb_collector_visit_sockets(world->survey, say_socket, &got);
   assert_string_equal(got.at, "80 1\n\"/run/a\" 2\n");
   kernel->before = NULL;
   kernel->paths_err = 0;
@@ -939,8 +941,8 @@ static void name_of(char name[static 32], unsigned round, unsigned i) {
   snprintf(name, 32, "/run/worker-%u-%u", round, i);
 }
 
-static void check_name(void *data, const struct lb_row *row,
-                       const struct lb_path *name) {
+static void check_name(void *data, const struct lb_listen_sock *row,
+                       const struct lb_unix_name *name) {
   unsigned round = *(const unsigned *)data;
   char want[32];
   name_of(want, round, (unsigned)(row->cookie % AT_ONCE));
@@ -948,7 +950,7 @@ static void check_name(void *data, const struct lb_row *row,
   assert_memory_equal(name->bytes, want, name->len);
 }
 
-static void count_reading(void *data, const struct lb_reading *reading) {
+static void count_reading(void *data, const struct lb_readings *reading) {
   size_t *count = data;
   *count += !reading->is_namespace;
 }
@@ -974,9 +976,9 @@ static void names_that_come_and_go_take_no_more_memory(void **state) {
     replace_sockets(&world->kernel, round);
     glance(world);
     look(world);
-    lb_survey_readings(world->survey, count_reading, &count);
+    lb_collector_visit_readings(world->survey, count_reading, &count);
     assert_int_equal(count, AT_ONCE);
-    lb_survey_sockets(world->survey, check_name, &round);
+    lb_collector_visit_sockets(world->survey, check_name, &round);
   }
   assert_in_range(memory.largest, 1, 64); /* names, but no array has grown */
   assert_clash(world, "");
@@ -985,16 +987,17 @@ static void names_that_come_and_go_take_no_more_memory(void **state) {
     char name[32];
     name_of(name, round, round % AT_ONCE);
     name[4] = '-';
-    assert_int_equal(lb_labels_claim(world->labels, name + 1, &label), 0);
-    lb_labels_release(world->labels, label);
+    assert_int_equal(lb_label_registry_claim(world->labels, name + 1, &label),
+                     0);
+    lb_label_registry_release(world->labels, label);
   }
 }
 
 static void a_selected_name_is_known_when_it_comes_back(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_path selected = path("/run/app");
-  assert_int_equal(lb_settings_add_path(&world->settings, &selected), 0);
+  struct lb_unix_name selected = path("/run/app");
+  assert_int_equal(lb_settings_add_unix_name(&world->settings, &selected), 0);
   listen_to_paths(world);
   listen_at(kernel, 1, "/run/app");
   listen_at(kernel, 2, "/run/a");
@@ -1016,10 +1019,10 @@ static void a_selected_name_is_known_when_it_comes_back(void **state) {
 
 static void go_to_blue(struct world *world) {
   uint32_t place;
-  assert_int_equal(lb_settings_add_place(&world->settings, "blue", &place), 0);
+  assert_int_equal(lb_settings_add_netns(&world->settings, "blue", &place), 0);
   world->settings.places[place].global = true;
-  world->scope = (struct lb_scope){.path = world->settings.places[place].path,
-                                   .label = "blue"};
+  world->scope = (struct lb_netns_ref){
+      .path = world->settings.places[place].path, .label = "blue"};
   restart(world);
 }
 
@@ -1039,7 +1042,7 @@ static void elsewhere_labels_begin_with_the_namespace(void **state) {
 static void a_namespace_without_a_label_of_its_own_is_told_of(void **state) {
   struct world *world = *state;
   const char *taken;
-  assert_int_equal(lb_labels_claim(world->labels, "blue", &taken), 0);
+  assert_int_equal(lb_label_registry_claim(world->labels, "blue", &taken), 0);
   go_to_blue(world);
   listen_on(&world->kernel, 1, 80);
   look(world);
@@ -1060,7 +1063,7 @@ static void another_in_its_place_goes_on_counting(void **state) {
   other.cookies = 2;
   listen_on(&other, 1, 80)->queue = 9; /* by chance with the same cookie */
   overflow(&other, 1, 3);
-  lb_survey_move(world->survey, &other.source);
+  lb_collector_rebind(world->survey, &other.source);
   look(world);
   assert_readings(world, ": drops 110 overflows 110 syn_drops 0 "
                          "syncookies_sent 2 overflows_unattributed 100 "
@@ -1085,7 +1088,7 @@ static void no_socket_there_is_taken_for_one_of_the_other(void **state) {
   listen_on(&other, 1, 443); /* has not moved by -7 */
   listen_on(&other, 2, 80);
   overflow(&other, 2, 3);
-  lb_survey_move(world->survey, &other.source);
+  lb_collector_rebind(world->survey, &other.source);
   look(world);
   assert_int_equal(counter(world, "443", LB_OVERFLOWS), 7);
   assert_int_equal(counter(world, "80", LB_OVERFLOWS), 3);
@@ -1100,7 +1103,7 @@ static void an_overflow_there_waits_for_its_drop_as_well(void **state) {
   listen_on(&other, 2, 80);
   overflow(&other, 2, 3);
   other.overflows++;
-  lb_survey_move(world->survey, &other.source);
+  lb_collector_rebind(world->survey, &other.source);
   look(world);
   assert_int_equal(counter(world, "80", LB_OVERFLOWS), 3);
   assert_int_equal(counter(world, "", LB_OVERFLOWS), 103);
@@ -1120,13 +1123,14 @@ static void what_listened_in_the_other_one_is_forgotten(void **state) {
   listen_at(&world->kernel, 2, "/run/b");
   glance(world);
   listen_at(&other, 1, "/run/b");
-  lb_survey_move(world->survey, &other.source);
+  lb_collector_rebind(world->survey, &other.source);
   look(world);
   assert_listeners(world, "run-b: queue 0 limit 8 peak 0 busy 0 fill 0 sockets "
                           "1 full 0\n");
-  assert_int_equal(lb_labels_claim(world->labels, "run-b", &label), -EEXIST);
-  assert_int_equal(lb_labels_claim(world->labels, "run-a", &label), 0);
-  lb_labels_release(world->labels, label);
+  assert_int_equal(lb_label_registry_claim(world->labels, "run-b", &label),
+                   -EEXIST);
+  assert_int_equal(lb_label_registry_claim(world->labels, "run-a", &label), 0);
+  lb_label_registry_release(world->labels, label);
 }
 
 /* --- hints --------------------------------------------------------------- */
@@ -1251,8 +1255,8 @@ static void the_steady_state_allocates_nothing(void **state) {
 static void many_looks_at_unix_sockets_allocate_nothing_either(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_troubles troubles;
-  struct lb_walk walk = {0};
+  struct lb_sample_errors troubles;
+  struct lb_inspection walk = {0};
   char name[32];
   listen_to_paths(world);
   for (uint16_t i = 1; i <= 20; i++) {
@@ -1271,17 +1275,18 @@ static void many_looks_at_unix_sockets_allocate_nothing_either(void **state) {
       overflow(kernel, 5, 2);
       glance(world);
     }
-    assert_int_equal(lb_survey_plan(world->survey, &walk), 0);
+    assert_int_equal(lb_collector_plan_inspection(world->survey, &walk), 0);
     uint64_t cost_ns = 0;
-    lb_walk_run(&walk, &kernel->source, &cost_ns);
+    lb_inspection_run(&walk, &kernel->source, &cost_ns);
     glance(world);
     assert_true(walk.done);
-    assert_int_equal(lb_survey_inspect(world->survey, &walk), 0);
-    assert_int_equal(lb_survey_end(world->survey, world->now_ms, &troubles), 0);
+    assert_int_equal(lb_collector_take_inspection(world->survey, &walk), 0);
+    assert_int_equal(
+        lb_collector_end_interval(world->survey, world->now_ms, &troubles), 0);
   }
   assert_int_equal(memory.calls, before);
   assert_int_equal(kernel->walks, 100);
-  lb_walk_free(&walk);
+  lb_inspection_free(&walk);
 }
 
 static void a_quiet_look_reads_no_counters(void **state) {
@@ -1289,7 +1294,7 @@ static void a_quiet_look_reads_no_counters(void **state) {
   listen_on(&world->kernel, 1, 80);
   look(world);
   int dumps = world->kernel.dumps, netstats = world->kernel.netstats;
-  assert_int_equal(lb_survey_look(world->survey, world->now_ms + 1), 0);
+  assert_int_equal(lb_collector_sample(world->survey, world->now_ms + 1), 0);
   assert_int_equal(world->kernel.dumps, dumps + 1);
   assert_int_equal(world->kernel.netstats, netstats);
 }
@@ -1300,7 +1305,7 @@ static void without_memory_there_is_no_survey(void **state) {
   struct world *world = *state;
   size_t refused = 0;
   assert_int_equal(lb_settings_add_port(&world->settings, 80), 0);
-  lb_survey_free(world->survey);
+  lb_collector_free(world->survey);
   for (int err = -ENOMEM; err; refused++) {
     world->survey = NULL;
     memory.fails = refused + 1;
@@ -1318,7 +1323,7 @@ static void without_memory_there_is_no_survey(void **state) {
 /* Two looks at new sockets, the first of which one allocation is refused to. */
 static bool look_without_memory(struct world *world, size_t fails,
                                 struct text *got) {
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   restart(world);
   memory.fails = fails;
   int err = try_look(world, &troubles);
@@ -1330,7 +1335,7 @@ static bool look_without_memory(struct world *world, size_t fails,
     assert_int_equal(troubles.paths, -ENOMEM);
   look(world);
   *got = (struct text){.len = 0};
-  lb_survey_readings(world->survey, say_listener, got);
+  lb_collector_visit_readings(world->survey, say_listener, got);
   assert_clash(world, "");
   return refused;
 }
@@ -1395,7 +1400,7 @@ struct sums {
   uint64_t overflows, drops;
 };
 
-static void sum_up(void *data, const struct lb_reading *reading) {
+static void sum_up(void *data, const struct lb_readings *reading) {
   struct sums *sums = data;
   bool of_namespace = !*reading->label;
   if (of_namespace) {
@@ -1420,15 +1425,15 @@ shares_and_unattributed_are_the_kernels_number_at_all_times(void **state) {
   kernel->before = live;
   struct sums before = {0};
   for (int i = 0; i < 20000; i++) {
-    struct lb_troubles troubles;
+    struct lb_sample_errors troubles;
     kernel->dump_err = rand_r(&kernel->seed) % 20 ? 0 : -ENOBUFS;
     kernel->netstat_err = rand_r(&kernel->seed) % 20 ? 0 : -EACCES;
     for (int looks = rand_r(&kernel->seed) % 3; looks > 0; looks--)
-      lb_survey_look(world->survey, ++world->now_ms);
+      lb_collector_sample(world->survey, ++world->now_ms);
     if (try_look(world, &troubles) || troubles.netstat)
       continue;
     struct sums sums = {0};
-    lb_survey_readings(world->survey, sum_up, &sums);
+    lb_collector_visit_readings(world->survey, sum_up, &sums);
     assert_int_equal(sums.overflows, counter(world, "", LB_OVERFLOWS));
     assert_true(sums.drops <= counter(world, "", LB_DROPS));
     assert_true(sums.drops >= before.drops);

@@ -6,25 +6,26 @@
 #include "memory.h"
 #include "script.h"
 
-static struct lb_row tcp(const char *local, uint16_t port, uint32_t queue) {
-  struct lb_row row = {.port = port, .queue = queue};
+static struct lb_listen_sock tcp(const char *local, uint16_t port,
+                                 uint32_t queue) {
+  struct lb_listen_sock row = {.port = port, .queue = queue};
   bind_row(&row, local);
   return row;
 }
 
 /* --- the plan ------------------------------------------------------------ */
 
-static void plan_ports(struct lb_walk *walk, const uint16_t *ports,
+static void plan_ports(struct lb_inspection *walk, const uint16_t *ports,
                        size_t len) {
-  lb_walk_begin(walk);
+  lb_inspection_begin_plan(walk);
   for (size_t i = 0; i < len; i++) {
-    struct lb_row row = tcp("0.0.0.0", ports[i], 0);
-    assert_int_equal(lb_walk_add(walk, &row), 0);
+    struct lb_listen_sock row = tcp("0.0.0.0", ports[i], 0);
+    assert_int_equal(lb_inspection_add_socket(walk, &row), 0);
   }
-  lb_walk_plan(walk);
+  lb_inspection_end_plan(walk);
 }
 
-static void assert_ports(const struct lb_walk *walk, const char *want) {
+static void assert_ports(const struct lb_inspection *walk, const char *want) {
   struct text got = {.len = 0};
   for (size_t i = 0; i < walk->ports_len; i++)
     say_ports(&got, walk->ports[i].first, walk->ports[i].last);
@@ -35,7 +36,7 @@ static void neighbours_are_asked_for_as_ranges(void **state) {
   (void)state;
   static const uint16_t some[] = {443, 81, 80, 80, 65535, 82, 80, 1, 65534},
                         ends[] = {65535, 65533, 65535}, one[] = {80};
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   plan_ports(&walk, some, LEN(some));
   assert_ports(&walk, " 1 80-82 443 65534-65535");
   plan_ports(&walk, ends, LEN(ends));
@@ -45,61 +46,61 @@ static void neighbours_are_asked_for_as_ranges(void **state) {
   plan_ports(&walk, NULL, 0);
   assert_ports(&walk, "");
   assert_true(walk.planned);
-  lb_walk_free(&walk);
+  lb_inspection_free(&walk);
 }
 
 static void all_ports_are_one_range(void **state) {
   (void)state;
-  struct lb_walk walk = {0};
-  struct lb_row row = tcp("0.0.0.0", 0, 0);
-  lb_walk_begin(&walk);
+  struct lb_inspection walk = {0};
+  struct lb_listen_sock row = tcp("0.0.0.0", 0, 0);
+  lb_inspection_begin_plan(&walk);
   for (unsigned i = 1; i <= UINT16_MAX; i++) {
     row.port = (uint16_t)(i * 2 > UINT16_MAX ? i * 2 - UINT16_MAX : i * 2);
-    assert_int_equal(lb_walk_add(&walk, &row), 0);
+    assert_int_equal(lb_inspection_add_socket(&walk, &row), 0);
   }
-  lb_walk_plan(&walk);
+  lb_inspection_end_plan(&walk);
   assert_ports(&walk, " 1-65535");
-  lb_walk_free(&walk);
+  lb_inspection_free(&walk);
 }
 
 static void only_who_has_a_queue_is_asked_for_his(void **state) {
   (void)state;
-  struct lb_walk walk = {0};
-  struct lb_row idle = {.family = AF_UNIX, .cookie = 1},
-                busy = {.family = AF_UNIX, .cookie = 2, .queue = 1},
-                web = tcp("0.0.0.0", 80, 0);
-  lb_walk_begin(&walk);
-  assert_int_equal(lb_walk_add(&walk, &idle), 0);
-  assert_int_equal(lb_walk_add(&walk, &busy), 0);
-  assert_int_equal(lb_walk_add(&walk, &web), 0);
+  struct lb_inspection walk = {0};
+  struct lb_listen_sock idle = {.family = AF_UNIX, .cookie = 1},
+                        busy = {.family = AF_UNIX, .cookie = 2, .queue = 1},
+                        web = tcp("0.0.0.0", 80, 0);
+  lb_inspection_begin_plan(&walk);
+  assert_int_equal(lb_inspection_add_socket(&walk, &idle), 0);
+  assert_int_equal(lb_inspection_add_socket(&walk, &busy), 0);
+  assert_int_equal(lb_inspection_add_socket(&walk, &web), 0);
   assert_int_equal(walk.targets_len, 1);
   assert_int_equal(walk.targets[0].row.cookie, 2);
   assert_false(walk.queued);
   web.queue = 1;
-  assert_int_equal(lb_walk_add(&walk, &web), 0);
+  assert_int_equal(lb_inspection_add_socket(&walk, &web), 0);
   assert_true(walk.queued);
-  lb_walk_begin(&walk);
+  lb_inspection_begin_plan(&walk);
   assert_int_equal(walk.targets_len, 0);
   assert_false(walk.queued);
-  lb_walk_free(&walk);
+  lb_inspection_free(&walk);
 }
 
 static void out_of_memory_is_an_error_of_the_plan(void **state) {
   (void)state;
-  struct lb_walk walk = {0};
-  struct lb_row web = tcp("0.0.0.0", 80, 0),
-                unix_row = {.family = AF_UNIX, .queue = 1};
-  lb_walk_begin(&walk);
+  struct lb_inspection walk = {0};
+  struct lb_listen_sock web = tcp("0.0.0.0", 80, 0),
+                        unix_row = {.family = AF_UNIX, .queue = 1};
+  lb_inspection_begin_plan(&walk);
   memory.fails = 1;
-  assert_int_equal(lb_walk_add(&walk, &web), -ENOMEM);
+  assert_int_equal(lb_inspection_add_socket(&walk, &web), -ENOMEM);
   memory.fails = 1;
-  assert_int_equal(lb_walk_add(&walk, &unix_row), -ENOMEM);
+  assert_int_equal(lb_inspection_add_socket(&walk, &unix_row), -ENOMEM);
   assert_int_equal(walk.ports_len + walk.targets_len, 0);
-  assert_int_equal(lb_walk_add(&walk, &web), 0);
+  assert_int_equal(lb_inspection_add_socket(&walk, &web), 0);
   memory.fails = 1;
-  assert_int_equal(lb_walk_add_point(&walk, &web, 0), -ENOMEM);
+  assert_int_equal(lb_inspection_add_endpoint(&walk, &web, 0), -ENOMEM);
   assert_int_equal(walk.points_len, 0);
-  lb_walk_free(&walk);
+  lb_inspection_free(&walk);
 }
 
 /* --- the walk ------------------------------------------------------------ */
@@ -107,7 +108,7 @@ static void out_of_memory_is_an_error_of_the_plan(void **state) {
 static void half_open_ones_are_asked_for_where_nobody_waits(void **state) {
   (void)state;
   static struct kernel kernel;
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   uint64_t cost_ns = 1;
   kernel = new_kernel();
   kernel.cost_ns = 5;
@@ -115,81 +116,82 @@ static void half_open_ones_are_asked_for_where_nobody_waits(void **state) {
   connect_to(&kernel, 80, LB_CONN_WAITING, 0);
   connect_to(&kernel, 81, LB_CONN_HALF_OPEN, 0);
   plan_ports(&walk, (const uint16_t[]){80}, 1);
-  lb_walk_run(&walk, &kernel.source, &cost_ns);
+  lb_inspection_run(&walk, &kernel.source, &cost_ns);
   assert_true(walk.done);
   assert_int_equal(walk.conns.len, 1);
   assert_int_equal(cost_ns, 6);
   assert_false(kernel.asked_queued);
   walk.queued = true;
   walk.conns.len = 0;
-  lb_walk_run(&walk, &kernel.source, &cost_ns);
+  lb_inspection_run(&walk, &kernel.source, &cost_ns);
   assert_int_equal(walk.conns.len, 2);
   assert_int_equal(cost_ns, 11);
-  lb_walk_free(&walk);
+  lb_inspection_free(&walk);
 }
 
 static void a_walk_for_unix_sockets_alone_walks_no_connections(void **state) {
   (void)state;
   static struct kernel kernel;
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   uint64_t cost_ns = 0;
   kernel = new_kernel();
   kernel.cost_ns = 7;
   listen_at(&kernel, 1, "/a")->queue = 3;
   kernel.sockets[0].closed = 2;
-  lb_walk_begin(&walk);
-  assert_int_equal(lb_walk_add(&walk, &kernel.sockets[0].row), 0);
-  lb_walk_plan(&walk);
-  lb_walk_run(&walk, &kernel.source, &cost_ns);
+  lb_inspection_begin_plan(&walk);
+  assert_int_equal(lb_inspection_add_socket(&walk, &kernel.sockets[0].row), 0);
+  lb_inspection_end_plan(&walk);
+  lb_inspection_run(&walk, &kernel.source, &cost_ns);
   assert_true(walk.done);
   assert_int_equal(kernel.walks, 0);
   assert_int_equal(kernel.pendings, 1);
   assert_int_equal(cost_ns, 7);
   assert_int_equal(walk.targets[0].found.waiting, 3);
   assert_int_equal(walk.targets[0].found.closed, 2);
-  lb_walk_free(&walk);
+  lb_inspection_free(&walk);
 }
 
 static void a_walk_that_fails_costs_its_time_and_is_not_done(void **state) {
   (void)state;
   static struct kernel kernel;
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   uint64_t cost_ns = 0;
   kernel = new_kernel();
   kernel.cost_ns = 7;
   kernel.waiting_err = -ENOBUFS;
   listen_on(&kernel, 1, 80)->queue = 1;
   listen_at(&kernel, 2, "/a")->queue = 1;
-  lb_walk_begin(&walk);
+  lb_inspection_begin_plan(&walk);
   for (size_t i = 0; i < kernel.len; i++)
-    assert_int_equal(lb_walk_add(&walk, &kernel.sockets[i].row), 0);
-  lb_walk_plan(&walk);
-  lb_walk_run(&walk, &kernel.source, &cost_ns);
+    assert_int_equal(lb_inspection_add_socket(&walk, &kernel.sockets[i].row),
+                     0);
+  lb_inspection_end_plan(&walk);
+  lb_inspection_run(&walk, &kernel.source, &cost_ns);
   assert_false(walk.done);
   assert_int_equal(walk.err, -ENOBUFS);
   assert_int_equal(cost_ns, 7);
   assert_int_equal(kernel.pendings, 0);
-  lb_walk_begin(&walk);
+  lb_inspection_begin_plan(&walk);
   assert_int_equal(walk.err, -ENOBUFS); /* until there is another */
-  lb_walk_run(&walk, &kernel.source, &cost_ns);
+  lb_inspection_run(&walk, &kernel.source, &cost_ns);
   assert_true(walk.done);
   assert_int_equal(walk.err, 0);
-  lb_walk_free(&walk);
+  lb_inspection_free(&walk);
 }
 
 /* --- whose they are ------------------------------------------------------ */
 
 /* Of a walk of the ports 80 and 443. */
-static void add_point(struct lb_walk *walk, const char *local, uint16_t port,
-                      uint32_t ifindex, uint32_t queue) {
+static void add_point(struct lb_inspection *walk, const char *local,
+                      uint16_t port, uint32_t ifindex, uint32_t queue) {
   if (!walk->planned)
     plan_ports(walk, (const uint16_t[]){80, 443}, 2);
-  struct lb_row row = tcp(local, port, queue);
+  struct lb_listen_sock row = tcp(local, port, queue);
   row.ifindex = ifindex;
-  assert_int_equal(lb_walk_add_point(walk, &row, queue), 0);
+  assert_int_equal(lb_inspection_add_endpoint(walk, &row, queue), 0);
 }
 
-static struct lb_conn *add_conn(struct lb_walk *walk, const char *local,
+static struct lb_conn *add_conn(struct lb_inspection *walk, const char *local,
                                 uint16_t port, enum lb_conn_kind kind,
                                 uint32_t wait_ms) {
   struct lb_conn *added = lb_conns_add(&walk->conns);
@@ -199,19 +201,20 @@ static struct lb_conn *add_conn(struct lb_walk *walk, const char *local,
 }
 
 /* One that waits and that tells by how long it does who it is. */
-static struct lb_conn *add_waiting(struct lb_walk *walk, const char *local,
-                                   uint32_t ifindex, uint32_t wait_ms) {
+static struct lb_conn *add_waiting(struct lb_inspection *walk,
+                                   const char *local, uint32_t ifindex,
+                                   uint32_t wait_ms) {
   struct lb_conn *added = add_conn(walk, local, 80, LB_CONN_WAITING, wait_ms);
   added->ifindex = ifindex;
   return added;
 }
 
 /* A line for each point, "queue visible closed half_open wait". */
-static void assert_points(struct lb_walk *walk, const char *want) {
+static void assert_points(struct lb_inspection *walk, const char *want) {
   struct text got = {.len = 0};
-  lb_walk_match(walk);
+  lb_inspection_match(walk);
   for (size_t i = 0; i < walk->points_len; i++) {
-    const struct lb_point *point = &walk->points[i];
+    const struct lb_endpoint *point = &walk->points[i];
     char local[INET6_ADDRSTRLEN];
     inet_ntop(AF_INET6, point->row.address, local, sizeof(local));
     say(&got, "IPv%d [%s]:%u", point->row.family == AF_INET6 ? 6 : 4, local,
@@ -223,12 +226,12 @@ static void assert_points(struct lb_walk *walk, const char *want) {
         (unsigned)point->half_open, point->wait_ms);
   }
   assert_string_equal(got.at, want);
-  lb_walk_free(walk);
+  lb_inspection_free(walk);
 }
 
 static void an_address_comes_before_any_address(void **state) {
   (void)state;
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   add_point(&walk, "0.0.0.0", 80, 0, 1);
   add_point(&walk, "10.0.0.1", 80, 0, 1);
   add_point(&walk, "::", 80, 0, 1);
@@ -245,7 +248,7 @@ static void an_address_comes_before_any_address(void **state) {
 
 static void a_client_by_ipv4_may_be_one_of_an_ipv6_socket(void **state) {
   (void)state;
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   add_point(&walk, "0.0.0.0", 80, 0, 0);
   add_point(&walk, "::", 80, 0, 0);
   struct lb_conn *dual = add_waiting(&walk, "10.0.0.1", 0, 10);
@@ -257,7 +260,7 @@ static void a_client_by_ipv4_may_be_one_of_an_ipv6_socket(void **state) {
 
 static void an_ipv6_socket_may_be_bound_to_an_ipv4_address(void **state) {
   (void)state;
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   add_point(&walk, "::ffff:10.0.0.1", 80, 0, 0);
   add_point(&walk, "::", 80, 0, 0);
   add_waiting(&walk, "::ffff:10.0.0.1", 0, 10);
@@ -269,7 +272,7 @@ static void an_ipv6_socket_may_be_bound_to_an_ipv4_address(void **state) {
 static void
 a_device_comes_before_any_device_but_after_the_address(void **state) {
   (void)state;
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   add_point(&walk, "0.0.0.0", 80, 0, 0);
   add_point(&walk, "0.0.0.0", 80, 3, 0);
   add_point(&walk, "10.0.0.1", 80, 0, 0);
@@ -290,7 +293,7 @@ a_device_comes_before_any_device_but_after_the_address(void **state) {
 
 static void members_of_a_reuseport_group_are_one_point(void **state) {
   (void)state;
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   add_point(&walk, "0.0.0.0", 80, 0, 2);
   add_point(&walk, "0.0.0.0", 443, 0, 7);
   add_point(&walk, "0.0.0.0", 80, 0, 3);
@@ -307,7 +310,7 @@ static void members_of_a_reuseport_group_are_one_point(void **state) {
 
 static void a_socket_of_a_port_not_asked_for_is_no_point(void **state) {
   (void)state;
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   add_point(&walk, "0.0.0.0", 79, 0, 1);
   add_point(&walk, "0.0.0.0", 80, 0, 2);
   add_point(&walk, "0.0.0.0", 81, 0, 3);
@@ -319,7 +322,7 @@ static void a_socket_of_a_port_not_asked_for_is_no_point(void **state) {
 
 static void what_belongs_to_nobody_is_left_out(void **state) {
   (void)state;
-  struct lb_walk walk = {0};
+  struct lb_inspection walk = {0};
   assert_points(&walk, "");
   add_conn(&walk, "10.0.0.1", 80, LB_CONN_HALF_OPEN, 0);
   assert_points(&walk, "");
@@ -336,10 +339,10 @@ static void what_belongs_to_nobody_is_left_out(void **state) {
 struct world {
   struct kernel kernel;
   struct lb_settings settings;
-  struct lb_scope scope;
-  struct lb_labels *labels;
-  struct lb_survey *survey;
-  struct lb_walk walk;
+  struct lb_netns_ref scope;
+  struct lb_label_registry *labels;
+  struct lb_collector *survey;
+  struct lb_inspection walk;
   uint64_t now_ms;
 };
 
@@ -350,45 +353,47 @@ static int set_up(void **state) {
       .settings = {.listening_ports = true, .listening_paths = true},
       .scope = {.label = ""}};
   *state = &world;
-  return lb_labels_new(&world.labels) ||
-         lb_survey_new(&world.settings, &world.scope, world.labels,
-                       &world.kernel.source, &world.survey);
+  return lb_label_registry_new(&world.labels) ||
+         lb_collector_new(&world.settings, &world.scope, world.labels,
+                          &world.kernel.source, &world.survey);
 }
 
 static int tear_down(void **state) {
   struct world *world = *state;
-  lb_walk_free(&world->walk);
-  lb_survey_free(world->survey);
-  lb_labels_free(world->labels);
+  lb_inspection_free(&world->walk);
+  lb_collector_free(world->survey);
+  lb_label_registry_free(world->labels);
   lb_settings_free(&world->settings);
   return 0;
 }
 
 static void restart(struct world *world) {
-  lb_survey_free(world->survey);
+  lb_collector_free(world->survey);
   world->survey = NULL;
-  assert_int_equal(lb_survey_new(&world->settings, &world->scope, world->labels,
-                                 &world->kernel.source, &world->survey),
+  assert_int_equal(lb_collector_new(&world->settings, &world->scope,
+                                    world->labels, &world->kernel.source,
+                                    &world->survey),
                    0);
 }
 
 static void look(struct world *world) {
   world->now_ms += 1000;
-  assert_int_equal(lb_survey_look(world->survey, world->now_ms), 0);
+  assert_int_equal(lb_collector_sample(world->survey, world->now_ms), 0);
 }
 
 /* Looks, plans and walks; the kernel may change before what follows. */
 static void walk(struct world *world) {
   uint64_t cost_ns = 0;
   look(world);
-  assert_int_equal(lb_survey_plan(world->survey, &world->walk), 0);
-  lb_walk_run(&world->walk, &world->kernel.source, &cost_ns);
+  assert_int_equal(lb_collector_plan_inspection(world->survey, &world->walk),
+                   0);
+  lb_inspection_run(&world->walk, &world->kernel.source, &cost_ns);
 }
 
-static void say_inspected(void *data, const struct lb_reading *reading) {
+static void say_inspected(void *data, const struct lb_readings *reading) {
   static const unsigned of_walks =
       1u << LB_QUEUE | 1u << LB_WAIT | 1u << LB_ABANDONED | 1u << LB_SYN;
-  struct lb_reading short_one = *reading;
+  struct lb_readings short_one = *reading;
   short_one.values.present &= of_walks;
   if (!reading->is_namespace)
     say_reading(data, &short_one);
@@ -397,12 +402,14 @@ static void say_inspected(void *data, const struct lb_reading *reading) {
 /* Ends the interval; the queue, and what the walk found. */
 static void assert_end(struct world *world, const char *want) {
   struct text got = {.len = 0};
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   look(world);
   if (world->walk.done)
-    assert_int_equal(lb_survey_inspect(world->survey, &world->walk), 0);
-  assert_int_equal(lb_survey_end(world->survey, world->now_ms, &troubles), 0);
-  lb_survey_readings(world->survey, say_inspected, &got);
+    assert_int_equal(lb_collector_take_inspection(world->survey, &world->walk),
+                     0);
+  assert_int_equal(
+      lb_collector_end_interval(world->survey, world->now_ms, &troubles), 0);
+  lb_collector_visit_readings(world->survey, say_inspected, &got);
   assert_string_equal(got.at, want);
 }
 
@@ -624,7 +631,7 @@ static void of_unix_sockets_the_closed_ones_are_told(void **state) {
 static void too_many_at_a_unix_socket_are_not_told(void **state) {
   struct world *world = *state;
   struct kernel *kernel = &world->kernel;
-  struct lb_path names[] = {path("/run/a"), path("/run/b")};
+  struct lb_unix_name names[] = {path("/run/a"), path("/run/b")};
   struct lb_ports port = {80, 80};
   const struct lb_service service = {.name = "all",
                                      .ports = &port,
@@ -680,15 +687,17 @@ static void unix_sockets_that_could_not_be_seen_are_not_asked(void **state) {
 
 static void without_memory_for_the_points_nothing_is_told(void **state) {
   struct world *world = *state;
-  struct lb_troubles troubles;
+  struct lb_sample_errors troubles;
   listen_on(&world->kernel, 1, 80)->queue = 1;
   walk(world);
   look(world);
   memory.fails = 1;
-  assert_int_equal(lb_survey_inspect(world->survey, &world->walk), -ENOMEM);
-  assert_int_equal(lb_survey_end(world->survey, world->now_ms, &troubles), 0);
+  assert_int_equal(lb_collector_take_inspection(world->survey, &world->walk),
+                   -ENOMEM);
+  assert_int_equal(
+      lb_collector_end_interval(world->survey, world->now_ms, &troubles), 0);
   struct text got = {.len = 0};
-  lb_survey_readings(world->survey, say_inspected, &got);
+  lb_collector_visit_readings(world->survey, say_inspected, &got);
   assert_string_equal(got.at, "80: queue 1\n");
 }
 
@@ -697,7 +706,8 @@ static void without_memory_there_is_no_plan(void **state) {
   listen_on(&world->kernel, 1, 80);
   look(world);
   memory.fails = 1;
-  assert_int_equal(lb_survey_plan(world->survey, &world->walk), -ENOMEM);
+  assert_int_equal(lb_collector_plan_inspection(world->survey, &world->walk),
+                   -ENOMEM);
   assert_false(world->walk.planned);
 }
 

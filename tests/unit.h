@@ -60,7 +60,8 @@ say(struct text *text, const char *format, ...) {
   text->len += (size_t)n;
 }
 
-static inline void say_row(struct text *text, const struct lb_row *row) {
+static inline void say_row(struct text *text,
+                           const struct lb_listen_sock *row) {
   bool v6 = row->family == AF_INET6;
   char address[INET6_ADDRSTRLEN], drops[16] = "?";
   inet_ntop(AF_INET6, row->address, address, sizeof(address));
@@ -75,7 +76,8 @@ static inline void say_row(struct text *text, const struct lb_row *row) {
 }
 
 /* In quotes; \xHH is a byte that is no printable ASCII. */
-static inline void say_path(struct text *text, const struct lb_path *path) {
+static inline void say_path(struct text *text,
+                            const struct lb_unix_name *path) {
   say(text, "\"");
   for (size_t i = 0; i < path->len; i++) {
     unsigned char byte = (unsigned char)path->bytes[i];
@@ -84,15 +86,17 @@ static inline void say_path(struct text *text, const struct lb_path *path) {
   say(text, "\"");
 }
 
-static inline void say_unix_row(struct text *text, const struct lb_row *row,
-                                const struct lb_paths *paths) {
+static inline void say_unix_row(struct text *text,
+                                const struct lb_listen_sock *row,
+                                const struct lb_unix_names *paths) {
   say(text, "UNIX ");
-  say_path(text, lb_paths_get(paths, row->path));
+  say_path(text, lb_unix_names_get(paths, row->path));
   say(text, " queue %u limit %u inode %u cookie %llx\n", row->queue, row->limit,
       row->inode, (unsigned long long)row->cookie);
 }
 
-static inline void say_rows(struct text *text, const struct lb_rows *rows) {
+static inline void say_rows(struct text *text,
+                            const struct lb_listen_socks *rows) {
   for (size_t i = 0; i < rows->len; i++)
     if (rows->v[i].family == AF_UNIX)
       say_unix_row(text, &rows->v[i], rows->paths);
@@ -123,8 +127,8 @@ static inline void say_ignored(struct text *text,
   }
 }
 
-static inline void say_paths(struct text *text, const struct lb_path *paths,
-                             size_t len) {
+static inline void say_paths(struct text *text,
+                             const struct lb_unix_name *paths, size_t len) {
   for (size_t i = 0; i < len; i++) {
     say(text, " ");
     say_path(text, &paths[i]);
@@ -166,7 +170,7 @@ static inline void say_settings(struct text *text,
   for (size_t i = 0; i < settings->selections_len; i++)
     say_selection(text, settings, &settings->selections[i]);
   for (size_t i = 0; i < settings->places_len; i++) {
-    const struct lb_place *place = &settings->places[i];
+    const struct lb_netns_spec *place = &settings->places[i];
     say(text, "namespace %s: %s%s\n", place->label ? place->label : "*",
         place->path ? place->path : "*", place->global ? " for all" : "");
   }
@@ -248,7 +252,7 @@ static inline void put_meminfo(struct nlmsghdr *msg, uint32_t drops,
  * the order of Linux 6.18. */
 static inline struct nlmsghdr *put_row_with(struct datagram *datagram,
                                             uint16_t type,
-                                            const struct lb_row *row,
+                                            const struct lb_listen_sock *row,
                                             size_t meminfo_values) {
   struct nlmsghdr *msg = start_message(datagram, type);
   struct inet_diag_msg *diag = mnl_nlmsg_put_extra_header(msg, sizeof(*diag));
@@ -273,12 +277,13 @@ static inline struct nlmsghdr *put_row_with(struct datagram *datagram,
 }
 
 static inline struct nlmsghdr *put_row(struct datagram *datagram,
-                                       const struct lb_row *row) {
+                                       const struct lb_listen_sock *row) {
   return put_row_with(datagram, TCPDIAG_GETSOCK, row, row->has_drops ? 9 : 8);
 }
 
-static inline struct nlmsghdr *
-start_unix(struct datagram *datagram, const struct lb_row *row, uint8_t type) {
+static inline struct nlmsghdr *start_unix(struct datagram *datagram,
+                                          const struct lb_listen_sock *row,
+                                          uint8_t type) {
   struct nlmsghdr *msg = start_message(datagram, SOCK_DIAG_BY_FAMILY);
   struct unix_diag_msg *diag = mnl_nlmsg_put_extra_header(msg, sizeof(*diag));
   diag->udiag_family = AF_UNIX;
@@ -299,7 +304,7 @@ static inline void put_rqlen(struct nlmsghdr *msg, uint32_t queue,
 /* unix_diag's answer that is parsed to row, its attributes in the order of
  * Linux 6.18; sun_path as it stands there, NULL for none. */
 static inline struct nlmsghdr *put_unix_row(struct datagram *datagram,
-                                            const struct lb_row *row,
+                                            const struct lb_listen_sock *row,
                                             uint8_t type, const char *sun_path,
                                             size_t len) {
   struct nlmsghdr *msg = start_unix(datagram, row, type);
@@ -312,7 +317,7 @@ static inline struct nlmsghdr *put_unix_row(struct datagram *datagram,
 
 /* The answer to the question who waits at a socket: the inodes of clients. */
 static inline struct nlmsghdr *put_pending(struct datagram *datagram,
-                                           const struct lb_row *row,
+                                           const struct lb_listen_sock *row,
                                            const uint32_t *inodes, size_t len) {
   struct nlmsghdr *msg = start_unix(datagram, row, SOCK_STREAM);
   msg->nlmsg_flags = 0;
