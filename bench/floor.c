@@ -5,7 +5,7 @@
  * usage: floor PASSES   prints CPU microseconds (user + system) a pass, and
  * rows */
 #include "bench.h"
-#include "diag_inet.h"
+#include "kernel/inet_diag.h"
 
 #include <libmnl/libmnl.h>
 #include <stdio.h>

@@ -12,8 +12,8 @@
 #include <utils_complain.h>
 
 #include "bench.h"
-#include "monitor.h"
-#include "sampler.h"
+#include "collectd/sampler.h"
+#include "core/monitor.h"
 
 static struct {
   unsigned long values;

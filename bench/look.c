@@ -4,8 +4,8 @@
  * usage: look LOOKS   prints CPU microseconds (user + system) a look, calls for
  * memory a look, and listening sockets */
 #include "bench.h"
-#include "live.h"
-#include "survey.h"
+#include "core/collector.h"
+#include "kernel/live.h"
 
 #include <stdio.h>
 

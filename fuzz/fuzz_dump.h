@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 
-#include "dump.h"
+#include "kernel/dump.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>

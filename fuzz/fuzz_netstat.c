@@ -3,7 +3,7 @@
  * down again, and must then be read as the same. */
 #include "fuzz.h"
 
-#include "netstat.h"
+#include "kernel/netstat.h"
 
 #include <errno.h>
 

@@ -7,9 +7,9 @@
  * or where there is none it is the inside of one. */
 #include "fuzz.h"
 
-#include "array.h"
-#include "group.h"
-#include "options.h"
+#include "base/array.h"
+#include "collectd/options.h"
+#include "core/listeners.h"
 
 #include <errno.h>
 #include <math.h>

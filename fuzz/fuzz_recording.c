@@ -5,7 +5,7 @@
  * An input is a byte of flags and a recording. */
 #include "readings.h"
 
-#include "recording.h"
+#include "kernel/recording.h"
 
 #include <errno.h>
 

@@ -5,9 +5,9 @@
 
 #include "fuzz.h"
 
-#include "array.h"
-#include "label.h"
-#include "monitor.h"
+#include "base/array.h"
+#include "base/label.h"
+#include "core/monitor.h"
 
 #include <math.h>
 #include <sys/socket.h>

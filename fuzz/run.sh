@@ -9,21 +9,21 @@ set -eu
 
 seconds=${FUZZ_SECONDS:-60}
 jobs=${FUZZ_JOBS:-$(nproc)}
-targets=${*:-listeners waiting paths pending netstat filter recording looks options}
+targets=${*:-listeners conns unix_names pending netstat port_filter recording samples options}
 work=$LB_BUILDDIR/fuzz/run
 
 # The sources of which a target is to reach all, and how long its inputs are at most.
 about() {
     case $1 in
-    listeners) echo 4096 dump diag_inet ;;
-    waiting) echo 4096 dump diag_conn ;;
-    paths) echo 4096 dump diag_unix paths ;;
-    pending) echo 2048 dump diag_unix ;;
+    listeners) echo 4096 dump inet_diag ;;
+    conns) echo 4096 dump inet_conn ;;
+    unix_names) echo 4096 dump unix_diag unix_names ;;
+    pending) echo 2048 dump unix_diag ;;
     netstat) echo 4096 netstat ;;
-    filter) echo 260 filter ;;
-    recording) echo 49152 recording monitor survey ledger walk ;;
-    looks) echo 2048 survey ledger share group walk ;;
-    options) echo 2048 options settings label labels ports group ;;
+    port_filter) echo 260 port_filter ;;
+    recording) echo 49152 recording monitor collector socket_table inspection ;;
+    samples) echo 2048 collector socket_table attribution listeners inspection ;;
+    options) echo 2048 options settings label label_registry ports listeners ;;
     *) echo "run.sh: no such target: $1" >&2 && exit 2 ;;
     esac
 }

@@ -10,9 +10,9 @@ import struct
 import sys
 
 HEADER = 16
-RECORD = struct.Struct("=IiQQ")  # src/recording.c: struct record
+RECORD = struct.Struct("=IiQQ")  # src/kernel/recording.c: struct record
 LOOK, DATAGRAM, DUMP, _, NETSTAT, SOMAXCONN, SAMPLE = 1, 2, 3, 4, 5, 6, 21
-TARGETS = ("listeners", "paths", "waiting", "pending")  # enum lb_channel
+TARGETS = ("listeners", "unix_names", "conns", "pending")  # enum lb_channel
 ASKED, SINGLE = 1, 2  # flags of fuzz_dump.h
 # Flags of fuzz_recording.c: ports; all that there is, as it was looked at and
 # with each look an interval; selections.

@@ -73,7 +73,7 @@ gcov -t $objects 2>>"$log" | awk -v least="$least" '
                 else if (j - covered <= 15)
                     missing = missing " " line
             }
-            printf "%-20s %5d lines %7.2f %%%s\n", file, lines[file], 100 * covered / lines[file],
+            printf "%-32s %5d lines %7.2f %%%s\n", file, lines[file], 100 * covered / lines[file],
                 missing == "" ? "" : "  not" missing (lines[file] - covered > 15 ? " ..." : "")
             total += lines[file]
             total_covered += covered
@@ -81,7 +81,7 @@ gcov -t $objects 2>>"$log" | awk -v least="$least" '
         if (total == 0)
             exit 1
         percent = 100 * total_covered / total
-        printf "%-20s %5d lines %7.2f %%\n", "src", total, percent
+        printf "%-32s %5d lines %7.2f %%\n", "src", total, percent
         if (percent < least) {
             printf "coverage: less than %s %%\n", least
             exit 1

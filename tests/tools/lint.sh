@@ -60,8 +60,8 @@ number() { sed -n 's/[^0-9]*\([0-9][0-9.]*\).*/\1/p' | head -n 1; }
 # LB_VERSION: any string.
 flags="-std=gnu11 -D_GNU_SOURCE= -DHAVE_CONFIG_H -DLB_VERSION=__FILE__ -Isrc ${LB_LINT_INCLUDES-}"
 # cmocka's assertions, so that what follows them can be understood.
-test_flags="$flags -Itests -Itests/support -Ibench -include tests/tools/lint.h"
-ls src/*.c >"$scratch/sources"
+test_flags="$flags -Itests/support -Ibench -include tests/tools/lint.h"
+find src -name '*.c' | sort >"$scratch/sources"
 find tests fuzz bench -name '*.c' 2>/dev/null | sort >"$scratch/tests"
 cat "$scratch/sources" "$scratch/tests" >"$scratch/all"
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/* Labels are injective: two sources never share one, and collectd, which
+ * rewrites "/" and cuts off at 127 bytes, must find nothing to rewrite. */
+#include "base/label.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void lb_label_of_port(char label[static LB_LABEL_SIZE], uint16_t port) {
+  snprintf(label, LB_LABEL_SIZE, "%u", (unsigned)port);
+}
+
+uint16_t lb_label_port(const char *label) {
+  size_t len = strlen(label);
+  if (len < 1 || len > 5 || label[0] == '0' ||
+      strspn(label, "0123456789") != len)
+    return 0;
+  unsigned port = 0;
+  for (size_t i = 0; i < len; i++)
+    port = port * 10 + (unsigned)(label[i] - '0');
+  return port > UINT16_MAX ? 0 : (uint16_t)port;
+}
+
+/* What a path is without its leading slash, unless it is nothing else. */
+static const char *without_slash(const char *path, size_t *len) {
+  bool strip = *len > 1 && path[0] == '/';
+  *len -= strip;
+  return path + strip;
+}
+
+static void write_label(char label[static LB_LABEL_SIZE], const char *text,
+                        size_t len) {
+  for (size_t i = 0; i < len; i++) {
+    label[i] = text[i];
+    if (text[i] == '/')
+      label[i] = '-';
+    else if (text[i] <= ' ' || text[i] >= 0x7f)
+      label[i] = '_';
+  }
+  label[len] = '\0';
+}
+
+void lb_label_of_unix_name(char label[static LB_LABEL_SIZE],
+                           const struct lb_unix_name *path) {
+  size_t len = path->len;
+  const char *text = without_slash(path->bytes, &len);
+  write_label(label, text, len);
+  if (len == 0)
+    memcpy(label, "-", 2);
+  else if (path->bytes[0] == '\0')
+    label[0] = '@';
+}
+
+int lb_label_of_netns(char label[static LB_LABEL_SIZE], const char *place) {
+  size_t len = strlen(place);
+  const char *text = without_slash(place, &len);
+  if (len >= LB_LABEL_SIZE)
+    return -ENAMETOOLONG;
+  write_label(label, text, len);
+  return 0;
+}
+
+int lb_label_in(char label[static LB_LABEL_SIZE], const char *netns,
+                const char *own) {
+  char text[LB_LABEL_SIZE];
+  int n = snprintf(text, sizeof(text), "%s%s%s", netns, *netns ? ":" : "", own);
+  if (n < 0 || (size_t)n >= sizeof(text))
+    return -ENAMETOOLONG;
+  memcpy(label, text, (size_t)n + 1);
+  return 0;
+}
+
+bool lb_label_is_valid(const char *name) {
+  size_t len = strlen(name);
+  if (len < 1 || len >= LB_LABEL_SIZE)
+    return false;
+  for (size_t i = 0; i < len; i++) {
+    unsigned char c = (unsigned char)name[i];
+    if (c < ' ' || c == 0x7f || c == '/')
+      return false;
+  }
+  return true;
+}

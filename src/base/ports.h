@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Port ranges as users write them. */
+#ifndef LB_BASE_PORTS_H
+#define LB_BASE_PORTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lb_ports {
+  uint16_t first;
+  uint16_t last;
+};
+
+/* One bit per port. */
+struct lb_portset {
+  uint8_t bits[8192];
+};
+
+static inline void lb_portset_add(struct lb_portset *set, uint16_t port) {
+  set->bits[port / 8] |= (uint8_t)(1u << port % 8);
+}
+
+static inline bool lb_portset_has(const struct lb_portset *set, uint16_t port) {
+  return set->bits[port / 8] & 1u << port % 8;
+}
+
+#define LB_PORTS_FORM                                                          \
+  "a port from 1 to 65535, a range like \"8000-8010\" or a TCP service name "  \
+  "like \"https\""
+
+/* Parses a number, a range or a service name of getservbyname(). 0, or with
+ * out untouched: -ERANGE for a port outside 1 to 65535, -EINVAL for an empty,
+ * open or reversed range or an empty text, -ENOENT for an unknown service. */
+int lb_ports_parse(const char *text, struct lb_ports *out);
+
+/* What was wrong, for the three errors above. */
+const char *lb_ports_error(int err);
+
+#endif

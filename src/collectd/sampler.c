@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+/* Looks are due at absolute times, so that what one takes does not delay the
+ * rest. One whose time has passed when the next is due already is left out and
+ * counted: a host under load gets fewer looks, never a heap of them. */
+#include "collectd/sampler.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { STACK_BYTES = 256 * 1024 };
+
+struct lb_sampler {
+  struct lb_monitor *monitor;
+  uint64_t period_ns; /* 0: there is no thread */
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t stop;
+  bool stopping;
+  atomic_bool wanted; /* somebody waits for the lock */
+  struct lb_sample_counts samples;
+};
+
+static uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t lb_sampler_now_ms(void) { return now_ns() / 1000000; }
+
+/* Waits, with the lock let go of, until that time; false: it is the end. */
+static bool wait_until(struct lb_sampler *sampler, uint64_t due_ns) {
+  struct timespec due = {.tv_sec = (time_t)(due_ns / 1000000000u),
+                         .tv_nsec = (long)(due_ns % 1000000000u)};
+  int err = 0;
+  while (!sampler->stopping && err != ETIMEDOUT)
+    err = pthread_cond_timedwait(&sampler->stop, &sampler->lock, &due);
+  return !sampler->stopping;
+}
+
+/* Who waits for the lock will look by himself at once. */
+static void look(struct lb_sampler *sampler) {
+  uint64_t now_ms = lb_sampler_now_ms();
+  for (size_t i = 0;
+       i < lb_monitor_len(sampler->monitor) && !atomic_load(&sampler->wanted);
+       i++)
+    lb_monitor_sample(sampler->monitor, i, now_ms);
+  sampler->samples.made++;
+}
+
+/* It names itself, which unlike naming another needs no /proc. */
+static void *run(void *data) {
+  struct lb_sampler *sampler = data;
+  pthread_setname_np(pthread_self(), "listen_backlog");
+  pthread_mutex_lock(&sampler->lock);
+  uint64_t due_ns = now_ns() + sampler->period_ns;
+  while (wait_until(sampler, due_ns)) {
+    uint64_t late = (now_ns() - due_ns) / sampler->period_ns;
+    sampler->samples.late += late;
+    due_ns += (late + 1) * sampler->period_ns;
+    look(sampler);
+  }
+  pthread_mutex_unlock(&sampler->lock);
+  return NULL;
+}
+
+/* With all signals blocked: the daemon's are not for us. */
+static int start_thread(struct lb_sampler *sampler) {
+  pthread_attr_t attr;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_attr_init(&attr);
+  pthread_attr_setstacksize(&attr, STACK_BYTES);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int err = pthread_create(&sampler->thread, &attr, run, sampler);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attr);
+  return -err;
+}
+
+static void free_sampler(struct lb_sampler *sampler) {
+  pthread_cond_destroy(&sampler->stop);
+  pthread_mutex_destroy(&sampler->lock);
+  free(sampler);
+}
+
+int lb_sampler_start(struct lb_monitor *monitor, double period_s,
+                     struct lb_sampler **out) {
+  struct lb_sampler *sampler = calloc(1, sizeof(*sampler));
+  if (!sampler)
+    return -ENOMEM;
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&sampler->stop, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+  pthread_mutex_init(&sampler->lock, NULL);
+  sampler->monitor = monitor;
+  sampler->period_ns = (uint64_t)(period_s * 1e9);
+  int err = sampler->period_ns ? start_thread(sampler) : 0;
+  if (err) {
+    free_sampler(sampler);
+    return err;
+  }
+  *out = sampler;
+  return 0;
+}
+
+void lb_sampler_stop(struct lb_sampler *sampler) {
+  if (!sampler)
+    return;
+  if (sampler->period_ns) {
+    lb_sampler_lock(sampler);
+    sampler->stopping = true;
+    pthread_cond_signal(&sampler->stop);
+    lb_sampler_unlock(sampler);
+    pthread_join(sampler->thread, NULL);
+  }
+  free_sampler(sampler);
+}
+
+void lb_sampler_lock(struct lb_sampler *sampler) {
+  atomic_store(&sampler->wanted, true);
+  pthread_mutex_lock(&sampler->lock);
+  atomic_store(&sampler->wanted, false);
+}
+
+void lb_sampler_unlock(struct lb_sampler *sampler) {
+  pthread_mutex_unlock(&sampler->lock);
+}
+
+struct lb_sample_counts lb_sampler_take_counts(struct lb_sampler *sampler) {
+  struct lb_sample_counts samples = sampler->samples;
+  sampler->samples = (struct lb_sample_counts){0};
+  return samples;
+}

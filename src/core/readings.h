@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* The one table of readings: their names in collectd, the probe, the man page
+ * and the graphs. */
+#ifndef LB_CORE_READINGS_H
+#define LB_CORE_READINGS_H
+
+#include <stdint.h>
+
+enum lb_reading_id {
+  LB_QUEUE,
+  LB_LIMIT,
+  LB_PEAK,
+  LB_BUSY,
+  LB_FILL,
+  LB_SOCKETS,
+  LB_FULL,
+  LB_DROPS,
+  LB_OVERFLOWS,
+  LB_WAIT,
+  LB_ABANDONED,
+  LB_SYN,
+  LB_SYN_DROPS,
+  LB_SYNCOOKIES_SENT,
+  LB_OVERFLOWS_UNATTRIBUTED,
+  LB_SOMAXCONN,
+  LB_READINGS
+};
+
+enum lb_subject { LB_LISTENER = 1, LB_NAMESPACE = 2 };
+
+struct lb_reading {
+  const char *name;    /* and collectd's type instance */
+  const char *type;    /* of collectd's stock types.db */
+  unsigned is_counter; /* else a gauge */
+  unsigned subjects;   /* enum lb_subject */
+  const char *meaning;
+};
+
+extern const struct lb_reading lb_reading_table[LB_READINGS];
+
+union lb_value {
+  double gauge;
+  uint64_t counter;
+};
+
+/* Absent is not zero: only a value whose bit is set was measured. */
+struct lb_values {
+  unsigned present; /* bit 1 << enum lb_reading_id */
+  union lb_value v[LB_READINGS];
+};
+
+static inline void lb_put_gauge(struct lb_values *values, enum lb_reading_id id,
+                                double gauge) {
+  values->v[id].gauge = gauge;
+  values->present |= 1u << id;
+}
+
+static inline void lb_put_counter(struct lb_values *values,
+                                  enum lb_reading_id id, uint64_t counter) {
+  values->v[id].counter = counter;
+  values->present |= 1u << id;
+}
+
+#endif

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/* The only setns(2). The namespace is a property of the thread, and a thread
+ * that could not go back would work in the wrong one from then on; so the one
+ * that enters is made for it and never goes back. It takes no signals, for the
+ * daemon's handlers would run in the wrong namespace, too. */
+#include "kernel/netns.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+  STACK_BYTES = 256 * 1024, /* the thread-local data of all of the process's
+                               libraries is in it, too */
+};
+
+static struct lb_netns_id id_of(const struct stat *status) {
+  return (struct lb_netns_id){status->st_dev, status->st_ino};
+}
+
+int lb_netns_identify(const char *path, struct lb_netns_id *id) {
+  struct stat status;
+  if (stat(path ? path : "/proc/thread-self/ns/net", &status))
+    return -errno;
+  *id = id_of(&status);
+  return 0;
+}
+
+/* --- in a thread --------------------------------------------------------- */
+
+struct job {
+  const char *path;
+  const struct lb_netns_id *id;
+  int (*run)(void *data);
+  void *data;
+  int status;
+};
+
+/* The path may be somebody else's by now, hence the look at what was opened. */
+static int enter_open(int fd, const struct lb_netns_id *id) {
+  struct stat status;
+  if (fstat(fd, &status))
+    return -errno;
+  struct lb_netns_id found = id_of(&status);
+  if (!lb_netns_is_same(&found, id))
+    return -ESTALE;
+  return setns(fd, CLONE_NEWNET) ? -errno : 0;
+}
+
+static int enter(const char *path, const struct lb_netns_id *id) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0)
+    return -errno;
+  int err = enter_open(fd, id);
+  close(fd);
+  return err;
+}
+
+static void *run_job(void *data) {
+  struct job *job = data;
+  int err = enter(job->path, job->id);
+  job->status = err ? err : job->run(job->data);
+  return NULL;
+}
+
+/* 0 or an errno, as pthread_create(). */
+static int start_thread(pthread_t *thread, struct job *job) {
+  pthread_attr_t attr;
+  int err = pthread_attr_init(&attr);
+  if (err)
+    return err;
+  err = pthread_attr_setstacksize(&attr, STACK_BYTES);
+  if (!err)
+    err = pthread_create(thread, &attr, run_job, job);
+  pthread_attr_destroy(&attr);
+  return err;
+}
+
+int lb_netns_run(const char *path, const struct lb_netns_id *id,
+                 int (*run)(void *data), void *data) {
+  struct job job = {.path = path, .id = id, .run = run, .data = data};
+  sigset_t all, before;
+  pthread_t thread;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before); /* a thread inherits it */
+  int err = start_thread(&thread, &job);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (err)
+    return -err;
+  pthread_join(thread, NULL);
+  return job.status;
+}
+
+/* --- where they are ------------------------------------------------------ */
+
+static int is_listed(const struct dirent *entry) {
+  return entry->d_name[0] != '.';
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+  return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int visit_entry(const char *dir, const char *name,
+                       int (*visit)(void *data, const char *path,
+                                    const char *name),
+                       void *data) {
+  char path[512];
+  int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+  if (n < 0 || (size_t)n >= sizeof(path))
+    return -ENAMETOOLONG;
+  return visit(data, path, name);
+}
+
+/* Frees the entries, too. */
+static int visit_all(const char *dir, struct dirent **entries, int len,
+                     int (*visit)(void *data, const char *path,
+                                  const char *name),
+                     void *data) {
+  int status = 0;
+  for (int i = 0; i < len; i++) {
+    if (!status)
+      status = visit_entry(dir, entries[i]->d_name, visit, data);
+    free(entries[i]);
+  }
+  free(entries);
+  return status;
+}
+
+int lb_netns_list_in(const char *const dirs[], size_t len,
+                     int (*visit)(void *data, const char *path,
+                                  const char *name),
+                     void *data) {
+  int err = 0;
+  for (size_t i = 0; i < len; i++) {
+    struct dirent **entries;
+    int found = scandir(dirs[i], &entries, is_listed, by_name);
+    if (found < 0) {
+      if (errno != ENOENT && !err)
+        err = -errno;
+      continue;
+    }
+    int status = visit_all(dirs[i], entries, found, visit, data);
+    if (status)
+      return status;
+  }
+  return err;
+}
+
+int lb_netns_list(int (*visit)(void *data, const char *path, const char *name),
+                  void *data) {
+  static const char *const dirs[] = {"/run/netns", "/run/docker/netns"};
+  return lb_netns_list_in(dirs, sizeof(dirs) / sizeof(dirs[0]), visit, data);
+}
+
+const char *lb_netns_error(int err, char buf[static LB_NETNS_REASON_SIZE]) {
+  switch (err) {
+  case -EPERM:
+    return "entering one needs CAP_SYS_ADMIN, which this process lacks; a "
+           "service gets it by CapabilityBoundingSet and AmbientCapabilities";
+  case -EINVAL:
+    return "no network namespace is mounted there, as far as collectd sees";
+  case -ENOENT:
+  case -ESTALE:
+    return "it is not there";
+  case -ENAMETOOLONG:
+    return "a name of more than 127 bytes makes no label";
+  default:
+    return strerror_r(-err, buf, LB_NETNS_REASON_SIZE);
+  }
+}

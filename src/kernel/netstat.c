@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/* Written by netstat_seq_show(), net/ipv4/proc.c: "TcpExt: NAME NAME ..." and
+ * below it "TcpExt: VALUE VALUE ...". The columns change between kernels, so
+ * they are found by name. */
+#include "kernel/netstat.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char prefix[] = "TcpExt: ";
+
+static const char *const names[LB_MIBS] = {
+    [LB_MIB_LISTEN_DROPS] = "ListenDrops",
+    [LB_MIB_LISTEN_OVERFLOWS] = "ListenOverflows",
+    [LB_MIB_REQQ_FULL_DROP] = "TCPReqQFullDrop",
+    [LB_MIB_SYNCOOKIES_SENT] = "SyncookiesSent",
+};
+
+static const char *next_line(const char *line) {
+  const char *end = strchr(line, '\n');
+  return end ? end + 1 : NULL;
+}
+
+static bool has_prefix(const char *line) {
+  return line && strncmp(line, prefix, sizeof(prefix) - 1) == 0;
+}
+
+/* The words of a line, one at a time; len 0 at its end. */
+struct word {
+  const char *at;
+  size_t len;
+};
+
+static struct word next_word(struct word word) {
+  const char *at = word.at + word.len;
+  at += strspn(at, " ");
+  return (struct word){at, strcspn(at, " \n")};
+}
+
+static struct word first_word(const char *line) {
+  return next_word((struct word){line + sizeof(prefix) - 1, 0});
+}
+
+static int counter_of(struct word name) {
+  for (int i = 0; i < LB_MIBS; i++)
+    if (name.len == strlen(names[i]) && !memcmp(name.at, names[i], name.len))
+      return i;
+  return -1;
+}
+
+static bool get_number(struct word word, uint64_t *out) {
+  char *end;
+  if (word.len == 0 || *word.at < '0' || *word.at > '9')
+    return false;
+  errno = 0;
+  unsigned long long value = strtoull(word.at, &end, 10);
+  if (errno || end != word.at + word.len)
+    return false;
+  *out = value;
+  return true;
+}
+
+int lb_netstat_parse(const char *text, struct lb_netstat *out) {
+  const char *head = text;
+  while (head && !has_prefix(head))
+    head = next_line(head);
+  const char *body = head ? next_line(head) : NULL;
+  if (!has_prefix(body))
+    return -EBADMSG;
+
+  struct lb_netstat parsed = {0};
+  struct word name = first_word(head), value = first_word(body);
+  for (; name.len; name = next_word(name), value = next_word(value)) {
+    int counter = counter_of(name);
+    if (value.len == 0)
+      return -EBADMSG;
+    if (counter < 0)
+      continue;
+    if (!get_number(value, &parsed.counter[counter]))
+      return -EBADMSG;
+    parsed.present |= 1u << counter;
+  }
+  if (value.len || value.at[0] != '\n')
+    return -EBADMSG;
+  *out = parsed;
+  return 0;
+}
+
+int lb_sysctl_parse(const char *text, uint32_t *out) {
+  size_t len = strcspn(text, "\n");
+  uint64_t value;
+  if (!get_number((struct word){text, len}, &value) || value > UINT32_MAX)
+    return -EBADMSG;
+  *out = (uint32_t)value;
+  return 0;
+}

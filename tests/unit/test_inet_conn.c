@@ -1,0 +1,820 @@
+// SPDX-License-Identifier: MIT
+/* The question for connections that wait, and the answers to it: those that
+ * the kernel gives in every case, made here as Linux 6.18 was seen to make
+ * them, then malformed ones, and last the running kernel with connections over
+ * loopback. The time that one waits is held against the clock that the kernel
+ * itself takes it from. */
+#include "kernel/inet_conn.h"
+
+#include "kernel/port_filter.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <time.h>
+
+/* --- memory -------------------------------------------------------------- */
+
+void *__real_reallocarray(void *old, size_t n, size_t size);
+void *__wrap_reallocarray(void *old, size_t n, size_t size);
+
+static bool is_out_of_memory;
+
+void *__wrap_reallocarray(void *old, size_t n, size_t size) {
+  return is_out_of_memory ? NULL : __real_reallocarray(old, n, size);
+}
+
+/* --- text ---------------------------------------------------------------- */
+
+static void say_conn(struct text *text, const struct lb_conn *conn) {
+  static const char *const kinds[] = {
+      [LB_CONN_HALF_OPEN] = "half-open",
+      [LB_CONN_WAITING] = "waiting",
+      [LB_CONN_CLOSED] = "closed",
+  };
+  char address[INET6_ADDRSTRLEN];
+  inet_ntop(AF_INET6, conn->address, address, sizeof(address));
+  say(text, "IPv%d [%s]:%u", conn->family == AF_INET6 ? 6 : 4, address,
+      (unsigned)conn->port);
+  if (conn->ifindex)
+    say(text, " on %u", conn->ifindex);
+  assert_in_range(conn->kind, 0, LEN(kinds) - 1);
+  say(text, " %s %u ms\n", kinds[conn->kind], conn->wait_ms);
+}
+
+/* --- questions ----------------------------------------------------------- */
+
+/* It is the only attribute. */
+static void say_filter(struct text *text, const struct nlmsghdr *msg,
+                       size_t header, const struct lb_ports *ports,
+                       size_t len) {
+  static char want[LB_PORT_FILTER_SIZE];
+  size_t size = lb_port_filter_write(ports, len, want, sizeof(want));
+  const struct nlattr *attr = mnl_nlmsg_get_payload_offset(msg, header);
+  if (msg->nlmsg_len == mnl_nlmsg_size(header))
+    return;
+  assert_int_equal(mnl_attr_get_type(attr), INET_DIAG_REQ_BYTECODE);
+  assert_int_equal(mnl_attr_get_payload_len(attr), size);
+  assert_memory_equal(mnl_attr_get_payload(attr), want, size);
+  assert_ptr_equal(mnl_attr_next(attr), mnl_nlmsg_get_payload_tail(msg));
+  say(text, " filter %zu", size);
+}
+
+/* States and extensions are said in hex, and what else is not 0. */
+static void say_request(struct text *text, uint8_t family,
+                        const struct lb_ports *ports, size_t len, bool queued) {
+  static _Alignas(8) char buf[LB_CONN_REQUEST_SIZE];
+  memset(buf, 0xa5, sizeof(buf));
+  struct nlmsghdr *msg = lb_inet_request_conns(buf, family, ports, len, queued);
+  assert_ptr_equal(msg, buf);
+  say(text, "type %u flags %x", msg->nlmsg_type, msg->nlmsg_flags);
+  if (msg->nlmsg_seq || msg->nlmsg_pid)
+    say(text, " seq %u portid %u", msg->nlmsg_seq, msg->nlmsg_pid);
+  if (msg->nlmsg_type == TCPDIAG_GETSOCK) {
+    struct inet_diag_req req = *(struct inet_diag_req *)NLMSG_DATA(msg);
+    say(text, " states %x ext %x", req.idiag_states, req.idiag_ext);
+    req.idiag_states = 0;
+    req.idiag_ext = 0;
+    assert_memory_equal(&req, &(struct inet_diag_req){0}, sizeof(req));
+    say_filter(text, msg, sizeof(req), ports, len);
+  } else {
+    struct inet_diag_req_v2 req = *(struct inet_diag_req_v2 *)NLMSG_DATA(msg);
+    say(text, " family %u protocol %u states %x ext %x", req.sdiag_family,
+        req.sdiag_protocol, req.idiag_states, req.idiag_ext);
+    assert_memory_equal(&req.id, &(struct inet_diag_sockid){0}, sizeof(req.id));
+    assert_int_equal(req.pad, 0);
+    say_filter(text, msg, sizeof(req), ports, len);
+  }
+  say(text, " len %u\n", msg->nlmsg_len);
+}
+
+static const struct lb_ports http = {80, 80};
+
+static void both_families_are_asked_for_the_old_way(void **state) {
+  (void)state;
+  struct text got = {.len = 0};
+  say_request(&got, AF_UNSPEC, &http, 1, true);
+  say_request(&got, AF_UNSPEC, &http, 1, false);
+  assert_string_equal(got.at,
+                      "type 18 flags 301 states 10a ext 2 filter 20 len 100\n"
+                      "type 18 flags 301 states 8 ext 0 filter 20 len 100\n");
+}
+
+static void one_family_is_asked_for_the_new_way(void **state) {
+  (void)state;
+  struct text got = {.len = 0};
+  say_request(&got, AF_INET, &http, 1, true);
+  say_request(&got, AF_INET6, &http, 1, false);
+  assert_string_equal(got.at,
+                      "type 20 flags 301 family 2 protocol 6 states 10a ext 2 "
+                      "filter 20 len 96\n"
+                      "type 20 flags 301 family 10 protocol 6 states 8 ext 0 "
+                      "filter 20 len 96\n");
+}
+
+static struct lb_ports *alternating(size_t len) {
+  struct lb_ports *ports = calloc(len, sizeof(*ports));
+  assert_non_null(ports);
+  for (size_t i = 0; i < len; i++)
+    ports[i].first = ports[i].last = (uint16_t)(2 * i);
+  return ports;
+}
+
+static void a_filter_may_be_large(void **state) {
+  (void)state;
+  struct text got = {.len = 0};
+  struct lb_ports *ports = alternating(3200);
+  say_request(&got, AF_UNSPEC, ports, 3200, true);
+  say_request(&got, AF_INET, ports, 3200, true);
+  free(ports);
+  assert_string_equal(
+      got.at, "type 18 flags 301 states 10a ext 2 filter 59384 len 59464\n"
+              "type 20 flags 301 family 2 protocol 6 states 10a ext 2 "
+              "filter 59384 len 59460\n");
+}
+
+static void too_many_ranges_are_not_filtered(void **state) {
+  (void)state;
+  struct text got = {.len = 0};
+  struct lb_ports *ports = alternating(32768);
+  say_request(&got, AF_UNSPEC, ports, 32768, true);
+  say_request(&got, AF_INET6, ports, 32768, false);
+  free(ports);
+  assert_string_equal(
+      got.at, "type 18 flags 301 states 10a ext 2 len 76\n"
+              "type 20 flags 301 family 10 protocol 6 states 8 ext 0 len 72\n");
+}
+
+/* --- answers ------------------------------------------------------------- */
+
+/* struct tcp_info has grown to this many bytes. */
+enum { INFO = 280, LAST_DATA_SENT = 44 };
+
+struct answer {
+  uint32_t inode;
+  uint32_t wait_ms;
+  uint8_t family;
+  uint8_t state;
+  bool is_full;  /* a full socket, not a request socket */
+  size_t info;   /* bytes of INET_DIAG_INFO; 0: not asked for */
+  uint16_t type; /* 0: 18 */
+  uint32_t ifindex;
+};
+
+/* 10.1.2.3:8080 or [2001:db8::7]:8080, the attributes as root sees them. */
+static struct nlmsghdr *put_answer(struct datagram *datagram,
+                                   const struct answer *answer) {
+  static const uint32_t v4[] = {0x0a010203},
+                        v6[] = {0x20010db8, 0, 0, 0x00000007};
+  struct nlmsghdr *msg =
+      start_message(datagram, answer->type ? answer->type : TCPDIAG_GETSOCK);
+  struct inet_diag_msg *diag = mnl_nlmsg_put_extra_header(msg, sizeof(*diag));
+  bool is_v6 = answer->family == AF_INET6;
+  for (size_t i = 0; i < (is_v6 ? LEN(v6) : LEN(v4)); i++)
+    diag->id.idiag_src[i] = htonl(is_v6 ? v6[i] : v4[i]);
+  diag->idiag_family = answer->family;
+  diag->idiag_state = answer->state;
+  diag->idiag_inode = answer->inode;
+  diag->id.idiag_if = answer->ifindex;
+  diag->id.idiag_sport = htons(8080);
+  diag->id.idiag_dport = htons(40000);
+  diag->id.idiag_cookie[0] = 77;
+  if (answer->is_full)
+    mnl_attr_put_u8(msg, INET_DIAG_SHUTDOWN, 0);
+  mnl_attr_put_u32(msg, INET_DIAG_MARK, 5);
+  if (answer->is_full) {
+    mnl_attr_put_u64(msg, INET_DIAG_CGROUP_ID, 1);
+    mnl_attr_put_u16(msg, INET_DIAG_SOCKOPT, 0x52);
+  }
+  if (answer->info) {
+    uint32_t info[INFO]; /* whatever is read but last_data_sent is seen */
+    memset(info, 0xee, sizeof(info));
+    info[LAST_DATA_SENT / 4] = answer->wait_ms;
+    mnl_attr_put(msg, INET_DIAG_INFO, answer->info, info);
+  }
+  return end_message(datagram, msg);
+}
+
+/* Without a byte behind it, so that an overrun is seen. */
+static int parse(const struct nlmsghdr *msg, struct lb_conn *conn) {
+  struct nlmsghdr *exact = malloc(msg->nlmsg_len);
+  assert_non_null(exact);
+  memcpy(exact, msg, msg->nlmsg_len);
+  int result = lb_inet_parse_conn(exact, conn);
+  free(exact);
+  return result;
+}
+
+/* The connection, or what is returned instead. */
+static void check_message(const struct nlmsghdr *msg, const char *want) {
+  struct lb_conn conn;
+  struct text got = {.len = 0};
+  memset(&conn, 0xa5, sizeof(conn));
+  int result = parse(msg, &conn);
+  if (result)
+    say(&got, "%d", result);
+  else
+    say_conn(&got, &conn);
+  assert_string_equal(got.at, want);
+}
+
+static void check(struct answer answer, const char *want) {
+  struct datagram datagram = {.len = 0};
+  check_message(put_answer(&datagram, &answer), want);
+}
+
+static const struct answer waiting = {.family = AF_INET,
+                                      .state = TCP_ESTABLISHED,
+                                      .is_full = true,
+                                      .info = INFO,
+                                      .wait_ms = 1234};
+#define WAITING "IPv4 [::ffff:10.1.2.3]:8080 waiting 1234 ms\n"
+
+static void an_established_connection_waits(void **state) {
+  (void)state;
+  struct answer answer = waiting;
+  check(answer, WAITING);
+  answer.type = SOCK_DIAG_BY_FAMILY;
+  check(answer, WAITING);
+  answer.family = AF_INET6;
+  answer.ifindex = 7;
+  answer.wait_ms = UINT32_MAX;
+  check(answer, "IPv6 [2001:db8::7]:8080 on 7 waiting 4294967295 ms\n");
+}
+
+static void one_whose_client_sent_fin_is_closed(void **state) {
+  (void)state;
+  struct answer answer = waiting;
+  answer.state = TCP_CLOSE_WAIT;
+  check(answer, "IPv4 [::ffff:10.1.2.3]:8080 closed 1234 ms\n");
+}
+
+static void an_accepted_connection_does_not_wait(void **state) {
+  (void)state;
+  static const uint8_t states[] = {TCP_ESTABLISHED, TCP_CLOSE_WAIT,
+                                   TCP_SYN_RECV};
+  static const uint32_t inodes[] = {1, 1513, UINT32_MAX};
+  for (size_t i = 0; i < LEN(states); i++) {
+    for (size_t j = 0; j < LEN(inodes); j++) {
+      struct answer answer = waiting;
+      answer.state = states[i];
+      answer.inode = inodes[j];
+      check(answer, "1");
+    }
+  }
+}
+
+static void a_request_socket_is_half_open(void **state) {
+  (void)state;
+  struct answer answer = {.family = AF_INET, .state = TCP_SYN_RECV};
+  check(answer, "IPv4 [::ffff:10.1.2.3]:8080 half-open 0 ms\n");
+  answer.family = AF_INET6;
+  answer.type = SOCK_DIAG_BY_FAMILY;
+  answer.ifindex = 3;
+  check(answer, "IPv6 [2001:db8::7]:8080 on 3 half-open 0 ms\n");
+}
+
+/* Without CAP_NET_ADMIN there is not even a mark. */
+static void a_request_socket_may_have_no_attributes(void **state) {
+  (void)state;
+  struct datagram datagram = {.len = 0};
+  struct answer answer = {.family = AF_INET, .state = TCP_SYN_RECV};
+  struct nlmsghdr *msg = put_answer(&datagram, &answer);
+  msg->nlmsg_len = NLMSG_LENGTH(sizeof(struct inet_diag_msg));
+  check_message(msg, "IPv4 [::ffff:10.1.2.3]:8080 half-open 0 ms\n");
+}
+
+static void a_child_of_tcp_fast_open_waits(void **state) {
+  (void)state;
+  struct answer answer = waiting;
+  answer.state = TCP_SYN_RECV;
+  check(answer, WAITING);
+}
+
+static void among_half_open_ones_alone_it_is_passed_over(void **state) {
+  (void)state;
+  static const uint8_t states[] = {TCP_SYN_RECV, TCP_ESTABLISHED,
+                                   TCP_CLOSE_WAIT};
+  for (size_t i = 0; i < LEN(states); i++) {
+    struct answer answer = waiting;
+    answer.state = states[i];
+    answer.info = 0;
+    check(answer, "1");
+  }
+}
+
+/* A socket may change its state between being found and being described. */
+static void no_other_state_waits(void **state) {
+  (void)state;
+  for (unsigned tcp_state = 0; tcp_state < 256; tcp_state++) {
+    struct answer answer = waiting;
+    answer.state = (uint8_t)tcp_state;
+    if (tcp_state != TCP_ESTABLISHED && tcp_state != TCP_SYN_RECV &&
+        tcp_state != TCP_CLOSE_WAIT)
+      check(answer, "1");
+  }
+}
+
+static void the_info_of_other_kernels_is_read(void **state) {
+  (void)state;
+  static const size_t lens[] = {48, 52, 104, 192, 232, 248, 280, 284, 1000};
+  for (size_t i = 0; i < LEN(lens); i++) {
+    struct answer answer = waiting;
+    answer.info = lens[i];
+    check(answer, WAITING);
+  }
+}
+
+/* --- malformed ----------------------------------------------------------- */
+
+static void an_info_without_the_time_is_malformed(void **state) {
+  (void)state;
+  for (size_t len = 1; len < LAST_DATA_SENT + 4; len++) {
+    struct answer answer = waiting;
+    answer.info = len;
+    check(answer, "-74");
+  }
+}
+
+static void an_answer_of_another_type_or_family_is_malformed(void **state) {
+  (void)state;
+  static const uint16_t types[] = {2, 3, 16, 17, 19, 21, UINT16_MAX};
+  static const uint8_t families[] = {AF_UNSPEC, AF_UNIX, AF_NETLINK, 255};
+  for (size_t i = 0; i < LEN(types); i++) {
+    struct answer answer = waiting;
+    answer.type = types[i];
+    check(answer, "-74");
+  }
+  for (size_t i = 0; i < LEN(families); i++) {
+    struct answer answer = waiting;
+    answer.family = families[i];
+    check(answer, "-74");
+  }
+}
+
+static void an_answer_cut_off_is_malformed(void **state) {
+  (void)state;
+  static const struct {
+    uint32_t first, last; /* an attribute's padding may be missing */
+  } whole[] = {{88, 88}, {93, 96}, {104, 104}, {116, 116}, {122, 124}};
+  struct datagram datagram = {.len = 0};
+  struct nlmsghdr *msg = put_answer(&datagram, &waiting);
+  assert_int_equal(msg->nlmsg_len, 408);
+  for (uint32_t len = NLMSG_HDRLEN; len < 408; len++) {
+    struct text want = {.len = 0};
+    bool is_whole = false;
+    for (size_t i = 0; i < LEN(whole); i++)
+      is_whole |= len >= whole[i].first && len <= whole[i].last;
+    say(&want, "%d", is_whole ? 1 : -EBADMSG);
+    msg->nlmsg_len = len;
+    check_message(msg, want.at);
+  }
+}
+
+static void an_attribute_with_a_bad_length_is_malformed(void **state) {
+  (void)state;
+  static const uint16_t lens[] = {0, 1, 2, 3, 2000, UINT16_MAX};
+  for (size_t i = 0; i < LEN(lens); i++) {
+    struct datagram datagram = {.len = 0};
+    struct nlmsghdr *msg = put_answer(&datagram, &waiting);
+    struct nlattr *attr =
+        mnl_nlmsg_get_payload_offset(msg, sizeof(struct inet_diag_msg));
+    attr->nla_len = lens[i];
+    check_message(msg, "-74");
+  }
+}
+
+static void no_damage_of_one_bit_is_worse_than_an_error(void **state) {
+  (void)state;
+  struct datagram datagram = {.len = 0};
+  struct nlmsghdr *msg = put_answer(&datagram, &waiting);
+  for (size_t bit = 32; bit / 8 < msg->nlmsg_len; bit++) {
+    struct lb_conn conn;
+    datagram.at[bit / 8] ^= (char)(1 << bit % 8);
+    int result = parse(msg, &conn);
+    assert_true(result == 0 || result == 1 || result == -EBADMSG);
+    datagram.at[bit / 8] ^= (char)(1 << bit % 8);
+  }
+  check_message(msg, WAITING);
+}
+
+/* --- the array ----------------------------------------------------------- */
+
+static void a_thousand_connections_are_kept(void **state) {
+  (void)state;
+  struct lb_conns conns = {.len = 0};
+  for (uint32_t i = 0; i < 1000; i++) {
+    struct lb_conn *conn = lb_conns_add(&conns);
+    assert_non_null(conn);
+    conn->wait_ms = i;
+  }
+  assert_int_equal(conns.len, 1000);
+  for (uint32_t i = 0; i < 1000; i++)
+    assert_int_equal(conns.v[i].wait_ms, i);
+  lb_conns_free(&conns);
+  assert_int_equal(conns.len + conns.cap, 0);
+  assert_null(conns.v);
+}
+
+static void the_next_walk_allocates_nothing(void **state) {
+  (void)state;
+  struct lb_conns conns = {.len = 0};
+  for (size_t i = 0; i < 100; i++)
+    assert_non_null(lb_conns_add(&conns));
+  conns.len = 0;
+  is_out_of_memory = true;
+  size_t added = 0;
+  while (lb_conns_add(&conns))
+    added++;
+  is_out_of_memory = false;
+  assert_int_equal(added, 128);
+  assert_int_equal(conns.len, 128);
+  lb_conns_free(&conns);
+}
+
+/* --- the kernel ---------------------------------------------------------- */
+
+static struct {
+  struct mnl_socket *nl;
+  uint32_t seq;
+} kernel;
+
+static int open_kernel(void **state) {
+  (void)state;
+  if (!has_sock_diag())
+    return 0;
+  kernel.nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+  return kernel.nl ? mnl_socket_bind(kernel.nl, 0, MNL_SOCKET_AUTOPID) : -1;
+}
+
+static int close_kernel(void **state) {
+  (void)state;
+  if (kernel.nl)
+    mnl_socket_close(kernel.nl);
+  return 0;
+}
+
+static void need_kernel(void) {
+  if (!kernel.nl)
+    skip();
+}
+
+static int take_conn(const struct nlmsghdr *msg, void *data) {
+  struct lb_conns *conns = data;
+  struct lb_conn *conn = lb_conns_add(conns);
+  assert_non_null(conn);
+  int result = lb_inet_parse_conn(msg, conn);
+  assert_in_range(result, 0, 1);
+  if (result)
+    conns->len--;
+  return MNL_CB_OK;
+}
+
+static struct lb_conns walk(uint8_t family, const struct lb_ports *ports,
+                            size_t len, bool queued) {
+  static _Alignas(8) char buf[LB_CONN_REQUEST_SIZE];
+  struct lb_conns conns = {.len = 0};
+  struct nlmsghdr *msg = lb_inet_request_conns(buf, family, ports, len, queued);
+  msg->nlmsg_seq = ++kernel.seq;
+  assert_int_equal(mnl_socket_sendto(kernel.nl, msg, msg->nlmsg_len),
+                   msg->nlmsg_len);
+  int more = 1;
+  while (more > 0) {
+    ssize_t n = mnl_socket_recvfrom(kernel.nl, buf, 32768);
+    assert_true(n > 0);
+    more = mnl_cb_run(buf, (size_t)n, kernel.seq,
+                      mnl_socket_get_portid(kernel.nl), take_conn, &conns);
+  }
+  assert_int_equal(more, 0);
+  return conns;
+}
+
+static struct lb_conns walk_port(const struct server *server, bool queued) {
+  const struct lb_ports ports = {server->port, server->port};
+  return walk(AF_UNSPEC, &ports, 1, queued);
+}
+
+static int by_conn(const void *a, const void *b) {
+  const struct lb_conn *left = a, *right = b;
+  int order = memcmp(left->address, right->address, sizeof(left->address));
+  return order ? order : left->kind - right->kind;
+}
+
+/* Those of the server's port, which may be any, without the time. */
+static struct text text_of(const struct server *server,
+                           struct lb_conns *conns) {
+  struct text text = {.len = 0};
+  if (conns->len)
+    qsort(conns->v, conns->len, sizeof(*conns->v), by_conn);
+  for (size_t i = 0; i < conns->len; i++) {
+    if (conns->v[i].port != server->port)
+      continue;
+    conns->v[i].port = 0;
+    conns->v[i].wait_ms = 0;
+    say_conn(&text, &conns->v[i]);
+  }
+  lb_conns_free(conns);
+  return text;
+}
+
+static struct text look(const struct server *server, bool queued) {
+  struct lb_conns conns = walk_port(server, queued);
+  return text_of(server, &conns);
+}
+
+/* What a client did may still be on its way. */
+static void await(const struct server *server, bool queued, const char *want) {
+  struct text got = look(server, queued);
+  for (int i = 0; i < 5000 && strcmp(got.at, want) != 0; i++) {
+    poll(NULL, 0, 1);
+    got = look(server, queued);
+  }
+  assert_string_equal(got.at, want);
+}
+
+static void open_queue(struct server *server, int family, int *clients,
+                       size_t len) {
+  need_kernel();
+  assert_int_equal(open_server(server, family, false, 10), 0);
+  assert_int_equal(fill_queue(server, clients, len), 0);
+}
+
+static void close_queue(const struct server *server, const int *clients,
+                        size_t len) {
+  for (size_t i = 0; i < len; i++)
+    if (clients[i] >= 0)
+      close(clients[i]);
+  close(server->fd);
+}
+
+/* Ends it with a reset. */
+static void reset(int *client) {
+  const struct linger now = {.l_onoff = 1};
+  assert_int_equal(
+      setsockopt(*client, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+  close(*client);
+  *client = -1;
+}
+
+#define ONE_WAITING "IPv4 [::ffff:127.0.0.1]:0 waiting 0 ms\n"
+#define ONE_CLOSED "IPv4 [::ffff:127.0.0.1]:0 closed 0 ms\n"
+#define ONE_HALF_OPEN "IPv4 [::ffff:127.0.0.1]:0 half-open 0 ms\n"
+
+static void it_is_seen_until_it_is_accepted(void **state) {
+  (void)state;
+  struct server server;
+  int clients[2], accepted[2];
+  open_queue(&server, AF_INET, clients, 2);
+  assert_string_equal(look(&server, true).at, ONE_WAITING ONE_WAITING);
+  accepted[0] = accept(server.fd, NULL, NULL);
+  assert_string_equal(look(&server, true).at, ONE_WAITING);
+  accepted[1] = accept(server.fd, NULL, NULL);
+  assert_string_equal(look(&server, true).at, "");
+  close(accepted[0]);
+  close(accepted[1]);
+  close_queue(&server, clients, 2);
+}
+
+static void its_fin_is_seen(void **state) {
+  (void)state;
+  struct server server;
+  int clients[3];
+  open_queue(&server, AF_INET, clients, 3);
+  assert_int_equal(shutdown(clients[0], SHUT_WR), 0);
+  await(&server, true, ONE_WAITING ONE_WAITING ONE_CLOSED);
+  close(clients[1]);
+  clients[1] = -1;
+  await(&server, true, ONE_WAITING ONE_CLOSED ONE_CLOSED);
+  close_queue(&server, clients, 3);
+}
+
+/* The kernel keeps it in the queue, but in no table. */
+static void its_reset_takes_it_out_of_sight(void **state) {
+  (void)state;
+  struct server server;
+  int clients[3];
+  open_queue(&server, AF_INET, clients, 3);
+  reset(&clients[1]);
+  await(&server, true, ONE_WAITING ONE_WAITING);
+  assert_int_equal(queue_of(&server), 3);
+  close_queue(&server, clients, 3);
+}
+
+static int connect_v4(const struct server *server) {
+  const struct sockaddr_in v4 = {.sin_family = AF_INET,
+                                 .sin_port = htons(server->port),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(connect(fd, (const struct sockaddr *)&v4, sizeof(v4)), 0);
+  return fd;
+}
+
+/* Leaves connections half-open until their clients send. */
+static void defer_accept(const struct server *server) {
+  const int seconds = 60;
+  assert_int_equal(setsockopt(server->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT,
+                              &seconds, sizeof(seconds)),
+                   0);
+}
+
+static void a_handshake_not_ended_is_half_open(void **state) {
+  (void)state;
+  struct server server;
+  int clients[2];
+  open_queue(&server, AF_INET, clients, 1);
+  defer_accept(&server);
+  clients[1] = connect_v4(&server);
+  await(&server, true, ONE_HALF_OPEN ONE_WAITING);
+  assert_string_equal(look(&server, false).at, ONE_HALF_OPEN);
+  assert_int_equal(send(clients[1], "x", 1, 0), 1);
+  await(&server, true, ONE_WAITING ONE_WAITING);
+  assert_string_equal(look(&server, false).at, "");
+  close_queue(&server, clients, 2);
+}
+
+/* An IPv4 client of an IPv6 socket is one of that socket's family. */
+static void the_family_is_that_of_the_server(void **state) {
+  (void)state;
+  struct server server;
+  int clients[2];
+  open_queue(&server, AF_INET6, clients, 1);
+  clients[1] = connect_v4(&server);
+  const char *both = "IPv6 [::1]:0 waiting 0 ms\n"
+                     "IPv6 [::ffff:127.0.0.1]:0 waiting 0 ms\n";
+  await(&server, true, both);
+  const struct lb_ports ports = {server.port, server.port};
+  struct lb_conns v4_conns = walk(AF_INET, &ports, 1, true);
+  assert_string_equal(text_of(&server, &v4_conns).at, "");
+  struct lb_conns v6_conns = walk(AF_INET6, &ports, 1, true);
+  assert_string_equal(text_of(&server, &v6_conns).at, both);
+  close_queue(&server, clients, 2);
+}
+
+static void that_is_so_of_half_open_ones_too(void **state) {
+  (void)state;
+  struct server server;
+  int clients[2];
+  open_queue(&server, AF_INET6, clients, 1);
+  defer_accept(&server);
+  clients[1] = connect_v4(&server);
+  await(&server, false, "IPv6 [::ffff:127.0.0.1]:0 half-open 0 ms\n");
+  close_queue(&server, clients, 2);
+}
+
+static void only_the_ports_asked_for_are_seen(void **state) {
+  (void)state;
+  struct server a, b;
+  int client_of_a, client_of_b;
+  open_queue(&a, AF_INET, &client_of_a, 1);
+  open_queue(&b, AF_INET, &client_of_b, 1);
+  for (int i = 0; i < 2; i++) {
+    struct lb_conns conns = walk_port(i ? &a : &b, true);
+    assert_int_equal(conns.len, 1);
+    assert_string_equal(text_of(i ? &a : &b, &conns).at, ONE_WAITING);
+  }
+  close_queue(&a, &client_of_a, 1);
+  close_queue(&b, &client_of_b, 1);
+}
+
+static void of_too_many_ports_others_are_seen_as_well(void **state) {
+  (void)state;
+  struct server server;
+  int client;
+  open_queue(&server, AF_INET, &client, 1);
+  struct lb_ports *ports = alternating(32768); /* the even ones */
+  struct lb_conns conns = walk(AF_UNSPEC, ports, 32768, true);
+  assert_string_equal(text_of(&server, &conns).at, ONE_WAITING);
+  free(ports);
+  close_queue(&server, &client, 1);
+}
+
+/* --- the clock ----------------------------------------------------------- */
+
+/* It goes forward with jiffies, from which the kernel takes the wait, and by
+ * as much at a time, and so it is late when they are. */
+static int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static int64_t tick_ns(void) {
+  struct timespec tick;
+  clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+  return tick.tv_nsec;
+}
+
+struct age {
+  struct server server;
+  int64_t not_before, not_after; /* when the handshake ended */
+};
+
+/* Looks at the one connection until it has waited for so many ticks; each time
+ * it must have waited as long as the clock says, to a tick at either end and
+ * the rest of a millisecond. */
+static void check_age(const struct age *age, enum lb_conn_kind kind,
+                      int64_t ticks) {
+  int64_t tick = tick_ns(), wait;
+  do {
+    int64_t before = now_ns();
+    struct lb_conns conns = walk_port(&age->server, true);
+    int64_t after = now_ns();
+    assert_int_equal(conns.len, 1);
+    assert_int_equal(conns.v[0].kind, kind);
+    wait = conns.v[0].wait_ms * INT64_C(1000000);
+    lb_conns_free(&conns);
+    if (wait > after - age->not_before + 2 * tick ||
+        wait + 1000000 < before - age->not_after - 2 * tick)
+      fail_msg("%lld ns for %lld to %lld", (long long)wait,
+               (long long)(before - age->not_after),
+               (long long)(after - age->not_before));
+    poll(NULL, 0, 1);
+  } while (wait < ticks * tick);
+}
+
+static void it_waits_since_the_handshake_ended(void **state) {
+  (void)state;
+  struct age age = {.not_before = now_ns()};
+  int client;
+  open_queue(&age.server, AF_INET, &client, 1);
+  age.not_after = now_ns();
+  check_age(&age, LB_CONN_WAITING, 10);
+  close_queue(&age.server, &client, 1);
+}
+
+static void neither_data_nor_fin_makes_it_younger(void **state) {
+  (void)state;
+  struct age age = {.not_before = now_ns()};
+  int client;
+  open_queue(&age.server, AF_INET, &client, 1);
+  age.not_after = now_ns();
+  check_age(&age, LB_CONN_WAITING, 10);
+  assert_int_equal(send(client, "data", 4, 0), 4);
+  check_age(&age, LB_CONN_WAITING, 20);
+  assert_int_equal(shutdown(client, SHUT_WR), 0);
+  await(&age.server, true, ONE_CLOSED);
+  check_age(&age, LB_CONN_CLOSED, 30);
+  close_queue(&age.server, &client, 1);
+}
+
+static void each_has_its_own_wait(void **state) {
+  (void)state;
+  struct age age = {.not_before = now_ns()};
+  int clients[2];
+  open_queue(&age.server, AF_INET, clients, 1);
+  age.not_after = now_ns();
+  check_age(&age, LB_CONN_WAITING, 20);
+  int64_t between = now_ns();
+  clients[1] = connect_v4(&age.server);
+  await(&age.server, true, ONE_WAITING ONE_WAITING);
+  int64_t before = now_ns();
+  struct lb_conns conns = walk_port(&age.server, true);
+  int64_t after = now_ns();
+  assert_int_equal(conns.len, 2);
+  int64_t a = conns.v[0].wait_ms * INT64_C(1000000);
+  int64_t b = conns.v[1].wait_ms * INT64_C(1000000);
+  int64_t younger = a < b ? a : b, older = a < b ? b : a;
+  assert_true(younger <= after - between + 2 * tick_ns());
+  /* The kernel may be held up between the one and the other. */
+  assert_true(older - younger + 1000000 >=
+              between - age.not_after - (after - before) - 2 * tick_ns());
+  lb_conns_free(&conns);
+  close_queue(&age.server, clients, 2);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(both_families_are_asked_for_the_old_way),
+      cmocka_unit_test(one_family_is_asked_for_the_new_way),
+      cmocka_unit_test(a_filter_may_be_large),
+      cmocka_unit_test(too_many_ranges_are_not_filtered),
+      cmocka_unit_test(an_established_connection_waits),
+      cmocka_unit_test(one_whose_client_sent_fin_is_closed),
+      cmocka_unit_test(an_accepted_connection_does_not_wait),
+      cmocka_unit_test(a_request_socket_is_half_open),
+      cmocka_unit_test(a_request_socket_may_have_no_attributes),
+      cmocka_unit_test(a_child_of_tcp_fast_open_waits),
+      cmocka_unit_test(among_half_open_ones_alone_it_is_passed_over),
+      cmocka_unit_test(no_other_state_waits),
+      cmocka_unit_test(the_info_of_other_kernels_is_read),
+      cmocka_unit_test(an_info_without_the_time_is_malformed),
+      cmocka_unit_test(an_answer_of_another_type_or_family_is_malformed),
+      cmocka_unit_test(an_answer_cut_off_is_malformed),
+      cmocka_unit_test(an_attribute_with_a_bad_length_is_malformed),
+      cmocka_unit_test(no_damage_of_one_bit_is_worse_than_an_error),
+      cmocka_unit_test(a_thousand_connections_are_kept),
+      cmocka_unit_test(the_next_walk_allocates_nothing),
+      cmocka_unit_test(it_is_seen_until_it_is_accepted),
+      cmocka_unit_test(its_fin_is_seen),
+      cmocka_unit_test(its_reset_takes_it_out_of_sight),
+      cmocka_unit_test(a_handshake_not_ended_is_half_open),
+      cmocka_unit_test(the_family_is_that_of_the_server),
+      cmocka_unit_test(that_is_so_of_half_open_ones_too),
+      cmocka_unit_test(only_the_ports_asked_for_are_seen),
+      cmocka_unit_test(of_too_many_ports_others_are_seen_as_well),
+      cmocka_unit_test(it_waits_since_the_handshake_ended),
+      cmocka_unit_test(neither_data_nor_fin_makes_it_younger),
+      cmocka_unit_test(each_has_its_own_wait),
+  };
+  return cmocka_run_group_tests(tests, open_kernel, close_kernel);
+}
