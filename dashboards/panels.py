@@ -49,6 +49,12 @@ def graph(title, lines, text="", **options):
     return Panel("timeseries", title, lines, text, options)
 
 
+def all_of(dashboard):
+    """The panels of a dashboard, in their order."""
+    return dashboard["stats"] + [panel for _, row in dashboard["rows"]
+                                 for panel in row]
+
+
 # The colour of a reading where it is a line of its own, and how it is drawn.
 STYLES = {
     "queue": ("blue", "area"),

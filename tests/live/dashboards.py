@@ -4,12 +4,17 @@
 that the real plugin filled, gives what the kernel says; and what they say of
 a value is what the plugin's table says."""
 import json
+import os
 import re
+import sys
 import time
 
 from stores import *
 
-WHAT = "host", "listener"
+sys.path.insert(0, os.path.join(SRCDIR, "dashboards"))
+import panels
+
+WHAT = {"host": panels.HOST, "listener": panels.LISTENER}
 STORES = {"graphite": (Graphite, "write_graphite"),
           "influxdb": (InfluxDB, "network"),
           "prometheus": (Prometheus, "write_prometheus")}
@@ -212,75 +217,43 @@ def choices(store, variable):
 
 # ------------------------------------------------ and what it is to show then
 
+OVER_ALL = {"highest": lambda values: max(values, key=float), "sum": sum,
+            "above 0": lambda values: sum(value > 0 for value in values),
+            "at 0": lambda values: sum(value == 0 for value in values)}
+
+
 class Expected:
-    """What the panels show, by title: {legend: number}. A gauge's number is
-    the last; a counter's is what it has counted since the first look."""
+    """What a line of dashboards/panels.py shows, as {legend: number}. The
+    number of a gauge is the last one; that of a counter is what it has counted
+    since the first look."""
 
-    def __init__(self, before, now, called, listener=None):
+    def __init__(self, before, now, called):
         self.before, self.now, self.called = before, now, called
-        self.listener = listener
 
-    def gauges(self, reading):
-        return {self.called(name): row[reading]
-                for name, row in self.now.items() if name and reading in row}
+    def value(self, name, reading):
+        value = self.now[name][reading]
+        return value - self.before[name][reading] \
+            if READINGS[reading].startswith("derive") else value
 
-    def counted(self, reading):
-        return {self.called(name): row[reading] - self.before[name][reading]
-                for name, row in self.now.items() if name and reading in row}
+    def line(self, line, listener):
+        if line.of == panels.EACH:
+            each = {self.called(name): self.value(name, line.reading)
+                    for name, row in self.now.items()
+                    if name and line.reading in row}
+        else:
+            name = listener if line.of == panels.CHOSEN else ""
+            each = {line.legend: self.value(name, line.reading)} \
+                if line.reading in self.now[name] else {}
+        if line.calculation not in OVER_ALL:
+            return each
+        return {line.legend: OVER_ALL[line.calculation](each.values())}
 
-    def of(self, listener, *names):
-        """Those readings of one listener, or of the namespace."""
-        now, before = self.now[listener], self.before[listener]
-        return {name: now[name] - before[name]
-                if READINGS[name].startswith("derive") else now[name]
-                for name in names if name in now}
-
-    def host(self):
-        sockets = self.gauges("sockets").values()
-        return {
-            "Fullest now": {"fill": max(self.gauges("fill").values())},
-            "Busiest now": {"busy": max(self.gauges("busy").values())},
-            "Longest wait now": {
-                "wait": max(self.gauges("wait").values(), key=float)},
-            "Full sockets": {"full": sum(self.gauges("full").values())},
-            "Overflows": self.of("", "overflows"),
-            "Listeners served": {"served": sum(n > 0 for n in sockets)},
-            "Nobody listens": {"not served": sum(n == 0 for n in sockets)},
-            "net.core.somaxconn": self.of("", "somaxconn"),
-            "Fullest listeners": self.gauges("fill"),
-            "Fill by listener": self.gauges("fill"),
-            "Overflows per second by listener": self.counted("overflows"),
-            "Peak by listener": self.gauges("peak"),
-            "Busy by listener": self.gauges("busy"),
-            "Waiting time by listener": self.gauges("wait"),
-            "Abandoned connections by listener": self.gauges("abandoned"),
-            "Half-open connections by listener": self.gauges("syn"),
-            "Counters of the network namespace per second": self.of(
-                "", *(NAMESPACE - {"somaxconn"})),
-            "Limit by listener, and somaxconn": {
-                **self.gauges("limit"), **self.of("", "somaxconn")}}
-
-    def panels(self, listener):
-        """Of the dashboard of one listener."""
-        return {
-            "Peak": self.of(listener, "peak"),
-            "Limit": self.of(listener, "limit"),
-            "Fill": self.of(listener, "fill"),
-            "Busy": self.of(listener, "busy"),
-            "Wait": self.of(listener, "wait"),
-            "Overflows": self.of(listener, "overflows"),
-            "Sockets": self.of(listener, "sockets"),
-            "Full": self.of(listener, "full"),
-            "Queue, peak and limit": self.of(
-                listener, "queue", "peak", "limit"),
-            "Fill and busy": self.of(listener, "fill", "busy"),
-            "Waiting time": self.of(listener, "wait"),
-            "Abandoned and half-open connections": self.of(
-                listener, "abandoned", "syn"),
-            "Drops and overflows per second": self.of(
-                listener, "drops", "overflows"),
-            "Sockets, and how many are full": self.of(
-                listener, "sockets", "full")}
+    def of(self, dashboard, listener):
+        """{title: {legend: number}} of a dashboard."""
+        return {panel.title: {
+            legend: number for line in panel.lines
+            for legend, number in self.line(line, listener).items()}
+            for panel in panels.all_of(dashboard)}
 
 
 def shows(store, panel, want, **variables):
@@ -329,7 +302,7 @@ def all_show(name, store):
                 equal(choices(store, variable), offered[variable["name"]],
                       f"{what}: {variable['name']}")
         for listener in [""] if what == "host" else listeners:
-            want = expected.panels(listener) if listener else expected.host()
+            want = expected.of(WHAT[what], listener)
             equal({panel["title"] for panel in each["panels"]}, set(want),
                   f"panels of {what}")
             for panel in each["panels"]:
