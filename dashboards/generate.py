@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Writes the dashboards for Grafana: panels.py says what they show, queries.py
-how a store is asked for it.
+"""Writes the Grafana dashboards. panels.py says what they show, queries.py how
+to ask each store for it.
 
     listen_backlog-probe --list-values | python3 generate.py DIRECTORY
 
@@ -20,7 +20,7 @@ Reading = collections.namedtuple("Reading", "type name is_counter meaning")
 
 
 def readings(lines):
-    """{name: Reading} of what listen_backlog-probe --list-values prints."""
+    """{name: Reading} from the output of listen_backlog-probe --list-values."""
     found = {}
     for line in lines:
         full_name, kind, _, meaning = line.rstrip("\n").split("\t")
@@ -32,7 +32,7 @@ def readings(lines):
 # ---------------------------------------------------------------------- panels
 
 def description(panel, table):
-    """The meaning of each reading shown, and what the panel adds."""
+    """The meaning of each reading in the panel, then the panel's own text."""
     shown = []
     for line in panel.lines:
         for name in panels.EXPLAINED_AFTER.get(line.reading), line.reading:
@@ -44,7 +44,7 @@ def description(panel, table):
 
 
 def unit(panel, reading):
-    """What the numbers are counted in."""
+    """The unit; a counter shows as a rate, except in a stat."""
     if reading.is_counter and panel.kind != "stat":
         return {"unit": "cps", "min": 0}
     return {"unit": {"percent": "percent", "duration": "s"}.get(
@@ -63,7 +63,7 @@ def highest(reading):
 
 
 def override(line):
-    """A line's colour and style, by its legend."""
+    """The colour and style of the line with this legend."""
     color, style = panels.STYLES[line.reading]
     properties = [{"id": "color",
                    "value": {"mode": "fixed", "fixedColor": color}}]
@@ -154,7 +154,7 @@ def whole_panel(number, panel, place, table, store):
 
 
 def places(dashboard):
-    """Each panel and where it is, on a grid of 24 columns."""
+    """Each panel and its place on a grid of 24 columns."""
     y = 0
     for height, row in [(4, dashboard["stats"]), *dashboard["rows"]]:
         x = 0
@@ -168,7 +168,7 @@ def places(dashboard):
 # ------------------------------------------------------------------ dashboards
 
 def address(store, what):
-    """A dashboard of the same data source and host."""
+    """The URL of a dashboard with the same data source and host."""
     return (f"/d/listen_backlog-{store.name}-{what}?var-datasource="
             "${datasource}" + store.link + "&var-host=${host}")
 
@@ -227,7 +227,7 @@ def whole_dashboard(what, dashboard, table, store):
 
 
 def formatted(value, before="", indent=0):
-    """JSON in which each list or object that fits is on one line."""
+    """JSON with each list or object on one line if it fits."""
     line = before + json.dumps(value, ensure_ascii=False)
     if indent + len(line) < 100 or not isinstance(value, (dict, list)):
         return line

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What the dashboards show: this is the place to edit, then `make dashboards`.
+"""What the dashboards show. Edit this file, then run `make dashboards`.
 
-Each description of a panel begins with the meaning of the readings it shows,
-from the plugin's own table; the text here follows that. A panel's queries
-follow from its lines; generate.py has their text for each store."""
+The description of a panel begins with the meaning of each reading in it, from
+the plugin's table of readings; the text here comes after that. queries.py
+turns the lines of a panel into queries."""
 import collections
 
-# What a line of a panel shows: a reading of each listener, of the chosen
-# listener, or of collectd's own network namespace, and how it is calculated.
+# A line of a panel: a reading of each listener, of the chosen listener or of
+# collectd's own network namespace, and what is calculated from it. Without a
+# legend there is one line per listener, under the listener's name.
 Line = collections.namedtuple("Line", "reading of calculation legend")
 EACH, CHOSEN, NAMESPACE = "each listener", "the listener", "the namespace"
 
@@ -15,7 +16,7 @@ Panel = collections.namedtuple("Panel", "kind title lines text options")
 
 
 def each(reading):
-    """One line per listener, under the listener's name."""
+    """One line per listener."""
     return [Line(reading, EACH, "history", None)]
 
 
@@ -33,7 +34,7 @@ def namespace(*readings):
 
 
 def total(lines):
-    """What counters counted within the time shown."""
+    """The increase of counters within the time shown."""
     return [line._replace(calculation="total") for line in lines]
 
 
@@ -55,7 +56,7 @@ def all_of(dashboard):
                                  for panel in row]
 
 
-# The colour of a reading where it is a line of its own, and how it is drawn.
+# The colour and style of a reading's line, if the line has a legend.
 STYLES = {
     "queue": ("blue", "area"),
     "limit": ("red", "dashes"),
@@ -75,31 +76,31 @@ STYLES = {
     "somaxconn": ("red", "dashes"),
 }
 
-# Readings whose meaning is told only together with that of another one.
-EXPLAINED_AFTER = {"overflows": "drops", "full": "sockets"}
+# The meaning of the first begins with "of these", so it needs the other one.
+EXPLAINED_AFTER = {"overflows": "drops"}
 
-# Thresholds: each colour holds from that value on.
+# Thresholds: each colour and the lowest value that has it.
 PLAIN = {"green": None}
 FULLNESS = {"green": None, "orange": 50, "red": 90}
 NONE_IS_GOOD = {"green": None, "red": 1}
 NONE_IS_BAD = {"red": None, "green": 1}
 
-AGAIN = ("A client that is turned away comes again after about a second, and "
-         "counts again.")
-BURST = ("Of all looks within an interval (SampleInterval), so that a burst "
-         "shows which is over at the read.")
-HOLDS = "A limit of N holds N + 1 connections."
-BUSY = ("How often a new client meets a queue. 100 all the time: the server "
+RETRIES = ("A client that is turned away retries after about a second, and "
+           "each retry counts again.")
+BURST = "It shows a burst that ends before the read."
+ADMITS = "A limit of N admits N + 1 connections."
+BUSY = ("How often a new client meets a queue. At 100 all the time the server "
         "never catches up.")
-FLOOD = "a SYN flood, or clients far away."
-LEFT = ("With InspectQueue true. A server still accepts those that have left, "
-        "and works for nobody.")
-INSPECTED = "Of TCP, with InspectQueue true."
+FLOOD = ("Many half-open connections and a short accept queue: a SYN flood, "
+         "or distant clients.")
+ABANDONED = ("Needs InspectQueue true. The server still accepts these "
+             "connections and works on them in vain.")
+INSPECTED = "TCP only; needs InspectQueue true."
 
-DATA_SOURCE = "Where collectd writes to"
+DATA_SOURCE = "The database that collectd writes to"
 
-# A dashboard: its stats in a row of eight at the top, then rows of a height
-# with one or two panels.
+# A dashboard: its stats in a row at the top, then rows of a height with one or
+# two panels.
 HOST = {
     "title": "Accept queues of a host",
     "link": ("listener", "Listener"),
@@ -109,40 +110,40 @@ HOST = {
         stat("Fullest now", over_all("highest", "fill"),
              "The fullest socket of all listeners.", thresholds=FULLNESS),
         stat("Busiest now", over_all("highest", "busy"),
-             "The highest of all listeners. " + BUSY),
+             "The busiest listener. " + BUSY),
         stat("Longest wait now", over_all("highest", "wait"),
              "The longest of all listeners. " + INSPECTED),
         stat("Full sockets", over_all("sum", "full"),
-             "The sum over all listeners of those that are full.",
+             "The full sockets of all listeners together.",
              thresholds=NONE_IS_GOOD),
         stat("Overflows", total(namespace("overflows")),
-             "Of collectd's own network namespace, in the time shown. " +
-             AGAIN, thresholds=NONE_IS_GOOD),
+             "In collectd's own network namespace, within the time shown. " +
+             RETRIES, thresholds=NONE_IS_GOOD),
         stat("Listeners served", over_all("above 0", "sockets", "served"),
              "Listeners with at least one socket."),
-        stat("Nobody listens", over_all("at 0", "sockets", "not served"),
-             "Listeners that the configuration selects and that have none.",
+        stat("Not served", over_all("at 0", "sockets", "not served"),
+             "Configured listeners without a socket: no server listens there.",
              thresholds=NONE_IS_GOOD),
         stat("net.core.somaxconn", namespace("somaxconn"),
-             "It counts at listen(): sockets that listen already keep their "
-             "limit."),
+             "A change applies at the next listen(); sockets that already "
+             "listen keep their limit."),
     ],
     "rows": [
         (10, [
             bars("Fullest listeners", each("fill"),
-                 "The highest in the time shown, the fullest listener first.",
-                 width=8),
+                 "The highest fill within the time shown, the fullest "
+                 "listener first.", width=8),
             graph("Fill by listener", each("fill"),
                   "A listener is as full as its fullest socket. Click a line "
-                  "to see the listener alone.", width=16),
+                  "to see that listener alone.", width=16),
         ]),
         (9, [
             graph("Overflows per second by listener", each("overflows"),
-                  "Anything but 0 is trouble: here clients are turned away. " +
-                  AGAIN + " A line of another network namespace (blue) is the "
-                  "sum over all in it (blue:80), reported or not."),
+                  "Above 0 the listener turns clients away. " + RETRIES +
+                  " The line of another network namespace (blue) is the sum "
+                  "over all listeners in it (blue:80), reported or not."),
             graph("Peak by listener", each("peak"),
-                  BURST + " Near 0 with a server that keeps up."),
+                  BURST + " It is near 0 if the server keeps up."),
         ]),
         (9, [
             graph("Busy by listener", each("busy"), BUSY),
@@ -150,22 +151,22 @@ HOST = {
         ]),
         (9, [
             graph("Abandoned connections by listener", each("abandoned"),
-                  LEFT),
+                  ABANDONED),
             graph("Half-open connections by listener", each("syn"),
-                  INSPECTED + " Many half-open ones and few that wait: " +
-                  FLOOD),
+                  INSPECTED + " " + FLOOD),
         ]),
         (10, [
             graph("Counters of the network namespace per second",
                   namespace("drops", "overflows", "syn_drops",
                             "syncookies_sent", "overflows_unattributed"),
-                  "The kernel's own, of all listeners, reported or not. Drops "
-                  "without overflows name no service: do not alert on them."),
+                  "The kernel's counters for all listeners, reported or not. "
+                  "Drops that are not overflows name no service: do not alert "
+                  "on them."),
             graph("Limit by listener, and somaxconn",
                   each("limit") + namespace("somaxconn"),
-                  "A limit on the dashed line is one that the kernel may have "
-                  "cut. " + HOLDS + " Several sockets of a listener are "
-                  "summed."),
+                  "The kernel may have lowered a limit that is on the dashed "
+                  "line. " + ADMITS + " The limit of a listener with several "
+                  "sockets is their sum."),
         ]),
     ],
 }
@@ -176,15 +177,15 @@ LISTENER = {
     "text": "the accept queue of one port, one UNIX socket or one <Listener>.",
     "stats": [
         stat("Peak", chosen("peak"),
-             "The sum over the sockets of the listener. " + BURST),
-        stat("Limit", chosen("limit"), HOLDS),
+             "The sum over the listener's sockets. " + BURST),
+        stat("Limit", chosen("limit"), ADMITS),
         stat("Fill", chosen("fill"), thresholds=FULLNESS),
         stat("Busy", chosen("busy"), BUSY),
         stat("Wait", chosen("wait"), INSPECTED),
         stat("Overflows", total(chosen("overflows")),
-             "In the time shown. " + AGAIN, thresholds=NONE_IS_GOOD),
+             "Within the time shown. " + RETRIES, thresholds=NONE_IS_GOOD),
         stat("Sockets", chosen("sockets"),
-             "0: nobody serves a listener that the configuration selects.",
+             "0: no server listens there.",
              thresholds=NONE_IS_BAD),
         stat("Full", chosen("full"),
              "1 of 8: one worker of an SO_REUSEPORT group is stuck.",
@@ -193,30 +194,32 @@ LISTENER = {
     "rows": [
         (10, [
             graph("Queue, peak and limit", chosen("queue", "peak", "limit"),
-                  BURST + " " + HOLDS + " Length divided by connections "
-                  "accepted per second is how long each client waits."),
+                  "The peak shows a burst that ends before the read. " +
+                  ADMITS + " The queue divided by the connections accepted "
+                  "per second is how long a new client waits."),
         ]),
         (9, [
             graph("Fill and busy", chosen("fill", "busy"),
-                  "Warn at a fill of 50. It is no sum: one stuck socket of "
-                  "many shows. Busy is how often a new client meets a queue.",
+                  "Warn at a fill of 50. Fill is not a sum, so it shows one "
+                  "stuck socket of many. Busy is how often a new client meets "
+                  "a queue.",
                   thresholds=FULLNESS),
             graph("Waiting time", chosen("wait"),
-                  INSPECTED + " Where walks of all connections take long, "
-                  "they are made less often than once an interval."),
+                  INSPECTED + " If inspections of all connections take long, "
+                  "the plugin makes fewer than one per interval."),
         ]),
         (9, [
             graph("Abandoned and half-open connections",
                   chosen("abandoned", "syn"),
-                  LEFT + " Half-open ones are not in the queue yet; many of "
-                  "them and few that wait: " + FLOOD),
+                  ABANDONED + " Half-open connections are not in the accept "
+                  "queue yet. " + FLOOD),
             graph("Drops and overflows per second",
                   chosen("drops", "overflows"),
-                  "The listener's share of the kernel's counters. " + AGAIN),
+                  "The listener's share of the kernel's counters. " + RETRIES),
         ]),
         (8, [
-            graph("Sockets, and how many are full", chosen("sockets", "full"),
-                  "A gap: collectd did not run. 0 sockets: nobody listens."),
+            graph("Sockets and full sockets", chosen("sockets", "full"),
+                  "A gap: collectd did not run. 0 sockets: no server listens."),
         ]),
     ],
 }

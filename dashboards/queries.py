@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""How each of the three stores is asked for what a line of a panel shows.
+"""The query for a line of a panel, in the language of each store.
 
-CALCULATIONS has the text of a query, in which SERIES selects a reading."""
+CALCULATIONS has the query for each calculation. SERIES in it selects the
+reading."""
 from panels import CHOSEN, EACH, NAMESPACE
 
-# Gauges that keep their value between two reads: no highest is asked for.
+# Gauges that seldom change: Prometheus is not asked for their maximum.
 STEADY = {"limit", "sockets", "somaxconn"}
 
 
 def _calculation(line, reading):
-    """The history of a counter is its rate."""
+    """A counter is shown as its rate."""
     if line.calculation == "history" and reading.is_counter:
         return "rate"
     return line.calculation
@@ -18,7 +19,7 @@ def _calculation(line, reading):
 class Graphite:
     name, label = "graphite", "Graphite"
     link = "&var-prefix=${prefix}"
-    # keepLastValue: a value may still be missing in the newest interval.
+    # keepLastValue, because the newest interval may still lack some values.
     CALCULATIONS = {
         "history": "consolidateBy(SERIES, 'max')",
         "rate": "consolidateBy(perSecond(SERIES), 'max')",
@@ -48,7 +49,8 @@ class Graphite:
         return {"target": text, "textEditor": True}
 
     def variables(self):
-        """The prefix, and {variable: (query, what of an answer is its name)}."""
+        """Variables of this store alone, and {variable: (query, regex)}: the
+        regex takes the value out of an answer."""
         prefix = {"selected": True, "text": "collectd.", "value": "collectd."}
         return [{"name": "prefix", "label": "Prefix", "type": "textbox",
                  "query": "collectd.", "hide": 0, "options": [prefix],
@@ -62,8 +64,8 @@ class Graphite:
 
 class InfluxDB:
     name, label, link = "influxdb", "InfluxDB", ""
-    # Sums over listeners leave the newest two intervals out: some of their
-    # values are still under way.
+    # A sum over listeners leaves out the newest two intervals, because some of
+    # their values are still under way.
     _COMPLETE = "SERIES AND time < now() - $__interval - $__interval"
     _SUM = ('SELECT sum("each") FROM (SELECT %s AS "each" FROM ' + _COMPLETE +
             ' GROUP BY time($__interval), "instance" fill(none)) '
@@ -124,8 +126,8 @@ class Prometheus:
         calculation = _calculation(line, reading)
         if calculation == "history" and reading.name in STEADY:
             calculation = "steady"
-        # write_prometheus puts the type instance of collectd's own namespace,
-        # which has no plugin instance, into the label listen_backlog.
+        # The values of collectd's own namespace have no plugin instance; then
+        # write_prometheus puts the type instance into listen_backlog.
         labels = {EACH: 'type="NAME"',
                   CHOSEN: 'listen_backlog="$listener",type="NAME"',
                   NAMESPACE: 'listen_backlog="NAME",type=""'}[line.of]

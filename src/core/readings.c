@@ -1,40 +1,44 @@
 // SPDX-License-Identifier: MIT
-/* Stock types only: a type of our own would have to be rolled out to every
- * central server of a fleet. */
+/* All types are stock types: every central server of a fleet would need a type
+ * of our own. */
 #include "core/readings.h"
 
 const struct lb_reading lb_reading_table[LB_READINGS] = {
     [LB_QUEUE] = {"queue", "queue_length", 0, LB_LISTENER,
                   "connections waiting for accept()"},
     [LB_LIMIT] = {"limit", "queue_length", 0, LB_LISTENER,
-                  "backlog in force, after the somaxconn clamp"},
+                  "backlog in force, at most net.core.somaxconn"},
     [LB_PEAK] = {"peak", "queue_length", 0, LB_LISTENER,
-                 "highest queue of any look in the interval"},
+                 "highest queue of any sample in the interval"},
     [LB_BUSY] = {"busy", "percent", 0, LB_LISTENER,
-                 "share of the looks in which somebody waited"},
-    [LB_FILL] = {"fill", "percent", 0, LB_LISTENER,
-                 "fullest moment of the fullest socket; 100: the kernel drops"},
-    [LB_SOCKETS] = {"sockets", "count", 0, LB_LISTENER,
-                    "listening sockets found"},
+                 "share of the interval's samples with a queue"},
+    [LB_FILL] =
+        {"fill", "percent", 0, LB_LISTENER,
+         "fullest moment of the fullest socket; at 100 the kernel drops"},
+    [LB_SOCKETS] = {"sockets", "count", 0, LB_LISTENER, "listening sockets"},
     [LB_FULL] = {"full", "count", 0, LB_LISTENER,
-                 "sockets that were full at some look in the interval"},
+                 "sockets that were full in some sample of the interval"},
     [LB_DROPS] = {"drops", "derive", 1, LB_LISTENER | LB_NAMESPACE,
                   "connection attempts dropped (ListenDrops)"},
     [LB_OVERFLOWS] = {"overflows", "derive", 1, LB_LISTENER | LB_NAMESPACE,
-                      "of these, by a full accept queue (ListenOverflows)"},
-    [LB_WAIT] = {"wait", "duration", 0, LB_LISTENER,
-                 "how long the longest-waiting connection has waited, in s"},
+                      "of these, dropped because the accept queue was full "
+                      "(ListenOverflows)"},
+    [LB_WAIT] =
+        {"wait", "duration", 0, LB_LISTENER,
+         "how long the longest-waiting connection has waited, in seconds"},
     [LB_ABANDONED] = {"abandoned", "queue_length", 0, LB_LISTENER,
-                      "waiting connections whose client has gone"},
+                      "waiting connections whose client has closed or reset"},
     [LB_SYN] = {"syn", "queue_length", 0, LB_LISTENER,
                 "half-open connections, the SYN queue"},
-    [LB_SYN_DROPS] = {"syn_drops", "derive", 1, LB_NAMESPACE,
-                      "SYNs dropped by a full SYN queue (TCPReqQFullDrop)"},
+    [LB_SYN_DROPS] =
+        {"syn_drops", "derive", 1, LB_NAMESPACE,
+         "SYNs dropped because the SYN queue was full (TCPReqQFullDrop)"},
     [LB_SYNCOOKIES_SENT] = {"syncookies_sent", "derive", 1, LB_NAMESPACE,
                             "SYN cookies sent (SyncookiesSent)"},
     [LB_OVERFLOWS_UNATTRIBUTED] = {"overflows_unattributed", "derive", 1,
                                    LB_NAMESPACE,
-                                   "overflows that no socket explains"},
-    [LB_SOMAXCONN] = {"somaxconn", "queue_length", 0, LB_NAMESPACE,
-                      "upper bound of any limit (net.core.somaxconn)"},
+                                   "overflows that belong to no known socket"},
+    [LB_SOMAXCONN] =
+        {"somaxconn", "queue_length", 0, LB_NAMESPACE,
+         "largest limit that the next listen() can get (net.core.somaxconn)"},
 };

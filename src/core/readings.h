@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The one table of readings: their names in collectd, the probe, the man page
- * and the graphs. */
+/* The one table of readings. doc/writers.md and the dashboards are made from
+ * it; tests hold the man page, the README, the graphs and their own lists
+ * against it. */
 #ifndef LB_CORE_READINGS_H
 #define LB_CORE_READINGS_H
 
@@ -29,11 +30,11 @@ enum lb_reading_id {
 enum lb_subject { LB_LISTENER = 1, LB_NAMESPACE = 2 };
 
 struct lb_reading {
-  const char *name;    /* and collectd's type instance */
-  const char *type;    /* of collectd's stock types.db */
+  const char *name;    /* also the type instance */
+  const char *type;    /* in collectd's types.db */
   unsigned is_counter; /* else a gauge */
   unsigned subjects;   /* enum lb_subject */
-  const char *meaning;
+  const char *meaning; /* a phrase, shown by the probe and the dashboards */
 };
 
 extern const struct lb_reading lb_reading_table[LB_READINGS];

@@ -1,54 +1,51 @@
 // SPDX-License-Identifier: MIT
 /* The table of readings is a public interface: dashboards, thresholds and
- * archives go by these names, so a change has to be made here, too. */
+ * archives go by these names. So a change must be made here, too. */
 #include "core/readings.h"
 
 #include "unit.h"
 
-static void the_table_is_what_users_were_promised(void **state) {
+static void the_table_has_the_names_that_users_rely_on(void **state) {
   (void)state;
   struct text got = {.len = 0};
   for (int i = 0; i < LB_READINGS; i++)
-    say(&got, "%s-%s %s%s%s: %s\n", lb_reading_table[i].type,
+    say(&got, "%s-%s %s%s%s\n", lb_reading_table[i].type,
         lb_reading_table[i].name,
         lb_reading_table[i].is_counter ? "counter" : "gauge",
         lb_reading_table[i].subjects & LB_LISTENER ? " listener" : "",
-        lb_reading_table[i].subjects & LB_NAMESPACE ? " namespace" : "",
-        lb_reading_table[i].meaning);
-  assert_string_equal(
-      got.at,
-      "queue_length-queue gauge listener: connections waiting for accept()\n"
-      "queue_length-limit gauge listener: backlog in force, after the "
-      "somaxconn clamp\n"
-      "queue_length-peak gauge listener: highest queue of any look in the "
-      "interval\n"
-      "percent-busy gauge listener: share of the looks in which somebody "
-      "waited\n"
-      "percent-fill gauge listener: fullest moment of the fullest socket; 100: "
-      "the kernel drops\n"
-      "count-sockets gauge listener: listening sockets found\n"
-      "count-full gauge listener: sockets that were full at some look in the "
-      "interval\n"
-      "derive-drops counter listener namespace: connection attempts dropped "
-      "(ListenDrops)\n"
-      "derive-overflows counter listener namespace: of these, by a full "
-      "accept queue (ListenOverflows)\n"
-      "duration-wait gauge listener: how long the longest-waiting connection "
-      "has waited, in s\n"
-      "queue_length-abandoned gauge listener: waiting connections whose client "
-      "has gone\n"
-      "queue_length-syn gauge listener: half-open connections, the SYN queue\n"
-      "derive-syn_drops counter namespace: SYNs dropped by a full SYN queue "
-      "(TCPReqQFullDrop)\n"
-      "derive-syncookies_sent counter namespace: SYN cookies sent "
-      "(SyncookiesSent)\n"
-      "derive-overflows_unattributed counter namespace: overflows that no "
-      "socket explains\n"
-      "queue_length-somaxconn gauge namespace: upper bound of any limit "
-      "(net.core.somaxconn)\n");
+        lb_reading_table[i].subjects & LB_NAMESPACE ? " namespace" : "");
+  assert_string_equal(got.at,
+                      "queue_length-queue gauge listener\n"
+                      "queue_length-limit gauge listener\n"
+                      "queue_length-peak gauge listener\n"
+                      "percent-busy gauge listener\n"
+                      "percent-fill gauge listener\n"
+                      "count-sockets gauge listener\n"
+                      "count-full gauge listener\n"
+                      "derive-drops counter listener namespace\n"
+                      "derive-overflows counter listener namespace\n"
+                      "duration-wait gauge listener\n"
+                      "queue_length-abandoned gauge listener\n"
+                      "queue_length-syn gauge listener\n"
+                      "derive-syn_drops counter namespace\n"
+                      "derive-syncookies_sent counter namespace\n"
+                      "derive-overflows_unattributed counter namespace\n"
+                      "queue_length-somaxconn gauge namespace\n");
 }
 
-static void no_two_share_type_and_name_in_a_scope(void **state) {
+/* The dashboards put a full stop after it. */
+static void each_meaning_is_a_phrase_without_a_full_stop(void **state) {
+  (void)state;
+  for (int i = 0; i < LB_READINGS; i++) {
+    const char *meaning = lb_reading_table[i].meaning;
+    size_t len = strlen(meaning);
+    assert_in_range(len, 10, 100);
+    assert_null(strpbrk(meaning, "\t\n"));
+    assert_int_not_equal(meaning[len - 1], '.');
+  }
+}
+
+static void no_two_readings_of_a_subject_share_a_name(void **state) {
   (void)state;
   for (int i = 0; i < LB_READINGS; i++)
     for (int j = 0; j < i; j++)
@@ -57,7 +54,7 @@ static void no_two_share_type_and_name_in_a_scope(void **state) {
         fail_msg("%s twice", lb_reading_table[i].name);
 }
 
-static void the_types_are_stock_and_suit_the_kind(void **state) {
+static void types_are_stock_types_and_only_derive_is_a_counter(void **state) {
   (void)state;
   static const struct {
     const char *type;
@@ -79,7 +76,7 @@ static void the_types_are_stock_and_suit_the_kind(void **state) {
   }
 }
 
-static void what_was_not_put_is_absent(void **state) {
+static void only_values_that_were_put_are_present(void **state) {
   (void)state;
   struct lb_values values = {.present = 0};
   lb_put_gauge(&values, LB_QUEUE, 0);
@@ -102,10 +99,11 @@ static void what_was_not_put_is_absent(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_table_is_what_users_were_promised),
-      cmocka_unit_test(no_two_share_type_and_name_in_a_scope),
-      cmocka_unit_test(the_types_are_stock_and_suit_the_kind),
-      cmocka_unit_test(what_was_not_put_is_absent),
+      cmocka_unit_test(the_table_has_the_names_that_users_rely_on),
+      cmocka_unit_test(each_meaning_is_a_phrase_without_a_full_stop),
+      cmocka_unit_test(no_two_readings_of_a_subject_share_a_name),
+      cmocka_unit_test(types_are_stock_types_and_only_derive_is_a_counter),
+      cmocka_unit_test(only_values_that_were_put_are_present),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
