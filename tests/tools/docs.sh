@@ -83,12 +83,15 @@ snippets_are_installed() {
   return $status
 }
 
-dashboards_are_fresh() {
+# The copies that the generators write now are the files of the tree.
+generated_files_are_fresh() {
   scratch
-  "$probe" --list-values | python3 -B "$src/dashboards/generate.py" "$tmp" || return 1
-  for file in "$src"/dashboards/*.json "$tmp"/*.json; do
-    cmp "$src/dashboards/$(basename "$file")" "$tmp/$(basename "$file")" || {
-      echo 'run: make dashboards'
+  cp "$src/doc/writers.md" "$tmp" &&
+    "$probe" --list-values | python3 -B "$src/doc/writers.py" "$tmp/writers.md" &&
+    "$probe" --list-values | python3 -B "$src/dashboards/generate.py" "$tmp" || return 1
+  for file in "$src/doc/writers.md" "$src"/dashboards/*.json; do
+    cmp "$file" "$tmp/$(basename "$file")" || {
+      echo 'run: make generated'
       return 1
     }
   done
@@ -102,7 +105,7 @@ lint() {
 licensed() {
   cd "$src" && ! grep -rL 'SPDX-License-Identifier: MIT' --include='*.[ch]' --include='*.sh' --include='*.py' \
     --include=netns --include=quickstart --include='listen_backlog-*' \
-    src tests bench fuzz packaging graph quickstart | grep .
+    src tests bench fuzz packaging graph dashboards doc quickstart | grep .
 }
 
 echo 1..17
@@ -116,7 +119,7 @@ check "the probe's man page has its options" all_in long_options "$src/man/liste
 check "the probe's man page has its columns" all_in columns "$src/man/listen_backlog-probe.1"
 check "the probe's help has its options" help_has_options
 check 'program and ChangeLog are of one version' versions_agree
-check "the dashboards are those that make dashboards writes" dashboards_are_fresh
+check 'doc/writers.md and the dashboards are as make generated writes them' generated_files_are_fresh
 check 'links lead somewhere' links_lead_somewhere
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"

@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Writes the tables of names in doc/writers.md again.
+
+    listen_backlog-probe --list-values | python3 writers.py doc/writers.md
+
+The plugin's table of readings is on standard input. `make generated` runs
+this; a test fails when the page is stale."""
+import re
+import sys
+
+# By store: the name of a listener's value, and that of the namespace's.
+NAMES = {
+    "collectd": ("HOST/listen_backlog-LISTENER/TYPE-NAME",
+                 "HOST/listen_backlog/TYPE-NAME"),
+    "Graphite": ("collectd.HOST.listen_backlog-LISTENER.TYPE-NAME",
+                 "collectd.HOST.listen_backlog.TYPE-NAME"),
+    "InfluxDB": ("listen_backlog_SOURCE,host=HOST,instance=LISTENER,type=TYPE,"
+                 "type_instance=NAME",
+                 "listen_backlog_SOURCE,host=HOST,type=TYPE,"
+                 "type_instance=NAME"),
+    "Prometheus": ('collectd_listen_backlog_METRIC{listen_backlog="LISTENER",'
+                   'type="NAME",instance="HOST"}',
+                   'collectd_listen_backlog_METRIC{listen_backlog="NAME",'
+                   'instance="HOST"}'),
+}
+# The data source in types.db, if not "value", and write_prometheus' suffix.
+SOURCES = {"duration": "seconds"}
+SUFFIXES = {"duration": "_seconds", "derive": "_total"}
+
+
+def filled_in(name, value_type, instance):
+    for word, text in (
+            ("SOURCE", SOURCES.get(value_type, "value")),
+            ("METRIC", value_type + SUFFIXES.get(value_type, "")),
+            ("TYPE", value_type), ("NAME", instance)):
+        name = name.replace(word, text)
+    return name
+
+
+def table(store, readings):
+    yield "| of the | value | name |\n|---|---|---|\n"
+    for subject, name in zip(("listener", "namespace"), NAMES[store]):
+        for reading, _, subjects, _ in readings:
+            if subject in subjects.split(","):
+                value_type, _, instance = reading.partition("-")
+                yield (f"| {subject} | `{reading}` | "
+                       f"`{filled_in(name, value_type, instance)}` |\n")
+
+
+def main():
+    path, = sys.argv[1:]
+    readings = [line.rstrip("\n").split("\t") for line in sys.stdin]
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    page = re.sub(r"(<!-- names in (\w+), [^\n]*\n)(?:\|.*\n)*",
+                  lambda m: m.group(1) + "".join(table(m.group(2), readings)),
+                  page)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(page)
+
+
+if __name__ == "__main__":
+    main()
