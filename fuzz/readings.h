@@ -125,16 +125,16 @@ static inline void on_socket(void *data, const struct lb_listen_sock *row,
 
 static inline void on_outcome(void *data, const struct lb_outcome *outcome) {
   struct readings *readings = data;
-  CHECK(is_status(outcome->err) && is_status(outcome->walk));
-  CHECK((outcome->survey == NULL) == (outcome->err != 0));
-  if (!outcome->survey)
+  CHECK(is_status(outcome->err) && is_status(outcome->inspection_err));
+  CHECK((outcome->collector == NULL) == (outcome->err != 0));
+  if (!outcome->collector)
     return;
-  CHECK(is_status(outcome->troubles.netstat));
-  CHECK(is_status(outcome->troubles.somaxconn));
-  CHECK(is_status(outcome->troubles.paths));
-  lb_collector_visit_readings(outcome->survey, on_reading, readings);
-  lb_collector_visit_sockets(outcome->survey, on_socket, NULL);
-  lb_collector_conflict(outcome->survey)->count = 0;
+  CHECK(is_status(outcome->errors.netstat));
+  CHECK(is_status(outcome->errors.somaxconn));
+  CHECK(is_status(outcome->errors.unix_sockets));
+  lb_collector_visit_readings(outcome->collector, on_reading, readings);
+  lb_collector_visit_sockets(outcome->collector, on_socket, NULL);
+  lb_collector_conflict(outcome->collector)->count = 0;
 }
 
 /* After each end of an interval. */

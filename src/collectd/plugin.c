@@ -249,10 +249,12 @@ static void flush_hints(struct report *report) {
 
 static void on_reading(void *data, const struct lb_readings *reading) {
   struct report *report = data;
-  if (reading->clamped)
-    add_name(&report->clamped, NAMES_BYTES, reading->label, reading->clamped);
-  if (reading->outgrown)
-    add_name(&report->outgrown, NAMES_BYTES, reading->label, reading->outgrown);
+  if (reading->at_somaxconn)
+    add_name(&report->clamped, NAMES_BYTES, reading->label,
+             reading->at_somaxconn);
+  if (reading->somaxconn_raised)
+    add_name(&report->outgrown, NAMES_BYTES, reading->label,
+             reading->somaxconn_raised);
   lb_dispatch(reading, report->time);
 }
 
@@ -326,16 +328,16 @@ static void on_outcome(void *data, const struct lb_outcome *outcome) {
   if (outcome->err)
     return;
   note_found(outcome);
-  note(&report->netstat, outcome->troubles.netstat, outcome->label);
-  note(&report->somaxconn, outcome->troubles.somaxconn, outcome->label);
-  note(&report->paths, outcome->troubles.paths, outcome->label);
-  note(&report->walk, outcome->walk, outcome->label);
-  unsigned somaxconn = lb_collector_somaxconn(outcome->survey);
+  note(&report->netstat, outcome->errors.netstat, outcome->label);
+  note(&report->somaxconn, outcome->errors.somaxconn, outcome->label);
+  note(&report->paths, outcome->errors.unix_sockets, outcome->label);
+  note(&report->walk, outcome->inspection_err, outcome->label);
+  unsigned somaxconn = lb_collector_somaxconn(outcome->collector);
   if (somaxconn != report->hinted_somaxconn)
     flush_hints(report);
   report->hinted_somaxconn = somaxconn;
-  lb_collector_visit_readings(outcome->survey, on_reading, report);
-  struct lb_conflict *clash = lb_collector_conflict(outcome->survey);
+  lb_collector_visit_readings(outcome->collector, on_reading, report);
+  struct lb_conflict *clash = lb_collector_conflict(outcome->collector);
   if (clash->count)
     say_clash(clash);
 }

@@ -16,7 +16,7 @@
 struct lb_mover {
   size_t socket;      /* the caller's */
   uint32_t movement;  /* of sk_drops since the last settling */
-  bool full;          /* seen full in this look or the one before */
+  bool full;          /* seen full in this sample or the one before */
   uint32_t overflows; /* out: share of ListenOverflows */
   uint32_t drops;     /* out: share of ListenDrops, overflows included */
 };

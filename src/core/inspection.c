@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What one port, address and device have in common stands in one point; points
- * are sorted, so that a connection finds its own by bisection. The arrays are
- * kept from walk to walk; qsort(3) may allocate for the time of its call. */
+/* What one port, address and device have in common stands in one endpoint;
+ * endpoints are sorted, so that a connection finds its own by bisection. The
+ * arrays are kept from inspection to inspection; qsort(3) may allocate for the
+ * time of its call. */
 #include "core/inspection.h"
 
 #include "base/array.h"
@@ -11,47 +12,50 @@
 #include <string.h>
 #include <sys/socket.h>
 
-void lb_inspection_free(struct lb_inspection *walk) {
-  free(walk->ports);
-  free(walk->targets);
-  free(walk->points);
-  lb_conns_free(&walk->conns);
-  memset(walk, 0, sizeof(*walk));
+void lb_inspection_free(struct lb_inspection *inspection) {
+  free(inspection->ports);
+  free(inspection->targets);
+  free(inspection->endpoints);
+  lb_conns_free(&inspection->conns);
+  memset(inspection, 0, sizeof(*inspection));
 }
 
 /* --- the plan ------------------------------------------------------------ */
 
-void lb_inspection_begin_plan(struct lb_inspection *walk) {
-  walk->ports_len = walk->targets_len = walk->points_len = 0;
-  walk->conns.len = 0;
-  walk->queued = walk->planned = walk->done = false;
+void lb_inspection_begin_plan(struct lb_inspection *inspection) {
+  inspection->ports_len = inspection->targets_len = inspection->endpoints_len =
+      0;
+  inspection->conns.len = 0;
+  inspection->queued = inspection->planned = inspection->done = false;
 }
 
-static int add_target(struct lb_inspection *walk,
+static int add_target(struct lb_inspection *inspection,
                       const struct lb_listen_sock *row) {
-  int err = lb_reserve(&walk->targets, walk->targets_len, &walk->targets_cap,
-                       sizeof(*walk->targets));
+  int err = lb_reserve(&inspection->targets, inspection->targets_len,
+                       &inspection->targets_cap, sizeof(*inspection->targets));
   if (!err)
-    walk->targets[walk->targets_len++] = (struct lb_unix_target){.row = *row};
+    inspection->targets[inspection->targets_len++] =
+        (struct lb_unix_target){.row = *row};
   return err;
 }
 
-static int add_port(struct lb_inspection *walk, uint16_t port) {
-  if (walk->ports_len && walk->ports[walk->ports_len - 1].last == port)
+static int add_port(struct lb_inspection *inspection, uint16_t port) {
+  if (inspection->ports_len &&
+      inspection->ports[inspection->ports_len - 1].last == port)
     return 0;
-  int err = lb_reserve(&walk->ports, walk->ports_len, &walk->ports_cap,
-                       sizeof(*walk->ports));
+  int err = lb_reserve(&inspection->ports, inspection->ports_len,
+                       &inspection->ports_cap, sizeof(*inspection->ports));
   if (!err)
-    walk->ports[walk->ports_len++] = (struct lb_ports){port, port};
+    inspection->ports[inspection->ports_len++] = (struct lb_ports){port, port};
   return err;
 }
 
-int lb_inspection_add_socket(struct lb_inspection *walk,
+int lb_inspection_add_socket(struct lb_inspection *inspection,
                              const struct lb_listen_sock *row) {
   if (row->family == AF_UNIX)
-    return row->queue ? add_target(walk, row) : 0;
-  walk->queued |= row->queue > 0;
-  return add_port(walk, row->port);
+    return row->queue ? add_target(inspection, row) : 0;
+  inspection->queued |= row->queue > 0;
+  return add_port(inspection, row->port);
 }
 
 static int compare_ports(const void *a, const void *b) {
@@ -59,39 +63,42 @@ static int compare_ports(const void *a, const void *b) {
   return (int)left->first - (int)right->first;
 }
 
-static void merge_ports(struct lb_inspection *walk) {
-  if (walk->ports_len == 0)
+static void merge_ports(struct lb_inspection *inspection) {
+  if (inspection->ports_len == 0)
     return;
-  struct lb_ports *ports = walk->ports;
-  qsort(ports, walk->ports_len, sizeof(*ports), compare_ports);
+  struct lb_ports *ports = inspection->ports;
+  qsort(ports, inspection->ports_len, sizeof(*ports), compare_ports);
   size_t kept = 0;
-  for (size_t i = 1; i < walk->ports_len; i++)
+  for (size_t i = 1; i < inspection->ports_len; i++)
     if (ports[i].first <= ports[kept].last + 1)
       ports[kept].last = ports[i].last;
     else
       ports[++kept] = ports[i];
-  walk->ports_len = kept + 1;
+  inspection->ports_len = kept + 1;
 }
 
-void lb_inspection_end_plan(struct lb_inspection *walk) {
-  merge_ports(walk);
-  walk->planned = true;
+void lb_inspection_end_plan(struct lb_inspection *inspection) {
+  merge_ports(inspection);
+  inspection->planned = true;
 }
 
-/* --- the walk ------------------------------------------------------------ */
+/* --- the inspection
+ * ------------------------------------------------------------ */
 
-void lb_inspection_run(struct lb_inspection *walk, struct lb_source *source,
-                       uint64_t *cost_ns) {
-  struct lb_query query = {walk->ports, walk->ports_len, walk->queued};
-  walk->err = 0;
-  if (walk->ports_len)
-    walk->err = source->waiting(source, &query, &walk->conns, cost_ns);
-  for (size_t i = 0; i < walk->targets_len && !walk->err; i++) {
-    struct lb_unix_target *target = &walk->targets[i];
+void lb_inspection_run(struct lb_inspection *inspection,
+                       struct lb_source *source, uint64_t *cost_ns) {
+  struct lb_query query = {inspection->ports, inspection->ports_len,
+                           inspection->queued};
+  inspection->err = 0;
+  if (inspection->ports_len)
+    inspection->err =
+        source->waiting(source, &query, &inspection->conns, cost_ns);
+  for (size_t i = 0; i < inspection->targets_len && !inspection->err; i++) {
+    struct lb_unix_target *target = &inspection->targets[i];
     target->err =
         source->pending(source, &target->row, &target->found, cost_ns);
   }
-  walk->done = walk->err == 0;
+  inspection->done = inspection->err == 0;
 }
 
 /* --- the results --------------------------------------------------------- */
@@ -102,20 +109,22 @@ static int compare_port(const void *key, const void *item) {
   return (*port > ports->last) - (*port < ports->first);
 }
 
-static bool asks_for(const struct lb_inspection *walk, uint16_t port) {
-  return walk->ports_len && bsearch(&port, walk->ports, walk->ports_len,
-                                    sizeof(*walk->ports), compare_port);
+static bool asks_for(const struct lb_inspection *inspection, uint16_t port) {
+  return inspection->ports_len &&
+         bsearch(&port, inspection->ports, inspection->ports_len,
+                 sizeof(*inspection->ports), compare_port);
 }
 
-int lb_inspection_add_endpoint(struct lb_inspection *walk,
+int lb_inspection_add_endpoint(struct lb_inspection *inspection,
                                const struct lb_listen_sock *row,
                                uint32_t queue) {
-  if (!asks_for(walk, row->port))
+  if (!asks_for(inspection, row->port))
     return 0;
-  int err = lb_reserve(&walk->points, walk->points_len, &walk->points_cap,
-                       sizeof(*walk->points));
+  int err =
+      lb_reserve(&inspection->endpoints, inspection->endpoints_len,
+                 &inspection->endpoints_cap, sizeof(*inspection->endpoints));
   if (!err)
-    walk->points[walk->points_len++] =
+    inspection->endpoints[inspection->endpoints_len++] =
         (struct lb_endpoint){.row = *row, .queue = queue};
   return err;
 }
@@ -132,31 +141,33 @@ static int compare_rows(const struct lb_listen_sock *a,
   return (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
 }
 
-static int compare_points(const void *a, const void *b) {
+static int compare_endpoints(const void *a, const void *b) {
   const struct lb_endpoint *left = a, *right = b;
   return compare_rows(&left->row, &right->row);
 }
 
-static void merge_points(struct lb_inspection *walk) {
-  if (walk->points_len == 0)
+static void merge_endpoints(struct lb_inspection *inspection) {
+  if (inspection->endpoints_len == 0)
     return;
-  struct lb_endpoint *points = walk->points;
-  qsort(points, walk->points_len, sizeof(*points), compare_points);
+  struct lb_endpoint *endpoints = inspection->endpoints;
+  qsort(endpoints, inspection->endpoints_len, sizeof(*endpoints),
+        compare_endpoints);
   size_t kept = 0;
-  for (size_t i = 1; i < walk->points_len; i++)
-    if (compare_points(&points[kept], &points[i]) == 0)
-      points[kept].queue += points[i].queue;
+  for (size_t i = 1; i < inspection->endpoints_len; i++)
+    if (compare_endpoints(&endpoints[kept], &endpoints[i]) == 0)
+      endpoints[kept].queue += endpoints[i].queue;
     else
-      points[++kept] = points[i];
-  walk->points_len = kept + 1;
+      endpoints[++kept] = endpoints[i];
+  inspection->endpoints_len = kept + 1;
 }
 
-static struct lb_endpoint *find_point(const struct lb_inspection *walk,
-                                      const struct lb_listen_sock *row) {
+static struct lb_endpoint *find_endpoint(const struct lb_inspection *inspection,
+                                         const struct lb_listen_sock *row) {
   const struct lb_endpoint key = {.row = *row};
-  return walk->points_len ? bsearch(&key, walk->points, walk->points_len,
-                                    sizeof(*walk->points), compare_points)
-                          : NULL;
+  return inspection->endpoints_len
+             ? bsearch(&key, inspection->endpoints, inspection->endpoints_len,
+                       sizeof(*inspection->endpoints), compare_endpoints)
+             : NULL;
 }
 
 static struct lb_listen_sock any_address(struct lb_listen_sock row) {
@@ -171,33 +182,33 @@ static struct lb_listen_sock any_device(struct lb_listen_sock row) {
   return row;
 }
 
-static struct lb_endpoint *point_of(const struct lb_inspection *walk,
-                                    const struct lb_conn *conn) {
+static struct lb_endpoint *endpoint_of(const struct lb_inspection *inspection,
+                                       const struct lb_conn *conn) {
   struct lb_listen_sock row = {
       .port = conn->port, .family = conn->family, .ifindex = conn->ifindex};
   memcpy(row.address, conn->address, sizeof(row.address));
   const struct lb_listen_sock likely[] = {
       row, any_device(row), any_address(row), any_device(any_address(row))};
-  struct lb_endpoint *point = NULL;
-  for (size_t i = 0; i < sizeof(likely) / sizeof(likely[0]) && !point; i++)
-    point = find_point(walk, &likely[i]);
-  return point;
+  struct lb_endpoint *endpoint = NULL;
+  for (size_t i = 0; i < sizeof(likely) / sizeof(likely[0]) && !endpoint; i++)
+    endpoint = find_endpoint(inspection, &likely[i]);
+  return endpoint;
 }
 
-void lb_inspection_match(struct lb_inspection *walk) {
-  merge_points(walk);
-  for (size_t i = 0; i < walk->conns.len; i++) {
-    const struct lb_conn *conn = &walk->conns.v[i];
-    struct lb_endpoint *point = point_of(walk, conn);
-    if (!point)
+void lb_inspection_match(struct lb_inspection *inspection) {
+  merge_endpoints(inspection);
+  for (size_t i = 0; i < inspection->conns.len; i++) {
+    const struct lb_conn *conn = &inspection->conns.v[i];
+    struct lb_endpoint *endpoint = endpoint_of(inspection, conn);
+    if (!endpoint)
       continue;
     if (conn->kind == LB_CONN_HALF_OPEN) {
-      point->half_open++;
+      endpoint->half_open++;
       continue;
     }
-    point->visible++;
-    point->closed += conn->kind == LB_CONN_CLOSED;
-    if (conn->wait_ms > point->wait_ms)
-      point->wait_ms = conn->wait_ms;
+    endpoint->visible++;
+    endpoint->closed += conn->kind == LB_CONN_CLOSED;
+    if (conn->wait_ms > endpoint->wait_ms)
+      endpoint->wait_ms = conn->wait_ms;
   }
 }

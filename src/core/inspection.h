@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* One walk of the connections that wait at the listeners of a network
+/* One inspection of the connections that wait at the listeners of a network
  * namespace: what is asked for, what came, and to which socket it belongs.
  *
- * A walk takes the kernel time in proportion to all connections of the host, so
- * looks go on meanwhile in another thread: between lb_inspection_end_plan() and
- * the last result nothing here is shared with them. */
+ * An inspection takes the kernel time in proportion to all connections of the
+ * host, so samples go on meanwhile in another thread: between
+ * lb_inspection_end_plan() and the last result nothing here is shared with
+ * them. */
 #ifndef LB_CORE_INSPECTION_H
 #define LB_CORE_INSPECTION_H
 
@@ -23,7 +24,7 @@ struct lb_unix_target {
 struct lb_endpoint {
   struct lb_listen_sock row; /* one of them */
   uint64_t queue;            /* of all, as far as it stood all the while */
-  uint64_t visible; /* connections that wait, as the walk showed them */
+  uint64_t visible; /* connections that wait, as the inspection showed them */
   uint64_t closed;  /* of these, whose client has sent FIN */
   uint64_t half_open;
   uint32_t wait_ms; /* of the longest-waiting one */
@@ -36,44 +37,44 @@ struct lb_inspection {
   struct lb_unix_target *targets;
   size_t targets_len;
   size_t targets_cap;
-  struct lb_endpoint *points;
-  size_t points_len;
-  size_t points_cap;
+  struct lb_endpoint *endpoints;
+  size_t endpoints_len;
+  size_t endpoints_cap;
   struct lb_conns conns;
   bool queued; /* at some TCP socket somebody waits */
   bool planned;
   bool done; /* the results hold */
-  int err;   /* of the last walk: one that is left out tells nothing */
+  int err;   /* of the last inspection: one that is left out tells nothing */
 };
 
-void lb_inspection_free(struct lb_inspection *walk);
+void lb_inspection_free(struct lb_inspection *inspection);
 
 /* Starts a plan: nothing is asked for. The memory is kept. */
-void lb_inspection_begin_plan(struct lb_inspection *walk);
+void lb_inspection_begin_plan(struct lb_inspection *inspection);
 
 /* Asks for what waits at a socket. 0 or -ENOMEM. */
-int lb_inspection_add_socket(struct lb_inspection *walk,
+int lb_inspection_add_socket(struct lb_inspection *inspection,
                              const struct lb_listen_sock *row);
 
 /* Ends the plan. */
-void lb_inspection_end_plan(struct lb_inspection *walk);
+void lb_inspection_end_plan(struct lb_inspection *inspection);
 
 /* Asks the source; sets done or err, and adds what it took to *cost_ns. */
-void lb_inspection_run(struct lb_inspection *walk, struct lb_source *source,
-                       uint64_t *cost_ns);
+void lb_inspection_run(struct lb_inspection *inspection,
+                       struct lb_source *source, uint64_t *cost_ns);
 
-/* Adds a TCP socket that is there after the walk, with the number that stood in
- * its queue all the while; also one that nobody wants, for what belongs to it
- * must not be laid on another. Passes over it where its port was not asked for.
- * 0 or -ENOMEM. */
-int lb_inspection_add_endpoint(struct lb_inspection *walk,
+/* Adds a TCP socket that is there after the inspection, with the number that
+ * stood in its queue all the while; also one that nobody wants, for what
+ * belongs to it must not be laid on another. Passes over it where its port was
+ * not asked for. 0 or -ENOMEM. */
+int lb_inspection_add_endpoint(struct lb_inspection *inspection,
                                const struct lb_listen_sock *row,
                                uint32_t queue);
 
-/* Lays every connection found on the point that it belongs to, as the kernel's
- * own lookup of a SYN's listener would: by address before any address, by
- * device before any device (inet_lhash2_lookup() and compute_score(),
+/* Lays every connection found on the endpoint that it belongs to, as the
+ * kernel's own lookup of a SYN's listener would: by address before any address,
+ * by device before any device (inet_lhash2_lookup() and compute_score(),
  * net/ipv4/inet_hashtables.c). */
-void lb_inspection_match(struct lb_inspection *walk);
+void lb_inspection_match(struct lb_inspection *inspection);
 
 #endif

@@ -26,59 +26,61 @@ struct node {
 
 struct lb_listeners {
   const struct lb_settings *settings;
-  const struct lb_netns_ref *scope;
+  const struct lb_netns_ref *netns;
   struct lb_label_registry *labels;
-  struct lb_unix_names *paths;
+  struct lb_unix_names *unix_names;
   struct lb_listener *v; /* the selections first, in their order */
   size_t len;
   uint32_t spare; /* listener without a source, index + 1; 0: none */
   struct node *nodes;
   size_t nodes_len;
   uint32_t *ports;      /* by port: node index + 1; 0: none */
-  uint32_t *path_heads; /* the same by number of path */
-  size_t path_heads_len;
-  size_t selected_paths; /* numbers below this are the configuration's */
+  uint32_t *unix_heads; /* the same by number of path */
+  size_t unix_heads_len;
+  size_t selected_unix; /* numbers below this are the configuration's */
   bool finds_ports;
-  bool finds_paths;
-  bool wants_paths;
-  bool knows_paths; /* in this look */
-  struct lb_conflict clash;
+  bool finds_unix;
+  bool wants_unix;
+  bool knows_unix; /* in this sample */
+  struct lb_conflict conflict;
 };
 
 /* --- labels -------------------------------------------------------------- */
 
-void lb_listeners_note_conflict(struct lb_listeners *group, int err,
+void lb_listeners_note_conflict(struct lb_listeners *listeners, int err,
                                 const char *label, const char *source) {
-  if (group->clash.count++)
+  if (listeners->conflict.count++)
     return;
-  group->clash.err = err;
-  snprintf(group->clash.label, sizeof(group->clash.label), "%s", label);
-  snprintf(group->clash.source, sizeof(group->clash.source), "%s", source);
+  listeners->conflict.err = err;
+  snprintf(listeners->conflict.label, sizeof(listeners->conflict.label), "%s",
+           label);
+  snprintf(listeners->conflict.source, sizeof(listeners->conflict.source), "%s",
+           source);
 }
 
 /* *out stays NULL where the label cannot be had. 0 or -ENOMEM. */
-static int claim(struct lb_listeners *group, const char *own, bool plain,
+static int claim(struct lb_listeners *listeners, const char *own, bool plain,
                  const char *source, const char **out) {
   char label[LB_LABEL_SIZE];
-  int err = lb_label_in(label, plain ? "" : group->scope->label, own);
+  int err = lb_label_in(label, plain ? "" : listeners->netns->label, own);
   if (err)
     snprintf(label, sizeof(label), "%s", own);
   else
-    err = lb_label_registry_claim(group->labels, label, out);
+    err = lb_label_registry_claim(listeners->labels, label, out);
   if (err == -ENOMEM)
     return err;
   if (err)
-    lb_listeners_note_conflict(group, err, label, source);
+    lb_listeners_note_conflict(listeners, err, label, source);
   return 0;
 }
 
 /* --- chains -------------------------------------------------------------- */
 
-static int reserve_path(struct lb_listeners *group, uint32_t path) {
-  while (group->path_heads_len <= path) {
+static int reserve_unix_head(struct lb_listeners *listeners, uint32_t path) {
+  while (listeners->unix_heads_len <= path) {
     uint32_t none = 0;
-    int err = lb_append(&group->path_heads, &group->path_heads_len, &none, 1,
-                        sizeof(none));
+    int err = lb_append(&listeners->unix_heads, &listeners->unix_heads_len,
+                        &none, 1, sizeof(none));
     if (err)
       return err;
   }
@@ -86,55 +88,57 @@ static int reserve_path(struct lb_listeners *group, uint32_t path) {
 }
 
 /* Puts a listener at the end of a chain. 0 or -ENOMEM. */
-static int link_listener(struct lb_listeners *group, uint32_t *head,
+static int link_listener(struct lb_listeners *listeners, uint32_t *head,
                          uint32_t listener) {
   struct node node = {.listener = listener};
   uint32_t last = 0;
-  for (uint32_t at = *head; at; at = group->nodes[at - 1].next) {
-    if (group->nodes[at - 1].listener == listener) /* its ranges overlap */
+  for (uint32_t at = *head; at; at = listeners->nodes[at - 1].next) {
+    if (listeners->nodes[at - 1].listener == listener) /* its ranges overlap */
       return 0;
     last = at;
   }
-  int err = lb_append(&group->nodes, &group->nodes_len, &node, 1, sizeof(node));
+  int err = lb_append(&listeners->nodes, &listeners->nodes_len, &node, 1,
+                      sizeof(node));
   if (err)
     return err;
-  uint32_t *end = last ? &group->nodes[last - 1].next : head;
-  *end = (uint32_t)group->nodes_len;
+  uint32_t *end = last ? &listeners->nodes[last - 1].next : head;
+  *end = (uint32_t)listeners->nodes_len;
   return 0;
 }
 
-static int link_ports(struct lb_listeners *group, struct lb_ports ports,
+static int link_ports(struct lb_listeners *listeners, struct lb_ports ports,
                       uint32_t listener) {
   int err = 0;
   for (unsigned port = ports.first; port <= ports.last && !err; port++)
-    err = link_listener(group, &group->ports[port], listener);
+    err = link_listener(listeners, &listeners->ports[port], listener);
   return err;
 }
 
-static int link_path(struct lb_listeners *group,
-                     const struct lb_unix_name *path, uint32_t listener) {
+static int link_unix_name(struct lb_listeners *listeners,
+                          const struct lb_unix_name *path, uint32_t listener) {
   uint32_t number;
-  int err = lb_unix_names_intern(group->paths, path, &number);
+  int err = lb_unix_names_intern(listeners->unix_names, path, &number);
   if (!err)
-    err = reserve_path(group, number);
+    err = reserve_unix_head(listeners, number);
   if (!err)
-    err = link_listener(group, &group->path_heads[number], listener);
-  if (!err && number >= group->selected_paths)
-    group->selected_paths = number + 1;
+    err = link_listener(listeners, &listeners->unix_heads[number], listener);
+  if (!err && number >= listeners->selected_unix)
+    listeners->selected_unix = number + 1;
   return err;
 }
 
-static uint32_t *head_of(const struct lb_listeners *group,
+static uint32_t *head_of(const struct lb_listeners *listeners,
                          const struct lb_listen_sock *row) {
   if (row->family != AF_UNIX)
-    return &group->ports[row->port];
-  return row->path < group->path_heads_len ? &group->path_heads[row->path]
-                                           : NULL;
+    return &listeners->ports[row->port];
+  return row->path < listeners->unix_heads_len
+             ? &listeners->unix_heads[row->path]
+             : NULL;
 }
 
 /* --- selections ---------------------------------------------------------- */
 
-static int claim_selection(struct lb_listeners *group,
+static int claim_selection(struct lb_listeners *listeners,
                            const struct lb_selection *selection,
                            const char **label) {
   char own[LB_LABEL_SIZE], source[LB_LABEL_SIZE + 40];
@@ -142,95 +146,102 @@ static int claim_selection(struct lb_listeners *group,
     snprintf(own, sizeof(own), "%s", selection->name);
     snprintf(source, sizeof(source), "<Listener \"%s\">", own);
   } else {
-    lb_label_of_port(own, group->settings->ports[selection->ports_at].first);
+    lb_label_of_port(own,
+                     listeners->settings->ports[selection->ports_at].first);
     snprintf(source, sizeof(source), "LocalPort \"%s\"", own);
   }
-  bool plain = lb_selection_is_plain(group->settings, selection, group->scope);
-  return claim(group, own, plain, source, label);
+  bool plain =
+      lb_selection_is_plain(listeners->settings, selection, listeners->netns);
+  return claim(listeners, own, plain, source, label);
 }
 
-static int add_selection(struct lb_listeners *group,
+static int add_selection(struct lb_listeners *listeners,
                          const struct lb_selection *selection) {
-  const struct lb_settings *settings = group->settings;
-  uint32_t index = (uint32_t)group->len;
+  const struct lb_settings *settings = listeners->settings;
+  uint32_t index = (uint32_t)listeners->len;
   struct lb_listener listener = {.selection = selection,
                                  .has_ports = selection->ports_len > 0,
-                                 .has_paths = selection->paths_len > 0};
-  int err = claim_selection(group, selection, &listener.label);
+                                 .has_unix = selection->paths_len > 0};
+  int err = claim_selection(listeners, selection, &listener.label);
   if (!err)
-    err = lb_append(&group->v, &group->len, &listener, 1, sizeof(listener));
+    err = lb_append(&listeners->v, &listeners->len, &listener, 1,
+                    sizeof(listener));
   if (err) {
-    lb_label_registry_release(group->labels, listener.label);
+    lb_label_registry_release(listeners->labels, listener.label);
     return err;
   }
   for (size_t i = 0; i < selection->ports_len && !err; i++)
-    err = link_ports(group, settings->ports[selection->ports_at + i], index);
+    err =
+        link_ports(listeners, settings->ports[selection->ports_at + i], index);
   for (size_t i = 0; i < selection->paths_len && !err; i++)
-    err = link_path(group, &settings->paths[selection->paths_at + i], index);
-  group->wants_paths |= selection->paths_len > 0;
+    err = link_unix_name(listeners, &settings->paths[selection->paths_at + i],
+                         index);
+  listeners->wants_unix |= selection->paths_len > 0;
   return err;
 }
 
-static int set_up(struct lb_listeners *group) {
-  const struct lb_settings *settings = group->settings;
-  bool applies = lb_settings_apply(settings, group->scope);
-  group->finds_ports = settings->listening_ports && applies;
-  group->finds_paths = settings->listening_paths && applies;
-  group->wants_paths = group->finds_paths;
-  group->ports = calloc(PORTS, sizeof(*group->ports));
-  int err = group->ports ? 0 : -ENOMEM;
+static int set_up(struct lb_listeners *listeners) {
+  const struct lb_settings *settings = listeners->settings;
+  bool applies = lb_settings_apply(settings, listeners->netns);
+  listeners->finds_ports = settings->listening_ports && applies;
+  listeners->finds_unix = settings->listening_paths && applies;
+  listeners->wants_unix = listeners->finds_unix;
+  listeners->ports = calloc(PORTS, sizeof(*listeners->ports));
+  int err = listeners->ports ? 0 : -ENOMEM;
   for (size_t i = 0; i < settings->selections_len && !err; i++)
-    if (lb_selection_applies(settings, &settings->selections[i], group->scope))
-      err = add_selection(group, &settings->selections[i]);
+    if (lb_selection_applies(settings, &settings->selections[i],
+                             listeners->netns))
+      err = add_selection(listeners, &settings->selections[i]);
   for (size_t i = 0; i < settings->ignored_paths_len && !err; i++)
-    err = link_path(group, &settings->ignored_paths[i], NOBODY);
+    err = link_unix_name(listeners, &settings->ignored_paths[i], NOBODY);
   return err;
 }
 
 int lb_listeners_new(const struct lb_settings *settings,
-                     const struct lb_netns_ref *scope,
+                     const struct lb_netns_ref *netns,
                      struct lb_label_registry *labels,
-                     struct lb_unix_names *paths, struct lb_listeners **out) {
-  struct lb_listeners *group = calloc(1, sizeof(*group));
-  if (!group)
+                     struct lb_unix_names *unix_names,
+                     struct lb_listeners **out) {
+  struct lb_listeners *listeners = calloc(1, sizeof(*listeners));
+  if (!listeners)
     return -ENOMEM;
-  group->settings = settings;
-  group->scope = scope;
-  group->labels = labels;
-  group->paths = paths;
-  int err = set_up(group);
+  listeners->settings = settings;
+  listeners->netns = netns;
+  listeners->labels = labels;
+  listeners->unix_names = unix_names;
+  int err = set_up(listeners);
   if (err) {
-    lb_listeners_free(group);
+    lb_listeners_free(listeners);
     return err;
   }
-  *out = group;
+  *out = listeners;
   return 0;
 }
 
-void lb_listeners_free(struct lb_listeners *group) {
-  if (!group)
+void lb_listeners_free(struct lb_listeners *listeners) {
+  if (!listeners)
     return;
-  for (size_t i = 0; i < group->len; i++)
-    lb_label_registry_release(group->labels, group->v[i].label);
-  free(group->v);
-  free(group->nodes);
-  free(group->ports);
-  free(group->path_heads);
-  free(group);
+  for (size_t i = 0; i < listeners->len; i++)
+    lb_label_registry_release(listeners->labels, listeners->v[i].label);
+  free(listeners->v);
+  free(listeners->nodes);
+  free(listeners->ports);
+  free(listeners->unix_heads);
+  free(listeners);
 }
 
-bool lb_listeners_want_unix(const struct lb_listeners *group) {
-  return group->wants_paths;
+bool lb_listeners_want_unix(const struct lb_listeners *listeners) {
+  return listeners->wants_unix;
 }
 
 /* --- found listeners ----------------------------------------------------- */
 
-static int claim_found(struct lb_listeners *group,
+static int claim_found(struct lb_listeners *listeners,
                        const struct lb_listen_sock *row, const char **label) {
   char own[LB_LABEL_SIZE], source[LB_LABEL_SIZE + 40];
   if (row->family == AF_UNIX) {
     const struct lb_unix_name *path =
-        lb_unix_names_get(group->paths, row->path);
+        lb_unix_names_get(listeners->unix_names, row->path);
     lb_label_of_unix_name(own, path);
     snprintf(source, sizeof(source), "the UNIX socket \"%s%.*s\"",
              path->bytes[0] ? "" : "@", path->len - !path->bytes[0],
@@ -239,129 +250,132 @@ static int claim_found(struct lb_listeners *group,
     lb_label_of_port(own, row->port);
     snprintf(source, sizeof(source), "port %s", own);
   }
-  return claim(group, own, false, source, label);
+  return claim(listeners, own, false, source, label);
 }
 
 /* A listener in the place of one that was forgotten, or a new one at the end.
  */
-static int add_found(struct lb_listeners *group, uint32_t *head,
+static int add_found(struct lb_listeners *listeners, uint32_t *head,
                      struct lb_listener listener) {
-  uint32_t spare = group->spare;
-  if (spare && listener.has_paths) {
-    struct lb_listener *old = &group->v[spare - 1];
-    group->spare = old->next_spare;
+  uint32_t spare = listeners->spare;
+  if (spare && listener.has_unix) {
+    struct lb_listener *old = &listeners->v[spare - 1];
+    listeners->spare = old->next_spare;
     listener.node = old->node;
     *old = listener;
     *head = listener.node;
     return 0;
   }
-  listener.node = (uint32_t)group->nodes_len + 1;
-  int err = lb_append(&group->v, &group->len, &listener, 1, sizeof(listener));
+  listener.node = (uint32_t)listeners->nodes_len + 1;
+  int err =
+      lb_append(&listeners->v, &listeners->len, &listener, 1, sizeof(listener));
   if (err)
     return err;
-  err = link_listener(group, head, (uint32_t)group->len - 1);
+  err = link_listener(listeners, head, (uint32_t)listeners->len - 1);
   if (err)
-    group->len--;
+    listeners->len--;
   return err;
 }
 
-static bool finds(const struct lb_listeners *group,
+static bool finds(const struct lb_listeners *listeners,
                   const struct lb_listen_sock *row) {
   if (row->family == AF_UNIX)
-    return group->finds_paths;
-  return group->finds_ports &&
-         !lb_portset_has(&group->settings->ignored, row->port);
+    return listeners->finds_unix;
+  return listeners->finds_ports &&
+         !lb_portset_has(&listeners->settings->ignored, row->port);
 }
 
-int lb_listeners_discover(struct lb_listeners *group,
+int lb_listeners_discover(struct lb_listeners *listeners,
                           const struct lb_listen_sock *row) {
-  if (!finds(group, row))
+  if (!finds(listeners, row))
     return 0;
-  struct lb_visit visit = lb_listeners_visit(group, row);
+  struct lb_visit visit = lb_listeners_visit(listeners, row);
   if (lb_listeners_next(&visit) || visit.found)
     return 0;
   struct lb_listener listener = {.has_ports = row->family != AF_UNIX,
-                                 .has_paths = row->family == AF_UNIX};
-  int err = listener.has_paths ? reserve_path(group, row->path) : 0;
+                                 .has_unix = row->family == AF_UNIX};
+  int err = listener.has_unix ? reserve_unix_head(listeners, row->path) : 0;
   if (!err)
-    err = claim_found(group, row, &listener.label);
+    err = claim_found(listeners, row, &listener.label);
   if (!err)
-    err = add_found(group, head_of(group, row), listener);
+    err = add_found(listeners, head_of(listeners, row), listener);
   if (err)
-    lb_label_registry_release(group->labels, listener.label);
+    lb_label_registry_release(listeners->labels, listener.label);
   return err;
 }
 
-void lb_listeners_forget_unix(struct lb_listeners *group, uint32_t path) {
-  if (path >= group->path_heads_len || !group->path_heads[path])
+void lb_listeners_forget_unix(struct lb_listeners *listeners, uint32_t path) {
+  if (path >= listeners->unix_heads_len || !listeners->unix_heads[path])
     return;
-  uint32_t index = group->nodes[group->path_heads[path] - 1].listener;
-  struct lb_listener *listener = &group->v[index];
-  lb_label_registry_release(group->labels, listener->label);
-  *listener =
-      (struct lb_listener){.node = listener->node, .next_spare = group->spare};
-  group->spare = index + 1;
-  group->path_heads[path] = 0;
+  uint32_t index = listeners->nodes[listeners->unix_heads[path] - 1].listener;
+  struct lb_listener *listener = &listeners->v[index];
+  lb_label_registry_release(listeners->labels, listener->label);
+  *listener = (struct lb_listener){.node = listener->node,
+                                   .next_spare = listeners->spare};
+  listeners->spare = index + 1;
+  listeners->unix_heads[path] = 0;
 }
 
-void lb_listeners_keep_unix_names(const struct lb_listeners *group) {
-  for (size_t i = 0; i < group->selected_paths; i++)
-    lb_unix_names_keep(group->paths, (uint32_t)i);
+void lb_listeners_keep_unix_names(const struct lb_listeners *listeners) {
+  for (size_t i = 0; i < listeners->selected_unix; i++)
+    lb_unix_names_keep(listeners->unix_names, (uint32_t)i);
 }
 
-/* --- looks --------------------------------------------------------------- */
+/* --- samples ---------------------------------------------------------------
+ */
 
-void lb_listeners_begin_interval(struct lb_listeners *group) {
-  for (size_t i = 0; i < group->len; i++) {
-    struct lb_listener *listener = &group->v[i];
+void lb_listeners_begin_interval(struct lb_listeners *listeners) {
+  for (size_t i = 0; i < listeners->len; i++) {
+    struct lb_listener *listener = &listeners->v[i];
     listener->peak = 0;
-    listener->looks = listener->busy = listener->full = 0;
+    listener->samples = listener->busy = listener->full = 0;
     listener->fill = 0;
     listener->inspected = (struct lb_inspected){0};
-    listener->clamped = listener->outgrown = 0;
+    listener->at_somaxconn = listener->somaxconn_raised = 0;
   }
 }
 
-void lb_listeners_begin_sample(struct lb_listeners *group, bool knows_paths) {
-  group->knows_paths = knows_paths;
-  for (size_t i = 0; i < group->len; i++) {
-    struct lb_listener *listener = &group->v[i];
+void lb_listeners_begin_sample(struct lb_listeners *listeners,
+                               bool knows_unix) {
+  listeners->knows_unix = knows_unix;
+  for (size_t i = 0; i < listeners->len; i++) {
+    struct lb_listener *listener = &listeners->v[i];
     listener->queue = listener->limit = 0;
     listener->sockets = listener->tcp_sockets = 0;
   }
 }
 
-static bool is_bound_to(const struct lb_listeners *group,
+static bool is_bound_to(const struct lb_listeners *listeners,
                         const struct lb_selection *selection,
                         const struct lb_listen_sock *row) {
   if (selection->addresses_len == 0 || row->family == AF_UNIX)
     return true;
   const struct lb_address *addresses =
-      &group->settings->addresses[selection->addresses_at];
+      &listeners->settings->addresses[selection->addresses_at];
   for (size_t i = 0; i < selection->addresses_len; i++)
     if (memcmp(addresses[i].bytes, row->address, sizeof(row->address)) == 0)
       return true;
   return false;
 }
 
-struct lb_visit lb_listeners_visit(struct lb_listeners *group,
+struct lb_visit lb_listeners_visit(struct lb_listeners *listeners,
                                    const struct lb_listen_sock *row) {
-  const uint32_t *head = head_of(group, row);
-  return (struct lb_visit){group, row, head ? *head : 0, false};
+  const uint32_t *head = head_of(listeners, row);
+  return (struct lb_visit){listeners, row, head ? *head : 0, false};
 }
 
 struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
-  struct lb_listeners *group = visit->group;
+  struct lb_listeners *listeners = visit->listeners;
   while (visit->node) {
-    const struct node *node = &group->nodes[visit->node - 1];
+    const struct node *node = &listeners->nodes[visit->node - 1];
     visit->node = node->next;
     if (node->listener == NOBODY) {
       visit->found = true;
       continue;
     }
-    struct lb_listener *listener = &group->v[node->listener];
+    struct lb_listener *listener = &listeners->v[node->listener];
     if (listener->selection
-            ? is_bound_to(group, listener->selection, visit->row)
+            ? is_bound_to(listeners, listener->selection, visit->row)
             : !visit->found) {
       visit->found = true;
       return listener;
@@ -370,11 +384,11 @@ struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
   return NULL;
 }
 
-bool lb_listeners_want(struct lb_listeners *group,
+bool lb_listeners_want(struct lb_listeners *listeners,
                        const struct lb_listen_sock *row) {
-  struct lb_visit visit = lb_listeners_visit(group, row);
+  struct lb_visit visit = lb_listeners_visit(listeners, row);
   for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
-    if (lb_listeners_reports(group, listener))
+    if (lb_listeners_reports(listeners, listener))
       return true;
   return false;
 }
@@ -398,14 +412,14 @@ static void add_queue(struct lb_listener *listener,
     listener->peak = listener->queue;
 }
 
-void lb_listeners_add_socket(struct lb_listeners *group,
+void lb_listeners_add_socket(struct lb_listeners *listeners,
                              const struct lb_listen_sock *row, bool is_full) {
-  struct lb_visit visit = lb_listeners_visit(group, row);
+  struct lb_visit visit = lb_listeners_visit(listeners, row);
   for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));) {
-    listener->full += is_full; /* which is said once, so in any look */
-    if (listener->has_paths && !group->knows_paths)
+    listener->full += is_full; /* which is said once, so in any sample */
+    if (listener->has_unix && !listeners->knows_unix)
       continue;
-    listener->looks += listener->sockets == 0;
+    listener->samples += listener->sockets == 0;
     listener->sockets++;
     listener->tcp_sockets += row->family != AF_UNIX;
     listener->limit += row->limit;
@@ -414,30 +428,32 @@ void lb_listeners_add_socket(struct lb_listeners *group,
   }
 }
 
-void lb_listeners_repeat_sample(struct lb_listeners *group) {
-  for (size_t i = 0; i < group->len; i++) {
-    struct lb_listener *listener = &group->v[i];
-    listener->looks += listener->sockets > 0;
+void lb_listeners_repeat_sample(struct lb_listeners *listeners) {
+  for (size_t i = 0; i < listeners->len; i++) {
+    struct lb_listener *listener = &listeners->v[i];
+    listener->samples += listener->sockets > 0;
     listener->busy += listener->queue > 0;
   }
 }
 
 /* --- readings ------------------------------------------------------------ */
 
-size_t lb_listeners_len(const struct lb_listeners *group) { return group->len; }
+size_t lb_listeners_len(const struct lb_listeners *listeners) {
+  return listeners->len;
+}
 
-struct lb_listener *lb_listeners_get(const struct lb_listeners *group,
+struct lb_listener *lb_listeners_get(const struct lb_listeners *listeners,
                                      size_t i) {
-  return &group->v[i];
+  return &listeners->v[i];
 }
 
-struct lb_conflict *lb_listeners_conflict(struct lb_listeners *group) {
-  return &group->clash;
+struct lb_conflict *lb_listeners_conflict(struct lb_listeners *listeners) {
+  return &listeners->conflict;
 }
 
-bool lb_listeners_reports(const struct lb_listeners *group,
+bool lb_listeners_reports(const struct lb_listeners *listeners,
                           const struct lb_listener *listener) {
-  if (!listener->label || (listener->has_paths && !group->knows_paths))
+  if (!listener->label || (listener->has_unix && !listeners->knows_unix))
     return false;
   return listener->selection || listener->sockets > 0;
 }
@@ -466,9 +482,9 @@ struct lb_values lb_listener_values(const struct lb_listener *listener,
     lb_put_gauge(&values, LB_QUEUE, (double)listener->queue);
     lb_put_gauge(&values, LB_LIMIT, (double)listener->limit);
   }
-  if (listener->looks > 0) {
+  if (listener->samples > 0) {
     lb_put_gauge(&values, LB_PEAK, (double)listener->peak);
-    lb_put_gauge(&values, LB_BUSY, 100.0 * listener->busy / listener->looks);
+    lb_put_gauge(&values, LB_BUSY, 100.0 * listener->busy / listener->samples);
     lb_put_gauge(&values, LB_FILL, listener->fill);
     lb_put_gauge(&values, LB_FULL, listener->full);
   }

@@ -9,7 +9,7 @@
 #include "core/settings.h"
 #include "kernel/listen_sock.h"
 
-/* What a walk of the waiting connections found. */
+/* What an inspection of the waiting connections found. */
 struct lb_inspected {
   uint64_t queue;     /* of its TCP sockets, as far as it stood all the while */
   uint64_t visible;   /* connections that wait and that the kernel shows */
@@ -26,9 +26,9 @@ struct lb_listener {
   uint32_t node;                        /* of a found one: its only one */
   uint32_t next_spare;                  /* see lb_listeners_forget_unix() */
   bool has_ports;
-  bool has_paths;
+  bool has_unix;
 
-  /* this look, sums over its sockets */
+  /* this sample, sums over its sockets */
   uint64_t queue;
   uint64_t limit;
   uint32_t sockets;
@@ -36,16 +36,17 @@ struct lb_listener {
 
   /* this interval */
   uint64_t peak;
-  uint32_t looks; /* in which it had a socket */
-  uint32_t busy;  /* of these, in which somebody waited */
-  uint32_t full;  /* sockets */
-  double fill;    /* percent of the fullest, 0 to 100 */
+  uint32_t samples; /* in which it had a socket */
+  uint32_t busy;    /* of these, in which somebody waited */
+  uint32_t full;    /* sockets */
+  double fill;      /* percent of the fullest, 0 to 100 */
   struct lb_inspected inspected;
 
-  uint32_t clamped;  /* hints: limit equals somaxconn, first said now */
-  uint32_t outgrown; /* hints: somaxconn has been raised above it since */
+  uint32_t at_somaxconn; /* hints: limit equals somaxconn, first said now */
+  uint32_t
+      somaxconn_raised; /* hints: somaxconn has been raised above it since */
 
-  /* since the first look */
+  /* since the first sample */
   uint64_t drops;
   uint64_t overflows;
 };
@@ -63,77 +64,78 @@ struct lb_listeners;
 
 /* Borrows all of it for its life. 0 or -ENOMEM; the caller owns *out. */
 int lb_listeners_new(const struct lb_settings *settings,
-                     const struct lb_netns_ref *scope,
+                     const struct lb_netns_ref *netns,
                      struct lb_label_registry *labels,
-                     struct lb_unix_names *paths, struct lb_listeners **out);
-void lb_listeners_free(struct lb_listeners *group);
+                     struct lb_unix_names *unix_names,
+                     struct lb_listeners **out);
+void lb_listeners_free(struct lb_listeners *listeners);
 
 /* Whether UNIX sockets matter to any listener. */
-bool lb_listeners_want_unix(const struct lb_listeners *group);
+bool lb_listeners_want_unix(const struct lb_listeners *listeners);
 
 /* Starts an interval. */
-void lb_listeners_begin_interval(struct lb_listeners *group);
+void lb_listeners_begin_interval(struct lb_listeners *listeners);
 
-/* Starts a look: every listener has no sockets. Where UNIX sockets could not be
- * asked for, listeners that may have some stay out of it. */
-void lb_listeners_begin_sample(struct lb_listeners *group, bool knows_paths);
+/* Starts a sample: every listener has no sockets. Where UNIX sockets could not
+ * be asked for, listeners that may have some stay out of it. */
+void lb_listeners_begin_sample(struct lb_listeners *listeners, bool knows_unix);
 
 /* Makes the listener of a port or path that nobody selected, where
  * ListeningPorts or ListeningPaths wants it. 0 or -ENOMEM. To be called once
  * for each new socket. */
-int lb_listeners_discover(struct lb_listeners *group,
+int lb_listeners_discover(struct lb_listeners *listeners,
                           const struct lb_listen_sock *row);
 
 /* Forgets the found listener of a path whose number goes to another. */
-void lb_listeners_forget_unix(struct lb_listeners *group, uint32_t path);
+void lb_listeners_forget_unix(struct lb_listeners *listeners, uint32_t path);
 
-/* Says to the paths which numbers the group itself needs. */
-void lb_listeners_keep_unix_names(const struct lb_listeners *group);
+/* Says to the paths which numbers the listeners itself needs. */
+void lb_listeners_keep_unix_names(const struct lb_listeners *listeners);
 
 /* The listeners that a socket counts for, one after another: more than one
  * where selections overlap, none where nobody wants it.
  *
- *   struct lb_visit visit = lb_listeners_visit(group, row);
+ *   struct lb_visit visit = lb_listeners_visit(listeners, row);
  *   for (struct lb_listener *l; (l = lb_listeners_next(&visit));) ...
  */
 struct lb_visit {
-  struct lb_listeners *group;
+  struct lb_listeners *listeners;
   const struct lb_listen_sock *row;
   uint32_t node;
   bool found;
 };
 
-struct lb_visit lb_listeners_visit(struct lb_listeners *group,
+struct lb_visit lb_listeners_visit(struct lb_listeners *listeners,
                                    const struct lb_listen_sock *row);
 struct lb_listener *lb_listeners_next(struct lb_visit *visit);
 
 /* Whether it counts for any listener that is reported. */
-bool lb_listeners_want(struct lb_listeners *group,
+bool lb_listeners_want(struct lb_listeners *listeners,
                        const struct lb_listen_sock *row);
 
 /* Adds a socket to all listeners that it counts for. is_full: it is the first
  * time in the interval that it was seen full. */
-void lb_listeners_add_socket(struct lb_listeners *group,
+void lb_listeners_add_socket(struct lb_listeners *listeners,
                              const struct lb_listen_sock *row, bool is_full);
 
-/* In place of lb_listeners_begin_sample() and lb_listeners_add_socket(): a look
- * that showed the same as the one before, in the same interval. */
-void lb_listeners_repeat_sample(struct lb_listeners *group);
+/* In place of lb_listeners_begin_sample() and lb_listeners_add_socket(): a
+ * sample that showed the same as the one before, in the same interval. */
+void lb_listeners_repeat_sample(struct lb_listeners *listeners);
 
-size_t lb_listeners_len(const struct lb_listeners *group);
-struct lb_listener *lb_listeners_get(const struct lb_listeners *group,
+size_t lb_listeners_len(const struct lb_listeners *listeners);
+struct lb_listener *lb_listeners_get(const struct lb_listeners *listeners,
                                      size_t i);
 
 /* Notes that a source is left out; see above. */
-void lb_listeners_note_conflict(struct lb_listeners *group, int err,
+void lb_listeners_note_conflict(struct lb_listeners *listeners, int err,
                                 const char *label, const char *source);
 
 /* What could not be labelled, for the caller to read and to reset. */
-struct lb_conflict *lb_listeners_conflict(struct lb_listeners *group);
+struct lb_conflict *lb_listeners_conflict(struct lb_listeners *listeners);
 
 /* Whether there is anything to say: a found port that nobody listens on any
  * more keeps its counters, for it may come back, but is not reported. */
-bool lb_listeners_reports(const struct lb_listeners *group,
+bool lb_listeners_reports(const struct lb_listeners *listeners,
                           const struct lb_listener *listener);
 
 /* The listener's readings; counters only where they were brought up to date. */

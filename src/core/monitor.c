@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Namespaces are found at each end of an interval, by where they are and by
  * what they are: a path at which another one stands goes on as the same place,
- * with its counters, and from the first look after a namespace has left its
+ * with its counters, and from the first sample after a namespace has left its
  * path nothing of ours is in it. */
 #include "core/monitor.h"
 
@@ -15,23 +15,24 @@
  */
 enum { KEEP_MS = 60000 };
 
-/* Walks get this share of the time, so that with the looks it stays under 1 %.
+/* Walks get this share of the time, so that with the samples it stays under 1
+ * %.
  */
-enum { WALK_PER_MILLE = 9 };
+enum { INSPECTION_PER_MILLE = 9 };
 
 struct namespace {
-  struct lb_netns_ref scope; /* path and label are owned */
+  struct lb_netns_ref netns; /* path and label are owned */
   bool named;                /* by the configuration */
   bool seen;                 /* by the listing that goes on */
   struct lb_netns_id id;
-  struct lb_source *source;    /* NULL: it is not there */
-  struct lb_collector *survey; /* NULL: it never was */
-  uint64_t seen_ms;            /* when it was there last */
-  struct lb_inspection walk;
+  struct lb_source *source;       /* NULL: it is not there */
+  struct lb_collector *collector; /* NULL: it never was */
+  uint64_t seen_ms;               /* when it was there last */
+  struct lb_inspection inspection;
 
-  int err;            /* of the last look, or of the finding */
+  int err;            /* of the last sample, or of the finding */
   unsigned unmounted; /* ends in a row at which there was only a file */
-  struct lb_sample_errors troubles;
+  struct lb_sample_errors errors;
   int said;
 };
 
@@ -43,24 +44,24 @@ struct lb_monitor {
   size_t len;
   struct lb_netns_id own;
   bool has_long_names; /* that make no label */
-  int trouble;
+  int error;
 
   uint64_t ended_ms;
-  bool is_first;      /* the first round of walks is not held to a share */
-  int64_t balance_ns; /* time that walks may take */
-  size_t first_walk;  /* where the next round begins */
-  struct lb_inspection_cost walks;
+  bool is_first; /* the first round of inspections is not held to a share */
+  int64_t balance_ns;    /* time that inspections may take */
+  size_t next_inspected; /* where the next round begins */
+  struct lb_inspection_cost cost;
 };
 
 /* --- the set of namespaces ----------------------------------------------- */
 
 static void free_namespace(struct lb_monitor *monitor, struct namespace *ns) {
-  lb_collector_free(ns->survey);
+  lb_collector_free(ns->collector);
   if (ns->source)
     monitor->world->close(monitor->world, ns->source);
-  lb_inspection_free(&ns->walk);
-  free((void *)ns->scope.path);
-  free((void *)ns->scope.label);
+  lb_inspection_free(&ns->inspection);
+  free((void *)ns->netns.path);
+  free((void *)ns->netns.label);
   free(ns);
 }
 
@@ -71,9 +72,9 @@ static int add_namespace(struct lb_monitor *monitor, const char *path,
   struct namespace *ns = calloc(1, sizeof(*ns));
   if (!ns)
     return -ENOMEM;
-  ns->scope = (struct lb_netns_ref){copy(path), copy(label), false};
+  ns->netns = (struct lb_netns_ref){copy(path), copy(label), false};
   ns->named = named;
-  int err = (path && !ns->scope.path) || !ns->scope.label ? -ENOMEM : 0;
+  int err = (path && !ns->netns.path) || !ns->netns.label ? -ENOMEM : 0;
   if (!err)
     err = lb_append(&monitor->v, &monitor->len, &ns, 1,
                     sizeof(struct namespace *));
@@ -87,21 +88,21 @@ static void leave(struct lb_monitor *monitor, struct namespace *ns, int err) {
   if (ns->source)
     monitor->world->close(monitor->world, ns->source);
   ns->source = NULL;
-  ns->walk.done = ns->walk.planned = false;
+  ns->inspection.done = ns->inspection.planned = false;
   ns->err = err;
 }
 
 static int enter(struct lb_monitor *monitor, struct namespace *ns) {
   struct lb_source *source;
   int err =
-      monitor->world->open(monitor->world, ns->scope.path, &ns->id, &source);
+      monitor->world->open(monitor->world, ns->netns.path, &ns->id, &source);
   if (err)
     return err;
-  if (ns->survey)
-    lb_collector_rebind(ns->survey, source);
+  if (ns->collector)
+    lb_collector_rebind(ns->collector, source);
   else
-    err = lb_collector_new(monitor->settings, &ns->scope, monitor->labels,
-                           source, &ns->survey);
+    err = lb_collector_new(monitor->settings, &ns->netns, monitor->labels,
+                           source, &ns->collector);
   if (err)
     monitor->world->close(monitor->world, source);
   else
@@ -126,12 +127,12 @@ static bool is_elsewhere(const struct lb_monitor *monitor,
 static void find(struct lb_monitor *monitor, struct namespace *ns) {
   struct lb_netns_id id;
   int err = ns->named || ns->seen
-                ? monitor->world->identify(monitor->world, ns->scope.path, &id)
+                ? monitor->world->identify(monitor->world, ns->netns.path, &id)
                 : -ENOENT;
   if (!err && !ns->named && is_elsewhere(monitor, ns, &id))
     err = -ENOENT;
   if (ns->source && err && err != -ENOENT)
-    return; /* the look will say so; it may be over by then */
+    return; /* the sample will say so; it may be over by then */
   if (err) {
     leave(monitor, ns, err);
     return;
@@ -147,8 +148,8 @@ static int on_listed(void *data, const char *path, const char *name) {
   struct lb_monitor *monitor = data;
   for (size_t i = 1; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
-    if (strcmp(ns->scope.path, path) == 0) {
-      ns->seen = ns->scope.listed = true;
+    if (strcmp(ns->netns.path, path) == 0) {
+      ns->seen = ns->netns.listed = true;
       return 0;
     }
   }
@@ -160,7 +161,7 @@ static int on_listed(void *data, const char *path, const char *name) {
   int err = add_namespace(monitor, path, label, false);
   if (!err) {
     struct namespace *ns = monitor->v[monitor->len - 1];
-    ns->seen = ns->scope.listed = true;
+    ns->seen = ns->netns.listed = true;
   }
   return err;
 }
@@ -200,7 +201,7 @@ static int list(struct lb_monitor *monitor) {
 static void refresh(struct lb_monitor *monitor, uint64_t now_ms) {
   for (size_t i = 1; i < monitor->len; i++)
     monitor->v[i]->seen = false;
-  monitor->trouble = list(monitor);
+  monitor->error = list(monitor);
   for (size_t i = 1; i < monitor->len; i++)
     find(monitor, monitor->v[i]);
   forget(monitor, now_ms);
@@ -249,51 +250,54 @@ void lb_monitor_free(struct lb_monitor *monitor) {
 
 size_t lb_monitor_len(const struct lb_monitor *monitor) { return monitor->len; }
 
-/* --- looks --------------------------------------------------------------- */
+/* --- samples ---------------------------------------------------------------
+ */
 
 static bool is_miss(int err) { return err == -ENOENT || err == -ESTALE; }
 
 /* Whether some answer was that nothing is there. -ENOENT is also what a kernel
  * without tcp_diag answers. */
 static bool has_miss(const struct namespace *ns) {
-  const struct lb_sample_errors *troubles = &ns->troubles;
+  const struct lb_sample_errors *errors = &ns->errors;
   if (ns->err)
     return is_miss(ns->err);
-  return is_miss(troubles->netstat) || is_miss(troubles->somaxconn) ||
-         is_miss(troubles->paths);
+  return is_miss(errors->netstat) || is_miss(errors->somaxconn) ||
+         is_miss(errors->unix_sockets);
 }
 
 static bool is_gone(struct lb_monitor *monitor, const struct namespace *ns) {
   struct lb_netns_id id;
-  if (!ns->scope.path || !has_miss(ns))
+  if (!ns->netns.path || !has_miss(ns))
     return false;
-  return monitor->world->identify(monitor->world, ns->scope.path, &id) ||
+  return monitor->world->identify(monitor->world, ns->netns.path, &id) ||
          !lb_netns_is_same(&ns->id, &id);
 }
 
 /* The source of a namespace that is gone has let go of it by itself. It stays
- * until the end of the interval, because a walk may be under way with it. */
+ * until the end of the interval, because an inspection may be under way with
+ * it. */
 void lb_monitor_sample(struct lb_monitor *monitor, size_t i, uint64_t now_ms) {
   struct namespace *ns = monitor->v[i];
   if (ns->source)
-    ns->err = lb_collector_sample(ns->survey, now_ms);
+    ns->err = lb_collector_sample(ns->collector, now_ms);
 }
 
-/* --- walks --------------------------------------------------------------- */
+/* --- inspections
+ * --------------------------------------------------------------- */
 
-/* What was not used is not saved up: it would come as one long walk. */
-static void credit_walks(struct lb_monitor *monitor, uint64_t now_ms) {
+/* What was not used is not saved up: it would come as one long inspection. */
+static void credit_inspections(struct lb_monitor *monitor, uint64_t now_ms) {
   monitor->is_first = monitor->ended_ms == 0;
   int64_t elapsed_ms =
       monitor->is_first ? 0 : (int64_t)(now_ms - monitor->ended_ms);
-  int64_t share_ns = elapsed_ms * 1000 * WALK_PER_MILLE;
+  int64_t share_ns = elapsed_ms * 1000 * INSPECTION_PER_MILLE;
   monitor->balance_ns += share_ns;
   if (monitor->balance_ns > share_ns)
     monitor->balance_ns = share_ns;
   monitor->ended_ms = now_ms;
 }
 
-static bool may_walk(const struct lb_monitor *monitor) {
+static bool may_inspect(const struct lb_monitor *monitor) {
   return monitor->is_first || monitor->balance_ns > 0;
 }
 
@@ -301,67 +305,67 @@ static bool may_walk(const struct lb_monitor *monitor) {
 static bool is_replaced(struct lb_monitor *monitor,
                         const struct namespace *ns) {
   struct lb_netns_id id;
-  return ns->err == -ESTALE && ns->scope.path &&
-         !monitor->world->identify(monitor->world, ns->scope.path, &id) &&
+  return ns->err == -ESTALE && ns->netns.path &&
+         !monitor->world->identify(monitor->world, ns->netns.path, &id) &&
          lb_netns_is_same(&ns->id, &id);
 }
 
-/* At the end of an interval, but not beside the walks. */
+/* At the end of an interval, but not beside the inspections. */
 static void look_at_end(struct lb_monitor *monitor, struct namespace *ns,
                         uint64_t now_ms) {
-  ns->err = lb_collector_sample(ns->survey, now_ms);
+  ns->err = lb_collector_sample(ns->collector, now_ms);
   if (!is_replaced(monitor, ns))
     return;
   leave(monitor, ns, 0);
-  ns->walk.err = 0; /* it was of the one that is gone */
+  ns->inspection.err = 0; /* it was of the one that is gone */
   ns->err = enter(monitor, ns);
   if (!ns->err)
-    ns->err = lb_collector_sample(ns->survey, now_ms);
+    ns->err = lb_collector_sample(ns->collector, now_ms);
 }
 
-static void plan_walk(struct lb_monitor *monitor, struct namespace *ns,
-                      uint64_t now_ms) {
+static void plan_inspection(struct lb_monitor *monitor, struct namespace *ns,
+                            uint64_t now_ms) {
   if (!ns->source)
     return;
   look_at_end(monitor, ns, now_ms);
   if (!ns->err)
-    ns->err = lb_collector_plan_inspection(ns->survey, &ns->walk);
+    ns->err = lb_collector_plan_inspection(ns->collector, &ns->inspection);
 }
 
 void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
   refresh(monitor, now_ms);
   for (size_t i = 0; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
-    lb_inspection_begin_plan(&ns->walk);
+    lb_inspection_begin_plan(&ns->inspection);
     if (!ns->source)
-      ns->walk.err = 0;
+      ns->inspection.err = 0;
   }
   if (!monitor->settings->inspect)
     return;
-  credit_walks(monitor, now_ms);
-  monitor->walks.slowed = !may_walk(monitor);
-  for (size_t i = 0; i < monitor->len && !monitor->walks.slowed; i++)
-    plan_walk(monitor, monitor->v[i], now_ms);
+  credit_inspections(monitor, now_ms);
+  monitor->cost.slowed = !may_inspect(monitor);
+  for (size_t i = 0; i < monitor->len && !monitor->cost.slowed; i++)
+    plan_inspection(monitor, monitor->v[i], now_ms);
 }
 
 void lb_monitor_inspect(struct lb_monitor *monitor) {
   uint64_t cost_ns = 0;
   for (size_t n = 0; n < monitor->len; n++) {
-    struct namespace *ns = monitor->v[monitor->first_walk % monitor->len];
-    if (ns->walk.planned && !may_walk(monitor)) {
-      monitor->walks.slowed = true;
+    struct namespace *ns = monitor->v[monitor->next_inspected % monitor->len];
+    if (ns->inspection.planned && !may_inspect(monitor)) {
+      monitor->cost.slowed = true;
       break;
     }
-    monitor->first_walk = (monitor->first_walk + 1) % monitor->len;
-    if (!ns->walk.planned)
+    monitor->next_inspected = (monitor->next_inspected + 1) % monitor->len;
+    if (!ns->inspection.planned)
       continue;
     uint64_t taken_ns = 0;
-    lb_inspection_run(&ns->walk, ns->source, &taken_ns);
+    lb_inspection_run(&ns->inspection, ns->source, &taken_ns);
     monitor->balance_ns -= (int64_t)taken_ns;
     cost_ns += taken_ns;
   }
   if (cost_ns)
-    monitor->walks.cost_ns = cost_ns;
+    monitor->cost.cost_ns = cost_ns;
 }
 
 /* --- the end ------------------------------------------------------------- */
@@ -371,10 +375,10 @@ static void end(struct lb_monitor *monitor, struct namespace *ns,
   if (!ns->source)
     return;
   look_at_end(monitor, ns, now_ms);
-  if (!ns->err && ns->walk.done)
-    ns->err = lb_collector_take_inspection(ns->survey, &ns->walk);
+  if (!ns->err && ns->inspection.done)
+    ns->err = lb_collector_take_inspection(ns->collector, &ns->inspection);
   if (!ns->err)
-    ns->err = lb_collector_end_interval(ns->survey, now_ms, &ns->troubles);
+    ns->err = lb_collector_end_interval(ns->collector, now_ms, &ns->errors);
   if (is_gone(monitor, ns))
     leave(monitor, ns, -ENOENT);
 }
@@ -384,14 +388,14 @@ void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
     struct namespace *ns = monitor->v[i];
     end(monitor, ns, now_ms);
     ns->unmounted = ns->err == -EINVAL ? ns->unmounted + 1 : 0;
-    if (ns->source && ns->scope.path && monitor->settings->sample_s == 0)
+    if (ns->source && ns->netns.path && monitor->settings->sample_s == 0)
       monitor->world->rest(monitor->world, ns->source);
   }
 }
 
 struct lb_inspection_cost
 lb_monitor_inspection_cost(const struct lb_monitor *monitor) {
-  return monitor->walks;
+  return monitor->cost;
 }
 
 /* "ip netns add" makes a file first and mounts the namespace on it then. */
@@ -409,12 +413,12 @@ void lb_monitor_visit(struct lb_monitor *monitor,
     if (is_coming_or_gone(ns, err))
       continue;
     struct lb_outcome outcome = {
-        .label = ns->scope.label,
-        .path = ns->scope.path,
+        .label = ns->netns.label,
+        .path = ns->netns.path,
         .err = err,
-        .walk = ns->walk.err,
-        .troubles = ns->troubles,
-        .survey = err ? NULL : ns->survey,
+        .inspection_err = ns->inspection.err,
+        .errors = ns->errors,
+        .collector = err ? NULL : ns->collector,
         .said = &ns->said,
     };
     visit(data, &outcome);
@@ -422,5 +426,5 @@ void lb_monitor_visit(struct lb_monitor *monitor,
 }
 
 int lb_monitor_listing_error(const struct lb_monitor *monitor) {
-  return monitor->trouble;
+  return monitor->error;
 }

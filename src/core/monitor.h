@@ -31,19 +31,19 @@ size_t lb_monitor_len(const struct lb_monitor *monitor);
  * back. What goes wrong is told at the end. */
 void lb_monitor_sample(struct lb_monitor *monitor, size_t i, uint64_t now_ms);
 
-/* Finds the namespaces, and prepares the walks of the waiting connections,
- * where they are wanted and due. */
+/* Finds the namespaces, and prepares the inspections of the waiting
+ * connections, where they are wanted and due. */
 void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms);
 
-/* Makes these walks, beside the looks: they take time. Together they get 1 % of
- * it: after one that took longer the next are left out. */
+/* Makes these inspections, beside the samples: they take time. Together they
+ * get 1 % of it: after one that took longer the next are left out. */
 void lb_monitor_inspect(struct lb_monitor *monitor);
 
 /* Looks at all namespaces for the last time in the interval, and ends it. */
 void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms);
 
 struct lb_inspection_cost {
-  bool slowed; /* some walk of this interval was left out */
+  bool slowed; /* some inspection of this interval was left out */
   uint64_t
       cost_ns; /* CPU time of the last interval's in which there were any */
 };
@@ -53,12 +53,12 @@ lb_monitor_inspection_cost(const struct lb_monitor *monitor);
 
 /* One namespace after an end. */
 struct lb_outcome {
-  const char *label; /* "": the own one */
-  const char *path;  /* NULL: the own one */
-  int err;           /* of the look at the end: nothing is reported; or 0 */
-  int walk;          /* of the last walk; 0 also where there was none */
-  struct lb_sample_errors troubles; /* where err is 0 */
-  struct lb_collector *survey;      /* NULL where err is not 0 */
+  const char *label;  /* "": the own one */
+  const char *path;   /* NULL: the own one */
+  int err;            /* of the sample at the end: nothing is reported; or 0 */
+  int inspection_err; /* of the last inspection; 0 also if there was none */
+  struct lb_sample_errors errors; /* where err is 0 */
+  struct lb_collector *collector; /* NULL where err is not 0 */
   int *said; /* the caller's, kept for the namespace, 0 at first */
 };
 

@@ -228,7 +228,8 @@ static void print_sockets(const struct arguments *arguments,
     printf("NAMESPACE %s\n", outcome->label);
   printf("%-28s %9s %9s %9s %9s %9s\n", "ADDRESS", "QUEUE", "LIMIT", "SK_DROPS",
          "INODE", "COOKIE");
-  lb_collector_visit_sockets(outcome->survey, print_socket, (void *)arguments);
+  lb_collector_visit_sockets(outcome->collector, print_socket,
+                             (void *)arguments);
 }
 
 /* --- looks --------------------------------------------------------------- */
@@ -243,7 +244,7 @@ static void complain(const struct lb_outcome *outcome, const char *what,
 /* Says what could not be read; true: nothing. */
 static bool is_whole(const struct lb_outcome *outcome) {
   char buf[LB_REASON_SIZE];
-  const struct lb_sample_errors *troubles = &outcome->troubles;
+  const struct lb_sample_errors *troubles = &outcome->errors;
   if (outcome->err) {
     complain(outcome, "reading the listening sockets by sock_diag",
              outcome->path ? lb_netns_error(outcome->err, buf)
@@ -258,14 +259,14 @@ static bool is_whole(const struct lb_outcome *outcome) {
     complain(outcome, "reading /proc/sys/net/core/somaxconn",
              troubles->somaxconn == -EBADMSG ? "malformed data"
                                              : strerror(-troubles->somaxconn));
-  if (troubles->paths)
+  if (troubles->unix_sockets)
     complain(outcome, "reading the listening UNIX sockets by sock_diag",
-             lb_netlink_error(troubles->paths, "unix_diag", buf));
-  if (outcome->walk)
+             lb_netlink_error(troubles->unix_sockets, "unix_diag", buf));
+  if (outcome->inspection_err)
     complain(outcome, "reading the waiting connections by sock_diag",
-             lb_netlink_error(outcome->walk, "tcp_diag", buf));
-  return !troubles->netstat && !troubles->somaxconn && !troubles->paths &&
-         !outcome->walk;
+             lb_netlink_error(outcome->inspection_err, "tcp_diag", buf));
+  return !troubles->netstat && !troubles->somaxconn &&
+         !troubles->unix_sockets && !outcome->inspection_err;
 }
 
 static void on_outcome(void *data, const struct lb_outcome *outcome) {
@@ -273,7 +274,7 @@ static void on_outcome(void *data, const struct lb_outcome *outcome) {
   table->failed |= !is_whole(outcome);
   if (outcome->err)
     return;
-  struct lb_conflict *clash = lb_collector_conflict(outcome->survey);
+  struct lb_conflict *clash = lb_collector_conflict(outcome->collector);
   if (clash->count)
     fprintf(
         stderr, "listen_backlog-probe: no label can be had for %s: \"%s\" %s\n",
@@ -283,7 +284,7 @@ static void on_outcome(void *data, const struct lb_outcome *outcome) {
   if (table->arguments->sockets)
     print_sockets(table->arguments, outcome);
   else
-    lb_collector_visit_readings(outcome->survey, add_line, table);
+    lb_collector_visit_readings(outcome->collector, add_line, table);
 }
 
 /* Whether all that "*" stands for could be found. */

@@ -287,8 +287,8 @@ static inline void say_reading(void *data, const struct lb_readings *reading) {
                                                   : values->v[i].gauge;
     say(out, " %s %.15g", lb_reading_table[i].name, value);
   }
-  if (reading->clamped || reading->outgrown)
-    say(out, " [clamped %u outgrown %u]", reading->clamped, reading->outgrown);
+  if (reading->at_somaxconn || reading->somaxconn_raised)
+    say(out, " [at_somaxconn %u somaxconn_raised %u]", reading->at_somaxconn, reading->somaxconn_raised);
   say(out, "\n");
 }
 

@@ -803,7 +803,7 @@ static void what_cannot_be_asked_for_costs_only_itself(void **state) {
   kernel->paths_err = -ENOENT;
   int dumps = kernel->dumps;
   assert_int_equal(try_look(world, &troubles), 0);
-  assert_int_equal(troubles.paths, -ENOENT);
+  assert_int_equal(troubles.unix_sockets, -ENOENT);
   assert_int_equal(kernel->dumps, dumps + 1); /* nobody is missed */
   assert_listeners(world, "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
                           "full 0 drops 0 overflows 0\n");
@@ -812,7 +812,7 @@ static void what_cannot_be_asked_for_costs_only_itself(void **state) {
   assert_string_equal(got.at, "80 1\n");
   kernel->paths_err = 0;
   assert_int_equal(try_look(world, &troubles), 0);
-  assert_int_equal(troubles.paths, 0);
+  assert_int_equal(troubles.unix_sockets, 0);
   assert_listeners(world, "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
                           "full 0 drops 0 overflows 0\n"
                           "run-a: queue 1 limit 8 peak 1 busy 100 fill "
@@ -894,7 +894,7 @@ static void a_hint_waits_until_it_can_be_given(void **state) {
   look(world);
   assert_listeners(
       world, "api: queue 0 limit 8192 peak 0 busy 0 fill 0 sockets 2 full "
-             "0 drops 0 overflows 0 [clamped 2 outgrown 0]\n");
+             "0 drops 0 overflows 0 [at_somaxconn 2 somaxconn_raised 0]\n");
 }
 
 static void fail_paths_after_netstat(struct kernel *kernel, const char *read) {
@@ -917,7 +917,7 @@ static void what_moves_meanwhile_asks_for_no_unix_sockets(void **state) {
   assert_int_equal(try_look(world, &troubles), 0);
   assert_int_equal(kernel->dumps, dumps + 2);
   assert_int_equal(kernel->path_dumps, path_dumps + 1);
-  assert_int_equal(troubles.paths, 0);
+  assert_int_equal(troubles.unix_sockets, 0);
   assert_listeners(world,
                    "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full 0 "
                    "drops 5 overflows 5\n"
@@ -1143,21 +1143,22 @@ static void a_limit_that_equals_somaxconn_is_hinted_at_once(void **state) {
   listen_on(kernel, 3, 443)->limit = 127;
   kernel->somaxconn = 128;
   look(world);
-  assert_readings(world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
-                         "overflows_unattributed 0 somaxconn 128\n"
-                         "80: queue 0 limit 256 peak 0 busy 0 fill 0 sockets 2 "
-                         "full 0 drops 0 overflows 0 [clamped 2 outgrown 0]\n"
-                         "443: queue 0 limit 127 peak 0 busy 0 fill 0 sockets "
-                         "1 full 0 drops 0 overflows 0\n");
+  assert_readings(
+      world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
+             "overflows_unattributed 0 somaxconn 128\n"
+             "80: queue 0 limit 256 peak 0 busy 0 fill 0 sockets 2 "
+             "full 0 drops 0 overflows 0 [at_somaxconn 2 somaxconn_raised 0]\n"
+             "443: queue 0 limit 127 peak 0 busy 0 fill 0 sockets "
+             "1 full 0 drops 0 overflows 0\n");
   listen_on(kernel, 4, 443)->limit = 128;
   look(world);
-  assert_readings(world,
-                  ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
-                  "overflows_unattributed 0 somaxconn 128\n"
-                  "80: queue 0 limit 256 peak 0 busy 0 fill 0 sockets 2 full 0 "
-                  "drops 0 overflows 0\n"
-                  "443: queue 0 limit 255 peak 0 busy 0 fill 0 sockets 2 full "
-                  "0 drops 0 overflows 0 [clamped 1 outgrown 0]\n");
+  assert_readings(
+      world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
+             "overflows_unattributed 0 somaxconn 128\n"
+             "80: queue 0 limit 256 peak 0 busy 0 fill 0 sockets 2 full 0 "
+             "drops 0 overflows 0\n"
+             "443: queue 0 limit 255 peak 0 busy 0 fill 0 sockets 2 full "
+             "0 drops 0 overflows 0 [at_somaxconn 1 somaxconn_raised 0]\n");
 }
 
 static void a_raised_somaxconn_is_hinted_at_until_listen(void **state) {
@@ -1170,12 +1171,13 @@ static void a_raised_somaxconn_is_hinted_at_until_listen(void **state) {
   kernel->somaxconn = 1024;
   socket_of(kernel, 2)->limit = 1024; /* called listen() again */
   look(world);
-  assert_readings(world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
-                         "overflows_unattributed 0 somaxconn 1024\n"
-                         "80: queue 0 limit 128 peak 0 busy 0 fill 0 sockets 1 "
-                         "full 0 drops 0 overflows 0 [clamped 0 outgrown 1]\n"
-                         "443: queue 0 limit 1024 peak 0 busy 0 fill 0 sockets "
-                         "1 full 0 drops 0 overflows 0\n");
+  assert_readings(
+      world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
+             "overflows_unattributed 0 somaxconn 1024\n"
+             "80: queue 0 limit 128 peak 0 busy 0 fill 0 sockets 1 "
+             "full 0 drops 0 overflows 0 [at_somaxconn 0 somaxconn_raised 1]\n"
+             "443: queue 0 limit 1024 peak 0 busy 0 fill 0 sockets "
+             "1 full 0 drops 0 overflows 0\n");
   look(world);
   assert_readings(world, ": drops 0 overflows 0 syn_drops 0 syncookies_sent 0 "
                          "overflows_unattributed 0 somaxconn 1024\n"
@@ -1194,7 +1196,7 @@ static void a_unix_socket_is_hinted_at_as_well(void **state) {
   look(world);
   assert_listeners(world,
                    "run-a: queue 0 limit 4096 peak 0 busy 0 fill 0 sockets 1 "
-                   "full 0 [clamped 1 outgrown 0]\n"
+                   "full 0 [at_somaxconn 1 somaxconn_raised 0]\n"
                    "run-b: queue 0 limit 4095 peak 0 busy 0 fill 0 sockets 1 "
                    "full 0\n");
   kernel->somaxconn = 8192;
@@ -1202,7 +1204,7 @@ static void a_unix_socket_is_hinted_at_as_well(void **state) {
   look(world);
   assert_listeners(world,
                    "run-a: queue 0 limit 4096 peak 0 busy 0 fill 0 sockets 1 "
-                   "full 0 [clamped 0 outgrown 1]\n"
+                   "full 0 [at_somaxconn 0 somaxconn_raised 1]\n"
                    "run-b: queue 0 limit 4095 peak 0 busy 0 fill 0 sockets 1 "
                    "full 0\n");
 }
@@ -1224,12 +1226,12 @@ static void a_socket_that_the_end_finds_is_hinted_at_by_the_next(void **state) {
   assert_listeners(world, "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
                           "full 0 drops 0 overflows 0\n");
   look(world);
-  assert_listeners(world,
-                   "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
-                   "full 0 drops 0 overflows 0\n"
-                   "443: queue 0 limit 4096 peak 0 busy 0 fill 0 sockets "
-                   "1 full 0 drops 1 overflows 1 [clamped 1 outgrown "
-                   "0]\n");
+  assert_listeners(
+      world, "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 "
+             "full 0 drops 0 overflows 0\n"
+             "443: queue 0 limit 4096 peak 0 busy 0 fill 0 sockets "
+             "1 full 0 drops 1 overflows 1 [at_somaxconn 1 somaxconn_raised "
+             "0]\n");
 }
 
 /* --- cost ---------------------------------------------------------------- */
@@ -1332,7 +1334,7 @@ static bool look_without_memory(struct world *world, size_t fails,
   if (err)
     assert_int_equal(err, -ENOMEM);
   else if (refused)
-    assert_int_equal(troubles.paths, -ENOMEM);
+    assert_int_equal(troubles.unix_sockets, -ENOMEM);
   look(world);
   *got = (struct text){.len = 0};
   lb_collector_visit_readings(world->survey, say_listener, got);

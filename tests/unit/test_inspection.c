@@ -99,7 +99,7 @@ static void out_of_memory_is_an_error_of_the_plan(void **state) {
   assert_int_equal(lb_inspection_add_socket(&walk, &web), 0);
   memory.fails = 1;
   assert_int_equal(lb_inspection_add_endpoint(&walk, &web, 0), -ENOMEM);
-  assert_int_equal(walk.points_len, 0);
+  assert_int_equal(walk.endpoints_len, 0);
   lb_inspection_free(&walk);
 }
 
@@ -213,8 +213,8 @@ static struct lb_conn *add_waiting(struct lb_inspection *walk,
 static void assert_points(struct lb_inspection *walk, const char *want) {
   struct text got = {.len = 0};
   lb_inspection_match(walk);
-  for (size_t i = 0; i < walk->points_len; i++) {
-    const struct lb_endpoint *point = &walk->points[i];
+  for (size_t i = 0; i < walk->endpoints_len; i++) {
+    const struct lb_endpoint *point = &walk->endpoints[i];
     char local[INET6_ADDRSTRLEN];
     inet_ntop(AF_INET6, point->row.address, local, sizeof(local));
     say(&got, "IPv%d [%s]:%u", point->row.family == AF_INET6 ? 6 : 4, local,

@@ -281,15 +281,15 @@ static void say_short_reading(void *data, const struct lb_readings *reading) {
 
 static void say_outcome(void *data, const struct lb_outcome *outcome) {
   struct text *out = data;
-  if (outcome->walk)
-    say(out, "%s: walk %s\n", outcome->label, strerrorname_np(-outcome->walk));
+  if (outcome->inspection_err)
+    say(out, "%s: walk %s\n", outcome->label, strerrorname_np(-outcome->inspection_err));
   if (outcome->err) {
-    assert_null(outcome->survey);
+    assert_null(outcome->collector);
     say(out, "%s at %s: %s\n", outcome->label,
         outcome->path ? outcome->path : "home", strerrorname_np(-outcome->err));
     return;
   }
-  lb_collector_visit_readings(outcome->survey, say_short_reading, out);
+  lb_collector_visit_readings(outcome->collector, say_short_reading, out);
 }
 
 static void assert_outcome(struct fixture *fixture, const char *want) {
@@ -1151,7 +1151,7 @@ static void watch_outcome(void *data, const struct lb_outcome *outcome) {
     assert_int_equal(outcome->err, -ENOMEM);
     return;
   }
-  lb_collector_visit_readings(outcome->survey, watch_reading, watch);
+  lb_collector_visit_readings(outcome->collector, watch_reading, watch);
   assert_int_equal(watch->handed_out, *overflows);
 }
 
@@ -1170,8 +1170,8 @@ static void say_gauges(void *data, const struct lb_readings *reading) {
 
 static void say_all_gauges(void *data, const struct lb_outcome *outcome) {
   assert_int_equal(outcome->err, 0);
-  assert_int_equal(outcome->walk, 0);
-  lb_collector_visit_readings(outcome->survey, say_gauges, data);
+  assert_int_equal(outcome->inspection_err, 0);
+  lb_collector_visit_readings(outcome->collector, say_gauges, data);
 }
 
 static void begin_story(struct fixture *fixture) {

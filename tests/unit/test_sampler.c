@@ -455,8 +455,8 @@ static void take_reading(void *data, const struct lb_readings *reading) {
 
 static void take_outcome(void *data, const struct lb_outcome *outcome) {
   assert_int_equal(outcome->err, 0);
-  assert_int_equal(outcome->walk, 0);
-  lb_collector_visit_readings(outcome->survey, take_reading, data);
+  assert_int_equal(outcome->inspection_err, 0);
+  lb_collector_visit_readings(outcome->collector, take_reading, data);
 }
 
 static struct found read_all(struct fixture *fixture) {

@@ -27,7 +27,7 @@ static void see_path(struct lb_listen_socks *rows, uint64_t cookie,
 static const struct lb_socket *find(const struct lb_socket_table *ledger,
                                     uint64_t cookie) {
   for (size_t i = 0; i < ledger->len; i++)
-    if (ledger->v[i].row.cookie == cookie)
+    if (ledger->v[i].sock.cookie == cookie)
       return &ledger->v[i];
   return NULL;
 }
@@ -57,7 +57,7 @@ static void a_socket_shown_twice_is_one(void **state) {
   look(&ledger, &rows, 0);
   assert_int_equal(ledger.len, 2);
   assert_int_equal(ledger.present, 2);
-  assert_int_equal(get(&ledger, 1)->row.queue, 3);
+  assert_int_equal(get(&ledger, 1)->sock.queue, 3);
   assert_int_equal(lb_socket_movement(get(&ledger, 1)), 9);
   lb_listen_socks_free(&rows);
   lb_socket_table_free(&ledger);
@@ -164,10 +164,10 @@ static void full_is_known_of_this_look_and_the_one_before(void **state) {
 
 static void movement_goes_through_32_bit_wrap(void **state) {
   (void)state;
-  struct lb_socket socket = {.row = {.sk_drops = 5, .has_drops = true},
+  struct lb_socket socket = {.sock = {.sk_drops = 5, .has_drops = true},
                              .settled = UINT32_MAX - 1};
   assert_int_equal(lb_socket_movement(&socket), 7);
-  socket.row.has_drops = false;
+  socket.sock.has_drops = false;
   assert_int_equal(lb_socket_movement(&socket), 0);
 }
 
@@ -233,11 +233,11 @@ static void names_that_have_gone_are_told_of(void **state) {
   see_path(&rows, 2, 0, 5);
   look(&ledger, &rows, 1 + LB_SOCKET_KEEP_MS);
   assert_int_equal(ledger.len, 1); /* the TCP one is forgotten */
-  assert_false(ledger.forgot_paths);
+  assert_false(ledger.forgot_unix);
   rows.len = 0;
   look(&ledger, &rows, 2 + 2 * LB_SOCKET_KEEP_MS);
   assert_int_equal(ledger.len, 0);
-  assert_true(ledger.forgot_paths);
+  assert_true(ledger.forgot_unix);
   lb_listen_socks_free(&rows);
   lb_socket_table_free(&ledger);
 }
@@ -252,13 +252,13 @@ static void a_name_is_forgotten_after_two_looks_without_it(void **state) {
   rows.len = 0;
   look(&ledger, &rows, 1);
   assert_int_equal(ledger.len, 2); /* a dump may have missed it */
-  assert_false(ledger.forgot_paths);
+  assert_false(ledger.forgot_unix);
   lb_socket_table_end_sample(&ledger, 1); /* the same look, once more */
   assert_int_equal(ledger.len, 2);
   look(&ledger, &rows, 2);
   assert_int_equal(ledger.len, 1);
-  assert_int_equal(ledger.v[0].row.cookie, 1); /* the TCP one */
-  assert_true(ledger.forgot_paths);
+  assert_int_equal(ledger.v[0].sock.cookie, 1); /* the TCP one */
+  assert_true(ledger.forgot_unix);
   lb_listen_socks_free(&rows);
   lb_socket_table_free(&ledger);
 }
@@ -288,9 +288,9 @@ static void many_sockets_come_and_go(void **state) {
     assert_int_equal(ledger.present, present);
     for (size_t i = 0; i < ledger.len; i++) {
       const struct lb_socket *socket = &ledger.v[i];
-      size_t cookie = (size_t)(socket->row.cookie >> 32);
+      size_t cookie = (size_t)(socket->sock.cookie >> 32);
       assert_int_equal(lb_socket_is_present(&ledger, socket), there[cookie]);
-      assert_int_equal(socket->row.sk_drops, drops[cookie]);
+      assert_int_equal(socket->sock.sk_drops, drops[cookie]);
       assert_true(now_ms - socket->seen_ms <= LB_SOCKET_KEEP_MS);
     }
   }
