@@ -6,6 +6,7 @@
 #include "kernel/dump.h"
 
 #include "kernel/inet_diag.h"
+#include "memory.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -623,39 +624,13 @@ static void a_single_answer_answers_its_own_question(void **state) {
 
 /* --- out of memory ------------------------------------------------------- */
 
-static bool is_out_of_memory;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_reallocarray(void *old, size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_reallocarray(void *old, size_t n, size_t size);
-
-void *__wrap_malloc(size_t size) {
-  return is_out_of_memory ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size) {
-  return is_out_of_memory ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *old, size_t size) {
-  return is_out_of_memory ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_reallocarray(void *old, size_t n, size_t size) {
-  return is_out_of_memory ? NULL : __real_reallocarray(old, n, size);
-}
-
 static int feed_without_memory(struct lb_taker taker,
                                const struct datagram *datagram) {
   struct lb_dump dump = {.taker = taker, .seq = SEQ, .portid = PORTID};
-  is_out_of_memory = true;
+  memory.fails = 1;
+  memory.lasts = true;
   int result = lb_dump_feed(&dump, datagram->at, datagram->len);
-  is_out_of_memory = false;
+  memory.fails = 0;
   return result;
 }
 

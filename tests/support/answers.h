@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's netlink answers, made in memory. */
+#ifndef LB_ANSWERS_H
+#define LB_ANSWERS_H
+
+#include "kernel/listen_sock.h"
+
+#include <linux/netlink.h>
+
+enum { SEQ = 7, PORTID = 4242 }; /* of the question they answer */
+
+struct datagram {
+  _Alignas(8) char at[4096];
+  size_t len;
+};
+
+struct nlmsghdr *start_message(struct datagram *datagram, uint16_t type);
+
+struct nlmsghdr *end_message(struct datagram *datagram, struct nlmsghdr *msg);
+
+struct nlmsghdr *put_empty(struct datagram *datagram, uint16_t type);
+
+/* With the int in it that inet_diag's dumps end with; 0: ended well. */
+struct nlmsghdr *put_done(struct datagram *datagram, int status);
+
+struct nlmsghdr *put_error(struct datagram *datagram, int status);
+
+/* The kernel's answer that is parsed to row, type 18 or 20, its attributes in
+ * the order of Linux 6.18. */
+struct nlmsghdr *put_row_with(struct datagram *datagram, uint16_t type,
+                              const struct lb_listen_sock *row,
+                              size_t meminfo_values);
+
+struct nlmsghdr *put_row(struct datagram *datagram,
+                         const struct lb_listen_sock *row);
+
+struct nlmsghdr *start_unix(struct datagram *datagram,
+                            const struct lb_listen_sock *row, uint8_t type);
+
+void put_rqlen(struct nlmsghdr *msg, uint32_t queue, uint32_t limit);
+
+/* unix_diag's answer that is parsed to row, its attributes in the order of
+ * Linux 6.18; sun_path as it stands there, NULL for none. */
+struct nlmsghdr *put_unix_row(struct datagram *datagram,
+                              const struct lb_listen_sock *row, uint8_t type,
+                              const char *sun_path, size_t len);
+
+/* The answer to the question who waits at a socket: the inodes of clients. */
+struct nlmsghdr *put_pending(struct datagram *datagram,
+                             const struct lb_listen_sock *row,
+                             const uint32_t *inodes, size_t len);
+
+#endif

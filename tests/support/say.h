@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole outputs as text, to be compared with a literal. */
+#ifndef LB_SAY_H
+#define LB_SAY_H
+
+#include "core/settings.h"
+#include "kernel/listen_sock.h"
+
+/* A whole output, written down to be compared with a literal. */
+struct text {
+  char at[16384];
+  size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) void say(struct text *text,
+                                               const char *format, ...);
+
+/* In quotes; \xHH is a byte that is no printable ASCII. */
+void say_path(struct text *text, const struct lb_unix_name *path);
+
+void say_unix_row(struct text *text, const struct lb_listen_sock *row,
+                  const struct lb_unix_names *paths);
+
+void say_rows(struct text *text, const struct lb_listen_socks *rows);
+
+void say_ports(struct text *text, unsigned first, unsigned last);
+
+/* A line for each selection and each namespace, "others but PORTS" for
+ * ListeningPorts, "other paths but PATHS" for ListeningPaths. */
+void say_settings(struct text *text, const struct lb_settings *settings);
+
+#endif
