@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
-/* Preloaded into the daemon or the probe: lets calls of the plugin's and of
- * libmnl's fail, nobody else's. While the file named by LB_FAULT says
+/* Preloaded into the daemon or the probe: makes calls of the plugin and of
+ * libmnl fail, and no others. While the file named by LB_FAULT has the line
  *
  *     NUMBER CALL EFFECT WHERE FIRST OF
  *
- * in a line, the first FIRST of every OF calls have that effect, where OF is 0
- * the first ones ever. EFFECT is the name of an errno, or one of the words
- * below. WHERE is "-", or part of the path, or what a dump asks for:
- * listeners, paths, waiting or pending. NUMBER is another one each time, so
- * that the calls are counted anew. For each call spoiled a line goes to the
- * file of the same name with ".hits".
+ * the first FIRST of every OF calls have that effect; if OF is 0, the first
+ * FIRST of all calls. EFFECT is the name of an errno, or a word explained
+ * below. WHERE is "-", a part of the path, or what a dump asks for: listeners,
+ * paths, waiting or pending. A new NUMBER starts counting the calls anew.
  *
- * The states of sockets that each request asks for are appended to the file
- * named by LB_REQUESTS. The live tests compile it. */
+ * Beside that file, three others have its name and
+ *   .hits      a line for each call that failed
+ *   .requests  a line for each request: the socket states that it asks for, as
+ * a number .heap      two 64-bit numbers: blocks and bytes that the plugin has
+ * allocated and not freed
+ *
+ * Faults in lb/faults.py compiles this and makes the files. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -21,6 +24,7 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/unix_diag.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -29,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -70,14 +75,21 @@ static size_t read_faults(char *text, size_t size) {
   return n > 0 ? (size_t)n : 0;
 }
 
-static void note_hit(const struct fault *fault) {
+/* Opens the file whose name is that of LB_FAULT and this ending; -1: there is
+ * none. */
+static int open_beside(const char *ending, int flags) {
   char path[256];
-  snprintf(path, sizeof(path), "%s.hits", getenv("LB_FAULT"));
-  long fd = syscall(SYS_openat, AT_FDCWD, path,
-                    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (!getenv("LB_FAULT"))
+    return -1;
+  snprintf(path, sizeof(path), "%s%s", getenv("LB_FAULT"), ending);
+  return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, 0666);
+}
+
+static void note_hit(const struct fault *fault) {
+  int fd = open_beside(".hits", O_WRONLY | O_APPEND | O_CREAT);
   if (fd < 0)
     return;
-  dprintf((int)fd, "%s %s %s\n", fault->number, fault->call, fault->effect);
+  dprintf(fd, "%s %s %s\n", fault->number, fault->call, fault->effect);
   syscall(SYS_close, fd);
 }
 
@@ -199,14 +211,13 @@ static const char *what_asks(const struct nlmsghdr *request) {
 }
 
 static void note_request(int fd, const struct nlmsghdr *request) {
-  const char *path = getenv("LB_REQUESTS");
   if (fd >= 0 && fd < MAX_FDS)
     asked[fd] = what_asks(request);
-  int file = path ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+  int file = open_beside(".requests", O_WRONLY | O_APPEND);
   if (file < 0)
     return;
   dprintf(file, "%u\n", states_of(request));
-  close(file);
+  syscall(SYS_close, file);
 }
 
 /* swallow: nobody will answer */
@@ -337,40 +348,125 @@ int pthread_create(pthread_t *restrict thread,
   return err ? err : REAL(pthread_create)(thread, attr, run, data);
 }
 
-/* --- memory: all of these are the call "memory" -------------------------- */
+/* --- memory in use ------------------------------------------------------- */
 
-void *__libc_malloc(size_t size);
+/* The blocks of the plugin's, hashed by address; linear probing. */
+enum { MAX_BLOCKS = 1 << 18 };
+static struct block {
+  void *at;
+  size_t size;
+} blocks[MAX_BLOCKS];
+static struct heap { uint64_t blocks, bytes; } * heap;
+static pthread_mutex_t heap_lock = PTHREAD_MUTEX_INITIALIZER;
+
+__attribute__((constructor)) static void map_heap(void) {
+  int fd = open_beside(".heap", O_RDWR);
+  void *at = MAP_FAILED;
+  if (fd >= 0)
+    at = mmap(NULL, sizeof(*heap), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  heap = at == MAP_FAILED ? NULL : at;
+  if (fd >= 0)
+    syscall(SYS_close, fd);
+}
+
+static size_t slot_of(const void *at) {
+  size_t i = ((uintptr_t)at >> 4) * 2654435761u % MAX_BLOCKS;
+  while (blocks[i].at && blocks[i].at != at)
+    i = (i + 1) % MAX_BLOCKS;
+  return i;
+}
+
+static void *remember(void *at) {
+  if (!at || !heap)
+    return at;
+  pthread_mutex_lock(&heap_lock);
+  struct block *block = &blocks[slot_of(at)];
+  *block = (struct block){at, malloc_usable_size(at)};
+  heap->blocks++;
+  heap->bytes += block->size;
+  pthread_mutex_unlock(&heap_lock);
+  return at;
+}
+
+/* Whether the block was the plugin's. */
+static bool forget(void *at) {
+  if (!at || !heap)
+    return false;
+  pthread_mutex_lock(&heap_lock);
+  size_t i = slot_of(at);
+  bool found = blocks[i].at;
+  if (found) {
+    heap->blocks--;
+    heap->bytes -= blocks[i].size;
+    blocks[i].at = NULL;
+  }
+  /* Those after it must still be found. */
+  for (i = (i + 1) % MAX_BLOCKS; found && blocks[i].at;
+       i = (i + 1) % MAX_BLOCKS) {
+    struct block moved = blocks[i];
+    blocks[i].at = NULL;
+    blocks[slot_of(moved.at)] = moved;
+  }
+  pthread_mutex_unlock(&heap_lock);
+  return found;
+}
+
+/* --- allocating: all of these are the call "memory" ---------------------- */
+
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *old, size_t size);
+void __libc_free(void *old);
 
-static bool has_memory(void *caller) {
-  if (!getenv("LB_FAULT") || !failure("memory", "", caller))
-    return true;
-  errno = ENOMEM;
-  return false;
+enum answer { NOT_OURS, OURS, REFUSED };
+
+static enum answer allowed(void *caller) {
+  struct fault fault;
+  if (!getenv("LB_FAULT") || !is_ours(caller))
+    return NOT_OURS;
+  if (!is_spoiled("memory", "", &fault))
+    return OURS;
+  errno = error_of(fault.effect);
+  return REFUSED;
 }
 
-void *malloc(size_t size) {
-  return has_memory(CALLER) ? __libc_malloc(size) : NULL;
+static void *allocate(void *caller, size_t n, size_t size) {
+  enum answer answer = allowed(caller);
+  void *at = answer == REFUSED ? NULL : __libc_calloc(n, size);
+  return answer == OURS ? remember(at) : at;
 }
 
-void *calloc(size_t n, size_t size) {
-  return has_memory(CALLER) ? __libc_calloc(n, size) : NULL;
+static void *reallocate(void *caller, void *old, size_t size) {
+  enum answer answer = allowed(caller);
+  if (answer == REFUSED)
+    return NULL;
+  bool known = forget(old);
+  void *at = __libc_realloc(old, size);
+  if (known && !at)
+    remember(old);
+  return known || answer == OURS ? remember(at) : at;
 }
 
-void *realloc(void *old, size_t size) {
-  return has_memory(CALLER) ? __libc_realloc(old, size) : NULL;
-}
+void *malloc(size_t size) { return allocate(CALLER, 1, size); }
+
+void *calloc(size_t n, size_t size) { return allocate(CALLER, n, size); }
+
+void *realloc(void *old, size_t size) { return reallocate(CALLER, old, size); }
 
 void *reallocarray(void *old, size_t n, size_t size) {
   size_t bytes;
-  if (!has_memory(CALLER) || __builtin_mul_overflow(n, size, &bytes))
-    return NULL;
-  return __libc_realloc(old, bytes);
+  if (!__builtin_mul_overflow(n, size, &bytes))
+    return reallocate(CALLER, old, bytes);
+  errno = ENOMEM;
+  return NULL;
 }
 
 char *strdup(const char *text) {
   size_t size = strlen(text) + 1;
-  char *copy = has_memory(CALLER) ? __libc_malloc(size) : NULL;
+  char *copy = allocate(CALLER, 1, size);
   return copy ? memcpy(copy, text, size) : NULL;
+}
+
+void free(void *old) {
+  forget(old);
+  __libc_free(old);
 }

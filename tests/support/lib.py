@@ -786,12 +786,13 @@ class Requests:
 
     def __init__(self):
         self.path = os.path.join(scratch(), "requests")
-        open(self.path, "w").close()
-        self.env = {"LD_PRELOAD": faults(), "LB_REQUESTS": self.path}
+        for name in "", ".requests":
+            open(self.path + name, "w").close()
+        self.env = {"LD_PRELOAD": faults(), "LB_FAULT": self.path}
 
     def states(self):
         """The sets of states, as numbers, of all requests until now."""
-        return [int(line) for line in _read(self.path).splitlines()]
+        return [int(line) for line in _read(self.path + ".requests").splitlines()]
 
 
 def proc(pid):
