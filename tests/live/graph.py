@@ -12,9 +12,9 @@ import json
 import math
 import os
 import re
-import runpy
 import struct
 import subprocess
+import sys
 import threading
 import zlib
 import xml.etree.ElementTree as ElementTree
@@ -23,6 +23,10 @@ from lib import *
 
 SOURCE = os.environ.get("LB_SRCDIR", ".")
 GRAPH = f"{SOURCE}/graph/listen_backlog-graph"
+sys.path.insert(0, f"{SOURCE}/graph")
+import lbgraph
+from lbgraph import pictures, subjects
+
 START, STEP, SAMPLES = 1_700_000_000, 10, 180
 END = START + STEP * SAMPLES
 QUEUE, QUEUE_MAX, QUEUE_LINE = "#56b4e9", "#c4e3f6", "#0072b2"
@@ -284,7 +288,6 @@ def _():
     equal(drawn.alts(), ["Port 80: queue at most 3 of 4,096, 0 overflows"])
     left, top, right, bottom = picture.shapes(QUEUE)[0]
     check(bottom - top > 100, f"height of the queue, {top} to {bottom}")
-    scale = runpy.run_path(GRAPH)["queue_scale"]
 
     class One:
         def __init__(self, highest, limit):
@@ -296,7 +299,7 @@ def _():
             (0, 4096, 4423, True), (129, 128, 139, True), (3, 4096, 3, False),
             (40, 4096, 42, False), (1000, 4096, 4423, True), (1, 5, 5, True),
             (1, 0, 1, True), (17, 16, 18, True), (60, 511, 63, False)):
-        got, shown = scale(One(highest, limit))
+        got, shown = pictures.queue_scale(One(highest, limit))
         equal((math.floor(got.top), shown), (top, drawn),
               f"scale of {highest} of {limit}")
 
@@ -608,25 +611,20 @@ def _():
 
 @test("names are the plugin's")
 def _():
-    script = runpy.run_path(GRAPH)
     there = {}
     for line in probe_run("--list-values").stdout.splitlines():
         name, _, where, _ = line.split("\t")
-        there.setdefault(where, set()).add(name)
-    listeners = {name for where, names in there.items() for name in names
-                 if "listener" in where}
-    for kind in "LISTENER", "NAMESPACE":
-        for reading, name in script[kind].items():
+        for subject in where.split(","):
+            there.setdefault(subject, set()).add(name)
+    for drawn, subject in ((subjects.LISTENER, "listener"),
+                           (subjects.NAMESPACE, "namespace")):
+        for reading, name in drawn.items():
             equal(name.partition("-")[2], reading, "reading and file")
-    equal(set(script["LISTENER"].values()), listeners - {"count-full"},
-          "readings of listeners")
-    check({*script["NAMESPACE"].values(), *script["ONLY_NAMESPACE"]} <=
-          {name for where, names in there.items() for name in names
-           if "namespace" in where}, "readings of namespaces")
-    check(not set(script["ONLY_NAMESPACE"]) & listeners,
-          "a listener has what makes a namespace")
+        check(set(drawn.values()) <= there[subject], f"a {subject} has {drawn}")
+    check(set(subjects.ONLY_NAMESPACE) <= there["namespace"] -
+          there["listener"], "what tells a namespace from a listener")
     with open(f"{SOURCE}/configure.ac") as file:
-        check(f"[{script['VERSION']}]" in file.read(), "version")
+        check(f"[{lbgraph.VERSION}]" in file.read(), "version")
 
 
 @test("the man page has every option and reading")
@@ -639,7 +637,7 @@ def _():
     check(len(options) > 9, f"options, {options}")
     for option in options:
         check(f"Fl -{option}" in man, f"--{option} in the man page")
-    for reading in set(runpy.run_path(GRAPH)["LISTENER"]) - {"sockets"}:
+    for reading in set(subjects.LISTENER) - {"sockets"}:
         check(f".It {reading}\n" in man, f"{reading} in the man page")
     lint = subprocess.run(
         ["mandoc", "-T", "lint", "-W", "warning",

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""The numbers of a listener or a network namespace, out of its RRD files."""
+import collections
+import contextlib
+import math
+import os
+import time
+
+from .rrd import Trouble, rrdtool, source
+from .words import count, moment, natural, number, printable
+
+# reading: file of collectd's, as in the plugin's own table (src/core/readings.c)
+LISTENER = {
+    "queue": "queue_length-queue", "limit": "queue_length-limit",
+    "peak": "queue_length-peak", "busy": "percent-busy",
+    "fill": "percent-fill", "sockets": "count-sockets",
+    "drops": "derive-drops", "overflows": "derive-overflows",
+    "wait": "duration-wait", "abandoned": "queue_length-abandoned",
+    "syn": "queue_length-syn",
+}
+NAMESPACE = {"drops": "derive-drops", "overflows": "derive-overflows"}
+# What no listener has: whose folder this is in is a network namespace.
+ONLY_NAMESPACE = "queue_length-somaxconn", "derive-overflows_unattributed"
+TOGETHER = {"queue", "limit", "fill"}, {"drops", "overflows"}
+PLUGIN = "listen_backlog"
+
+
+class Span:
+    """From when to when, in seconds of the epoch."""
+
+    def __init__(self, start, end):
+        try:
+            lines = rrdtool("graphv", os.devnull, "--start", start,
+                            "--end", end, "LINE:0")
+        except Trouble as error:
+            raise Trouble(f"--start {start} --end {end}: {error}") from None
+        found = dict(line.split(" = ", 1) for line in lines if " = " in line)
+        self.start = int(found["graph_start"])
+        self.end = int(found["graph_end"])
+        self.seconds = self.end - self.start
+
+    def __str__(self):
+        sameday = moment(self.start)[:10] == moment(self.end)[:10]
+        return (moment(self.start) + " to " +
+                (moment(self.end)[11:] if sameday else moment(self.end)) +
+                time.strftime(" %Z", time.localtime(self.end)))
+
+
+Numbers = collections.namedtuple("Numbers", "last average maximum total gap")
+
+
+def numbers(path, span, width, until):
+    """The numbers of one file within the span; None where none is known."""
+    lines = rrdtool(
+        "graph", os.devnull, "--start", span.start, "--end", span.end,
+        "--width", width, source("a", path, "AVERAGE"),
+        source("m", path, "MAX"), f"CDEF:g=m,UN,TIME,{until},LE,*",
+        "VDEF:last=m,LAST", "VDEF:average=a,AVERAGE",
+        "VDEF:maximum=m,MAXIMUM", "VDEF:total=a,TOTAL", "VDEF:gap=g,MAXIMUM",
+        *(f"PRINT:{name}:%.9lf" for name in Numbers._fields))
+    values = [float(line) for line in lines[1:]]
+    return None if math.isnan(values[0]) else Numbers(*values)
+
+
+class Subject:
+    """A listener or a network namespace of a host."""
+    readings, together = {}, ()
+
+    def __init__(self, host, name):
+        self.host, self.name = host, name
+        self.path = os.path.join(
+            host.path, PLUGIN + ("-" + name if name else ""))
+        self.files, self.numbers, self.troubles = {}, {}, []
+        self.updated = 0  # when anything of it was written last
+
+    def file(self, reading):
+        return os.path.join(self.path, self.readings[reading] + ".rrd")
+
+    def read(self, span, width):
+        """Finds out what is there."""
+        self.files = {reading: self.file(reading) for reading in self.readings
+                      if os.path.lexists(self.file(reading))}
+        for reading, path in list(self.files.items()):
+            try:
+                updated = int(rrdtool("last", path)[0])
+                self.numbers[reading] = numbers(path, span, width, updated)
+                self.updated = max(self.updated, updated)
+            except Trouble as error:
+                del self.files[reading]
+                why = str(error) if path in str(error) else f"{path}: {error}"
+                self.trouble(f"an RRD file cannot be read: {why}" +
+                             _if_empty(path))
+        if not self.troubles:
+            self._missing()
+
+    def _missing(self):
+        for group in self.together:
+            if group & set(self.files):
+                for reading in sorted(group - set(self.files)):
+                    self.trouble(f"{printable(self.file(reading))} "
+                                 "is not there")
+        if not self.files:
+            self.trouble(f"no RRD files of it in {printable(self.path)}")
+
+    def trouble(self, what):
+        self.troubles.append(f"{self.title}: {what}")
+
+    def known(self):
+        return any(self.numbers.values())
+
+    def get(self, reading, field="maximum", default=None):
+        found = self.numbers.get(reading)
+        return default if found is None else getattr(found, field)
+
+    @property
+    def gaps(self):
+        return any(found.gap for found in self.numbers.values() if found)
+
+    @property
+    def title(self):
+        return f"{self.label} on {self.host.label}"
+
+
+class Listener(Subject):
+    """What waits to be accepted."""
+    readings, together = LISTENER, TOGETHER
+
+    def __init__(self, host, name, namespace):
+        super().__init__(host, name)
+        self.namespace = namespace
+        self.own_name = name[len(namespace.name) + 1:] if namespace.name \
+            else name
+
+    @property
+    def highest(self):
+        """The longest the queue has been."""
+        return max(self.get("queue", default=0), self.get("peak", default=0))
+
+    @property
+    def short_label(self):
+        """Its label within its namespace."""
+        name = printable(self.own_name)
+        return ("Port " if name.isdecimal() else "Listener ") + name
+
+    @property
+    def label(self):
+        return self.short_label + (
+            f" {self.namespace.where}" if self.namespace.name else "")
+
+    def rank(self):
+        """The fullest first, then who overflowed most, then by name."""
+        return (-self.get("fill", default=-1),
+                -self.get("overflows", "total", default=0), -self.highest,
+                natural(self.name))
+
+    def sentence(self, brief=False):
+        """What its picture shows."""
+        if "queue" in self.files and self.numbers["queue"]:
+            parts = [f"queue at most {number(self.highest)}"]
+            if self.get("limit", "last") is not None:
+                parts[0] += f" of {number(self.get('limit', 'last'))}"
+        elif self.get("sockets") == 0:
+            parts = ["nobody listened"]
+        else:
+            parts = ["queue unknown"]
+        if not brief:
+            parts += self._waiting()
+        if self.get("overflows") is not None:
+            overflows = self.get("overflows", "total")
+            parts.append(count(overflows, "overflow"))
+            others = round(self.get("drops", "total", 0)) - round(overflows)
+            if others > 0 and not brief:
+                parts.append(count(others, "other drop"))
+        return ", ".join(parts)
+
+    def _waiting(self):
+        """What was found out about those who wait, where there were any."""
+        if self.get("busy"):
+            yield (f"clients waited in {number(self.get('busy', 'average'))}"
+                   "\u00a0% of the looks")
+        for reading, before, after in (("wait", "waits of ", "\u00a0s"),
+                                       ("abandoned", "", " abandoned"),
+                                       ("syn", "", " half-open")):
+            if self.get(reading):
+                yield f"{before}up to {number(self.get(reading))}{after}"
+
+
+class Namespace(Subject):
+    """A network namespace, with the listeners in it; collectd's own has no
+    name."""
+    readings, together = NAMESPACE, TOGETHER[1:]
+
+    def __init__(self, host, name):
+        super().__init__(host, name)
+        self.listeners = []
+
+    def _missing(self):
+        if self.files or not self.name:
+            super()._missing()
+
+    @property
+    def where(self):
+        if self.name:
+            return f"in {printable(self.name)}"
+        return "in its own namespace" if self.host.others \
+            else "on the whole host"
+
+    @property
+    def label(self):
+        if self.name:
+            return f"Network namespace {printable(self.name)}"
+        return "Its own network namespace" if self.host.others \
+            else "The whole host"
+
+    def holds(self, name):
+        """Whether a listener of that name is in it, and not in the own."""
+        return name.startswith(self.name + ":")
+
+    def rank(self):
+        """As of listeners, but collectd's own comes first."""
+        fullest = filled(self.listeners)
+        return (self.name != "",
+                -fullest[0].get("fill") if fullest else 1,
+                -self.get("overflows", "total", 0), natural(self.name))
+
+
+def filled(listeners):
+    """Those that can be compared."""
+    return [one for one in listeners if one.get("fill") is not None]
+
+
+def _if_empty(path):
+    with contextlib.suppress(OSError):
+        return "; it is empty" if not os.path.getsize(path) else ""
+    return ""

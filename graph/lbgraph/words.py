@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Numbers, names and times as text."""
+import hashlib
+import os
+import re
+import time
+
+
+def printable(text):
+    """Text that may stand in a picture or on a terminal, whatever it was."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def short(text, most):
+    return text if len(text) <= most else text[:most - 1] + "…"
+
+
+def number(value):
+    """1353.2 -> 1,353; 12.345 -> 12.3; 0.0123 -> 0.01"""
+    if value is None:
+        return "-"
+    if value and abs(value) < 0.005:
+        return "<0.01"
+    for digits, bound in (2, 9.995), (1, 99.95):
+        if abs(value) < bound and round(value, digits) != round(value):
+            return f"{value:.{digits}f}".rstrip("0").rstrip(".")
+    return f"{value:,.0f}"
+
+
+def compact(value):
+    """A number of seven characters at most: 12,345,678 -> 12.3M"""
+    for unit, factor in ("G", 1e9), ("M", 1e6):
+        if value is not None and value >= 0.9999995 * factor:
+            return f"{value / factor:.3g}{unit}"
+    return number(value)
+
+
+def count(value, what):
+    text = number(round(value))
+    return f"{text} {what if text == '1' else what + 's'}"
+
+
+def file_name(name):
+    """A file's and a URL's name for any name, another for each."""
+    escaped = "".join(
+        chr(byte) if chr(byte).isalnum() and byte < 128 or byte in b"-_."
+        else f"={byte:02X}" for byte in os.fsencode(name))
+    if len(escaped) <= 150:
+        return escaped
+    return escaped[:130] + "==" + hashlib.sha1(os.fsencode(name)).hexdigest()
+
+
+def natural(name):
+    """Sorts port 80 before port 443."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part)
+            for part in re.split(r"([0-9]+)", name) if part]
+
+
+def moment(when):
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+
+
+def listed(names, most=20):
+    if not names:
+        return "none"
+    some = ", ".join(map(printable, names[:most]))
+    return some + (f" and {len(names) - most} more" * (len(names) > most))
