@@ -1,145 +1,86 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What the probe records it shows again, and so do the recordings in
-tests/data."""
+"""A recording of the probe is replayed as what the probe printed when it was made, and so are those in tests/data."""
 import glob
 import os
 import socket
 
-from lib import *
+from lb import *
 
 
-@test("a recording under load is replayed as the same tables")
+def replayed(path, want, *options):
+    """Replays a recording, and compares it with these lines."""
+    equal(probe_output(*options, "--replay", path).splitlines(), want.splitlines(), "the replay")
+
+
+@test("a recording of an overload is replayed as the same tables")
 def _():
-    recording = os.path.join(scratch(), "recording")
-    servers = [Listener(8080, backlog=4),
-               Listener(8081, backlog=4, addr="::", v6only=0)]
-    group = [Listener(8082, backlog=2, reuseport=True) for _ in range(50)]
+    path = os.path.join(scratch(), "recording")
+    for port, options in (8080, {}), (8081, dict(addr="::", v6only=0)), *[(8082, dict(reuseport=True))] * 50:
+        Listener(port, backlog=4, **options)
     crowd = Crowd(8080, 8082)
-    run = probe_run("--interval", 0.05, "--count", 20, "--record", recording)
+    program = probe_process("--interval", 0.05, "--count", 100000, "--record", path)
+    until(lambda: len(intervals(program.text())) > 20 and
+          tables(program.text().rpartition("# ")[0])[-1]["8080"]["overflows"], "there is an overload")
+    equal(program.stop(), 0, "exit status")
     crowd.stop()
-    equal((run.returncode, run.stderr), (0, ""), "the probe's end")
-    shown = tables(run.stdout)
-    equal(len(shown), 20, "looks")
-    check(shown[-1]["8080"]["overflows"] > shown[0]["8080"]["overflows"],
-          "there was load")
-    for server in servers + group:
-        server.close()
-
-    again = probe_run("--replay", recording)
-    equal((again.returncode, again.stderr), (0, ""), "the replay's end")
-    equal(again.stdout.splitlines(), run.stdout.splitlines(), "the replay")
+    replayed(path, program.text())
 
 
-@test("so is one of UNIX sockets and of what waits, with looks in between")
+@test("a recording of UNIX sockets and waiting connections, with samples within the interval, is replayed as the same "
+      "tables, and as those of the ports alone")
 def _():
-    recording = os.path.join(scratch(), "recording")
+    path = os.path.join(scratch(), "recording")
     options = ["--unix", "--tcp", "--inspect", "--sample", 0.01]
-    local = [UnixListener(b"\0app", 4), UnixListener(b"\0packets", 4,
-                                                     socket.SOCK_SEQPACKET)]
-    waiting = Listener(8080, backlog=4)
-    fill(waiting, 3)
-    waiting.clients.pop().close()
+    local = [UnixListener(b"\0app", 4), UnixListener(b"\0packets", 4, socket.SOCK_SEQPACKET)]
+    fill(Listener(8080, backlog=4), 3).clients.pop().close()
     Listener(8081, backlog=4)
     crowd = Crowd(8081)
-    program = Process([os.environ["LB_PROBE"], *map(str, options),
-                       "--interval", "0.1", "--count", "15", "--record",
-                       recording])
-    while program.popen.poll() is None:
-        for each in local:
+    program = probe_process(*options, "--interval", "0.1", "--count", "100000", "--record", path)
+    want = {"8081": {"abandoned", "overflows"}, "8080": {"wait", "abandoned"}, "@app": {"abandoned", "peak"},
+            "@packets": {"abandoned", "peak"}}
+
+    def all_seen():
+        """Lets UNIX clients come and go, and servers with a full queue start anew, until everything was seen."""
+        for each in local[:]:
             each.knock()
-            each.knock()
-            each.clients.pop().close()
-            if not each.knock():
+            if each.knock():
+                each.clients.pop(0).close()
+            else:
                 each.close()
                 local.remove(each)
                 local.append(UnixListener(each.path, 4, each.kind))
-                break
+        shown = tables(program.text().rpartition("# ")[0])
+        return len(shown) > 15 and all(any(table.get(name, {}).get(reading) for table in shown)
+                                       for name, readings in want.items() for reading in readings)
+    until(all_seen, "each listener has had these readings")
+    equal(program.stop(), 0, "exit status")
     crowd.stop()
-    equal(program.popen.returncode, 0, "the probe's end")
-    shown = tables(program.text())
-    equal(len(shown), 15, "intervals")
-    for name, want in (("8081", {"wait", "abandoned", "syn", "overflows"}),
-                       ("@app", {"abandoned", "peak"}),
-                       ("@packets", {"abandoned", "peak"})):
-        check(any(row[name].get(reading) for row in shown if name in row
-                  for reading in want), f"there is something of {name}")
-
-    again = probe_run(*options, "--replay", recording)
-    equal((again.returncode, again.stderr), (0, ""), "the replay's end")
-    equal(again.stdout.splitlines(), program.text().splitlines(), "the replay")
-
-    ports = probe_run("--sample", 0.01, "--replay", recording)
-    equal((ports.returncode, ports.stderr), (0, ""), "the end of another")
-    equal(tables(ports.stdout),
-          [{name: {reading: value for reading, value in row.items()
-                   if reading not in INSPECTED}
-            for name, row in table.items() if not name.startswith("@")}
-           for table in shown], "a replay of the ports alone")
+    replayed(path, program.text(), *options)
+    ports = [{name: {reading: value for reading, value in row.items() if reading not in INSPECTED}
+              for name, row in table.items() if not name.startswith("@")} for table in tables(program.text())]
+    equal(tables(probe_output("--sample", 0.01, "--replay", path)), ports, "a replay of the ports alone")
 
 
-@test("a recording of one look, with chosen ports and with sockets")
+@test("a recording holds every listener, whichever were shown, and can be replayed with --sockets")
 def _():
-    recording = os.path.join(scratch(), "recording")
+    path = os.path.join(scratch(), "recording")
     fill(Listener(8080, backlog=4), 3)
     fill(Listener(8081, backlog=4), 5)
-    run = probe_run("--record", recording, "8080")
-    equal(run.returncode, 0, run.stderr)
-    equal(set(tables(run.stdout)[0]), {"", "8080"})
-    equal(probe_run("--replay", recording, "8080").stdout, run.stdout)
-    equal(set(tables(probe_run("--replay", recording).stdout)[0]),
-          {"", "8080", "8081"}, "the recording holds everything")
-    sockets = probe_run("--sockets")
-    equal(probe_run("--sockets", "--replay", recording).stdout,
-          sockets.stdout, "--sockets")
+    shown = probe_output("--record", path, "8080")
+    equal(set(tables(shown)[0]), {"", "8080"})
+    replayed(path, shown, "8080")
+    replayed(path, probe_output())
+    replayed(path, probe_output("--sockets"), "--sockets")
 
 
-@test("--sockets shows each socket as ss does")
-def _():
-    fill(Listener(8080, backlog=4), 5)
-    Listener(8080, backlog=6, addr="::1")
-    Listener(8081, backlog=7, addr="::", v6only=1)
-    Listener(8082, backlog=8, addr="0.0.0.0")
-    syn(8082, times=3)
-    until(lambda: ss(8082)[0].drops == 3, "sk_drops move")
-    run = probe_run("--sockets")
-    equal(run.returncode, 0, run.stderr)
-    header, *lines = run.stdout.splitlines()
-    note(run.stdout)
-    equal(header.split(), ["ADDRESS", "QUEUE", "LIMIT", "SK_DROPS", "INODE",
-                           "COOKIE"])
-    got = set()
-    for line in lines:
-        address, *numbers, cookie = line.split()
-        addr, _, port = address.rpartition(":")
-        got.add((addr.strip("[]"), int(port), *map(int, numbers),
-                 int(cookie, 0 if cookie.startswith("0x") else 16)))
-    equal(got, {(s.addr, s.port, s.queue, s.limit, s.drops, s.ino, s.cookie)
-                for s in ss()})
+OPTIONS = {"waiting.rec": ["--unix", "--tcp", "--inspect", "--sample", "0.05"]}  # to replay a recording with
 
-
-@test("the probe lists the readings")
-def _():
-    run = probe_run("--list-values")
-    equal(run.returncode, 0, run.stderr)
-    words = set(run.stdout.split())
-    for name in READINGS.values():
-        check(name in words, f"{name} in the list")
-
-
-OPTIONS = {  # what a recording was made with, and is replayed with
-    "waiting.rec": ["--unix", "--tcp", "--inspect", "--sample", "0.05"],
-}
-data = os.path.join(os.environ.get("LB_SRCDIR", "."), "tests", "data")
-for path in sorted(glob.glob(glob.escape(data) + "/*.expected")):
-    @test(f"tests/data/{os.path.basename(path)[:-len('.expected')]}")
-    def _(path=path):
-        recording = path[:-len(".expected")]
-        run = probe_run(*OPTIONS.get(os.path.basename(recording), ()),
-                        "--replay", recording)
-        equal((run.returncode, run.stderr), (0, ""), "the replay's end")
-        with open(path) as file:
-            equal(run.stdout.splitlines(), file.read().splitlines(), path)
+for expected in sorted(glob.glob(glob.escape(f"{SRCDIR}/tests/data") + "/*.expected")):
+    @test(f"tests/data/{os.path.basename(expected)} is the replay of the recording")
+    def _(expected=expected):
+        path = expected[:-len(".expected")]
+        replayed(path, content(expected), *OPTIONS.get(os.path.basename(path), ()))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Gauges: what the kernel makes of a backlog, what is sent when a listener is absent, and that collectd, its RRD files and
-the probe have the same values."""
+"""Gauges: what the kernel makes of a backlog, what is sent when a listener is absent, and that collectd, its RRD
+files and the probe have the same values."""
 import contextlib
 import subprocess
 import time
@@ -82,8 +82,8 @@ def _():
     equal((daemon.process.wait(), daemon.errors()), (0, []))
 
 
-@test("a limit that the kernel has cut to net.core.somaxconn is in one INFO line, and again when the sysctl is raised, until "
-      "the server calls listen()")
+@test("a limit that the kernel has cut to net.core.somaxconn is in one INFO line, and in another after the sysctl is "
+      "raised, until the server calls listen()")
 def _():
     Listener(8084, backlog=128)
     sysctl("net.core.somaxconn", 16)

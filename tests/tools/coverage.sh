@@ -7,7 +7,7 @@
 set -eu
 
 least=${LB_COVERAGE_LEAST:-95}
-live=${LB_COVERAGE_TESTS-tests/live/errors.py tests/live/fault_matrix.py tests/live/netns.py tests/live/recording.py}
+live=${LB_COVERAGE_TESTS-$(printf 'tests/live/%s.py ' errors fault_matrix netns probe recording)}
 folder=$LB_BUILDDIR/coverage
 log=$folder/log
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The language of the live tests. tests/support/netns starts a test script in network and pid namespaces of its own; each
-subtest gets another network namespace with nothing but lo in it, and ends what it has started.
+"""The language of the live tests. tests/support/netns starts a test script in network and pid namespaces of its own;
+each subtest gets another network namespace with nothing but lo in it, and ends what it has started.
 
     from lb import *
 
@@ -13,18 +13,20 @@ subtest gets another network namespace with nothing but lo in it, and ends what 
 
 Each module uses only those listed before it here, and servers, stores and scene are imported by name."""
 from .basics import (
-    DEADLINE, PATH, SRCDIR, at_end, check, command, content, equal, evidence, mentions, note, scratch, source, until, write)
+    DEADLINE, PATH, SRCDIR, at_end, check, command, content, equal, evidence, mentions, note, scratch, source, until,
+    write)
 from .kernel import netstat, nstat, ss, ss_unix, states, sysctl, totals
 from .packets import Wire, syn
 from .namespaces import (
     MS_SHARED, Namespace, libc, mount, network, new_network, nsids, open_network, private_run, set_nsid)
 from .sockets import (
-    Crowd, Listener, Service, UnixListener, UnixService, client, drop_syns, established, fill, overflow, overflow_by_ack,
-    reset)
+    Crowd, Listener, Service, UnixListener, UnixService, client, drop_syns, established, fill, overflow,
+    overflow_by_ack, reset)
 from .programs import Process, Thread, proc, processes, threads, unprivileged
 from .faults import Faults
 from .probe import (
-    COUNTERS, GAUGES, INSPECTED, NAMESPACE, READINGS, intervals, printed, probe, probe_output, probe_process, probe_run, tables)
+    COUNTERS, GAUGES, INSPECTED, NAMESPACE, READINGS, intervals, printed, probe, probe_output, probe_process, probe_run,
+    tables)
 from .collectd import PLUGIN, VALGRIND, Collectd, Daemon, part, plugin_dir, queues
 from .counters import agrees_with_kernel, counters, never_back, quiet, settled
 from .subtests import main, test

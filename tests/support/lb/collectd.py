@@ -122,8 +122,8 @@ LoadPlugin logfile
 
 
 class Collectd(Daemon):
-    """The daemon with our plugin, writing CSV files. config is the text within <Plugin listen_backlog>; None: there is no
-    such block."""
+    """The daemon with our plugin, writing CSV files. config is the text within <Plugin listen_backlog>; None: there
+    is no such block."""
 
     def __init__(self, config=None, plugins=(), extra="", **options):
         block = "" if config is None else f"<Plugin listen_backlog>\n{config}\n</Plugin>"

@@ -6,7 +6,7 @@ import re
 
 from .basics import command, note
 
-Socket = collections.namedtuple("Socket", "addr port dev queue limit drops ino cookie")
+Socket = collections.namedtuple("Socket", "local addr port dev queue limit drops ino cookie")
 UnixSocket = collections.namedtuple("UnixSocket", "kind queue limit name ino")
 
 
@@ -23,7 +23,7 @@ def ss(port=None):
         addr, _, dev = addr.partition("%")
         drops, cookie = (re.search(pattern, rest).group(1) for pattern in (r"skmem:\(.*,d(\d+)\)", r"\bsk:(\w+)"))
         ino = re.search(r"\bino:(\d+)", rest)
-        found.append(Socket(addr.strip("[]"), int(number), dev, int(queue), int(limit), int(drops),
+        found.append(Socket(local, addr.strip("[]"), int(number), dev, int(queue), int(limit), int(drops),
                             int(ino.group(1)) if ino else 0, int(cookie, 16)))
     return [s for s in found if port is None or s.port == port]
 

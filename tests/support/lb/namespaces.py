@@ -42,8 +42,8 @@ def private_run():
 
 
 def _leave_chroot_mount():
-    """In a chroot "/" is not a mount point, so its propagation cannot be changed. /proc is a mount point: bind "/" below
-    it, make that copy private, and go there."""
+    """In a chroot "/" is not a mount point, so its propagation cannot be changed. /proc is a mount point: bind "/"
+    below it, make that copy private, and go there."""
     here = os.getcwd()
     mount(None, "/proc", flags=MS_PRIVATE)
     mount("tmpfs", "/proc/fs", "tmpfs")

@@ -90,8 +90,8 @@ NetNamespace "blue"
             fill(Listener(80, backlog=1), 2)
 
     def move_counters(self):
-        """80 drops 7 clients, the kernel drops SYNs to 9443, a client of 443 gets a SYN cookie, and 80 in "blue" drops 3
-        clients."""
+        """80 drops 7 clients, the kernel drops SYNs to 9443, a client of 443 gets a SYN cookie, and 80 in "blue"
+        drops 3 clients."""
         full, other, _, deferring = self.servers
         overflow(full, 7)
         with self.blue.inside():

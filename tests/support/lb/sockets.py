@@ -207,8 +207,8 @@ def overflow(service, n):
 
 
 def overflow_by_ack(port, n):
-    """A listener that drops the final ACKs of n handshakes: TCP_DEFER_ACCEPT delays the ends of the handshakes until the
-    clients send data, and meanwhile listen() makes the queue too short for them."""
+    """A listener that drops the final ACKs of n handshakes: TCP_DEFER_ACCEPT delays the ends of the handshakes until
+    the clients send data, and meanwhile listen() makes the queue too short for them."""
     server = Listener(port, backlog=n + 4, defer_accept=30)
     waiting = established(server.connect(n + 4))
     server.listen(3)

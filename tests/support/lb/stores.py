@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The programs that keep what collectd writes: each is the real program, started as the user nobody on loopback, with files
-of its own. A store has values(), the last value of each name of ours, under the store's own names."""
+"""The programs that keep what collectd writes: each is the real program, started as the user nobody on loopback, with
+files of its own. A store has values(), the last value of each name of ours, under the store's own names."""
 import contextlib
 import json
 import os
@@ -21,7 +21,8 @@ HOST = "testhost"
 # ------------------------------------------------------------------- snippets
 
 def snippet(name, changes=()):
-    """The text of collectd.conf.d/listen_backlog-NAME.conf with {old: new} replaced: paths that need root, and times."""
+    """The text of collectd.conf.d/listen_backlog-NAME.conf with {old: new} replaced: paths that need root, and
+    times."""
     return changed(source("collectd.conf.d", f"listen_backlog-{name}.conf"), changes)
 
 
