@@ -66,14 +66,3 @@ int lb_ports_parse(const char *text, struct lb_ports *out) {
     *out = (struct lb_ports){port, port};
   return err;
 }
-
-const char *lb_ports_error(int err) {
-  switch (err) {
-  case -ERANGE:
-    return "not a TCP port";
-  case -ENOENT:
-    return "unknown service";
-  default:
-    return "an empty or reversed range";
-  }
-}

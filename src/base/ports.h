@@ -34,7 +34,4 @@ static inline bool lb_portset_has(const struct lb_portset *set, uint16_t port) {
  * open or reversed range or an empty text, -ENOENT for an unknown service. */
 int lb_ports_parse(const char *text, struct lb_ports *out);
 
-/* What was wrong, for the three errors above. */
-const char *lb_ports_error(int err);
-
 #endif

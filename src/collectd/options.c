@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/label.h"
+#include "base/messages.h"
 
 #include <errno.h>
 #include <math.h>

@@ -5,11 +5,12 @@
  * should: a config callback that fails keeps collectd from starting, and a read
  * callback that fails is called less and less often, where ours has to notice
  * by itself that the trouble is over. */
+#include "base/messages.h"
 #include "collectd/dispatch.h"
 #include "collectd/options.h"
 #include "collectd/sampler.h"
 #include "core/monitor.h"
-#include "kernel/netlink.h"
+#include "kernel/live.h"
 
 #include <utils_complain.h>
 
@@ -78,10 +79,7 @@ static void release(struct complaint *complaint, const char *what) {
 
 /* strerror_r() is not asked in vain: glibc 2.41 allocates in it. */
 static const char *file_error(int err, char buf[static LB_REASON_SIZE]) {
-  if (!err)
-    return "";
-  return err == -EBADMSG ? "unknown format"
-                         : strerror_r(-err, buf, LB_REASON_SIZE);
+  return err ? lb_file_error(err, buf) : "";
 }
 
 static const char *dump_error(int err, const char *module,

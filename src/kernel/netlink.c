@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -135,35 +134,4 @@ int lb_netlink_dump(struct lb_netlink *nl, struct nlmsghdr *request,
   if (tap)
     tap->datagram(tap->data, NULL, 0, err);
   return err;
-}
-
-const char *lb_netlink_error(int err, const char *module,
-                             char buf[static LB_REASON_SIZE]) {
-  char name[80];
-  switch (err) {
-  case -ENOENT:
-  case -EOPNOTSUPP:
-    snprintf(buf, LB_REASON_SIZE, "the kernel has no %s; is the module loaded?",
-             module);
-    return buf;
-  case -EBADMSG:
-    return "malformed answer";
-  case -EPROTO:
-  case -ESRCH:
-    return "an answer to somebody else's question";
-  case -ETIMEDOUT:
-    return "no answer";
-  case -ENOSPC:
-    return "an answer was cut off";
-  case -EAFNOSUPPORT:
-  case -EPERM:
-  case -EACCES:
-  case -EPROTONOSUPPORT:
-    snprintf(buf, LB_REASON_SIZE,
-             "%s; is AF_NETLINK allowed (RestrictAddressFamilies, seccomp)?",
-             strerror_r(-err, name, sizeof(name)));
-    return buf;
-  default:
-    return strerror_r(-err, buf, LB_REASON_SIZE);
-  }
 }

@@ -43,10 +43,4 @@ uint64_t lb_netlink_netns(const struct lb_netlink *nl);
 int lb_netlink_dump(struct lb_netlink *nl, struct nlmsghdr *request,
                     struct lb_taker taker, const struct lb_tap *tap);
 
-/* A reason in words for the errors of a dump; in buf where it is no literal.
- * module: what answers such a dump in the kernel, "tcp_diag" or "unix_diag". */
-#define LB_REASON_SIZE 160
-const char *lb_netlink_error(int err, const char *module,
-                             char buf[static LB_REASON_SIZE]);
-
 #endif

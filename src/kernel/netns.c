@@ -160,20 +160,3 @@ int lb_netns_list(int (*visit)(void *data, const char *path, const char *name),
   static const char *const dirs[] = {"/run/netns", "/run/docker/netns"};
   return lb_netns_list_in(dirs, sizeof(dirs) / sizeof(dirs[0]), visit, data);
 }
-
-const char *lb_netns_error(int err, char buf[static LB_NETNS_REASON_SIZE]) {
-  switch (err) {
-  case -EPERM:
-    return "entering one needs CAP_SYS_ADMIN, which this process lacks; a "
-           "service gets it by CapabilityBoundingSet and AmbientCapabilities";
-  case -EINVAL:
-    return "no network namespace is mounted there, as far as collectd sees";
-  case -ENOENT:
-  case -ESTALE:
-    return "it is not there";
-  case -ENAMETOOLONG:
-    return "a name of more than 127 bytes makes no label";
-  default:
-    return strerror_r(-err, buf, LB_NETNS_REASON_SIZE);
-  }
-}

@@ -48,9 +48,4 @@ int lb_netns_list_in(const char *const dirs[], size_t len,
                                   const char *name),
                      void *data);
 
-/* A reason in words why a namespace cannot be looked at; in buf where it is no
- * literal. */
-#define LB_NETNS_REASON_SIZE 160
-const char *lb_netns_error(int err, char buf[static LB_NETNS_REASON_SIZE]);
-
 #endif

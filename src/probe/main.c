@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* listen_backlog-probe: the plugin's readings as a table, without collectd. */
 #include "base/label.h"
+#include "base/messages.h"
 #include "core/monitor.h"
-#include "kernel/netlink.h"
 #include "kernel/netns.h"
 #include "kernel/recording.h"
 
@@ -40,8 +40,9 @@ static void on_signal(int number) {
 }
 
 static int fail(const char *what, int err) {
+  char buf[LB_REASON_SIZE];
   fprintf(stderr, "listen_backlog-probe: %s: %s\n", what,
-          err == -EBADMSG ? "malformed data" : strerror(-err));
+          lb_file_error(err, buf));
   return EXIT_FAILURE;
 }
 
@@ -253,12 +254,10 @@ static bool is_whole(const struct lb_outcome *outcome) {
   }
   if (troubles->netstat)
     complain(outcome, "reading /proc/net/netstat",
-             troubles->netstat == -EBADMSG ? "malformed data"
-                                           : strerror(-troubles->netstat));
+             lb_file_error(troubles->netstat, buf));
   if (troubles->somaxconn)
     complain(outcome, "reading /proc/sys/net/core/somaxconn",
-             troubles->somaxconn == -EBADMSG ? "malformed data"
-                                             : strerror(-troubles->somaxconn));
+             lb_file_error(troubles->somaxconn, buf));
   if (troubles->unix_sockets)
     complain(outcome, "reading the listening UNIX sockets by sock_diag",
              lb_netlink_error(troubles->unix_sockets, "unix_diag", buf));
@@ -289,7 +288,7 @@ static void on_outcome(void *data, const struct lb_outcome *outcome) {
 
 /* Whether all that "*" stands for could be found. */
 static bool is_listed(const struct lb_monitor *monitor) {
-  char buf[LB_NETNS_REASON_SIZE];
+  char buf[LB_REASON_SIZE];
   int err = lb_monitor_listing_error(monitor);
   if (err)
     fprintf(stderr,

@@ -144,8 +144,8 @@ class Scene:
 # After these the socket is opened anew.
 REOPEN = "recvmsg ENOBUFS - 1 0"
 LISTENING = "listening sockets by sock_diag failed, so nothing is reported: "
-ALLOWED = "; is AF_NETLINK allowed (RestrictAddressFamilies, seccomp)?"
-NO_TCP_DIAG = "the kernel has no tcp_diag; is the module loaded?"
+ALLOWED = "; allow AF_NETLINK (RestrictAddressFamilies, seccomp)"
+NO_TCP_DIAG = "the kernel has no tcp_diag, try: modprobe tcp_diag"
 WAITING = ("waiting connections by sock_diag failed, so wait, abandoned and "
            "syn are not reported: ")
 PATHS = ("listening UNIX sockets by sock_diag failed, so nothing is reported "
@@ -179,12 +179,12 @@ def case(says, *faults):
 ANSWERS = [
     ("EAGAIN", "no answer"), ("ENOBUFS", ERRNO["ENOBUFS"]),
     ("ENOMEM", ERRNO["ENOMEM"]),
-    ("flagged", "an answer was cut off"), ("cut", "malformed answer"),
-    ("empty", "malformed answer"), ("ack", "malformed answer"),
-    ("overrun", "malformed answer"),
-    ("foreign", "an answer to somebody else's question"),
-    ("stale", "an answer to somebody else's question"),
-    ("stray", "an answer to somebody else's question"),
+    ("flagged", "the answer was cut off"), ("cut", "malformed data"),
+    ("empty", "malformed data"), ("ack", "malformed data"),
+    ("overrun", "malformed data"),
+    ("foreign", "the answer belongs to another request"),
+    ("stale", "the answer belongs to another request"),
+    ("stray", "the answer belongs to another request"),
     ("interrupted", ERRNO["EINTR"]), ("error:EBUSY", ERRNO["EBUSY"]),
     ("error:EINVAL", ERRNO["EINVAL"]), ("error:ENOMEM", ERRNO["ENOMEM"]),
     ("error:EPERM", ERRNO["EPERM"] + ALLOWED),
@@ -214,7 +214,7 @@ FILES = [
     for call, says in (
         *((f"open {error}", ERRNO[error]) for error in
           ("EACCES", "EMFILE", "ENFILE", "ENOMEM", "ENOENT")),
-        ("read EIO", ERRNO["EIO"]), ("read nothing", "unknown format"))
+        ("read EIO", ERRNO["EIO"]), ("read nothing", "malformed data"))
 ]
 PATH_ANSWERS = [
     *(case(PATHS + says, f"recvmsg {effect} paths")
@@ -228,7 +228,7 @@ NAMESPACES = [
     *(case(BLUE + ERRNO[error], f"open {error} netns/blue")
       for error in ("EMFILE", "ENFILE", "EACCES", "ENOMEM")),
     case(BLUE + ERRNO["EIO"], "fstat EIO"),
-    case(BLUE + "entering one needs CAP_SYS_ADMIN", "setns EPERM"),
+    case(BLUE + "CAP_SYS_ADMIN is missing", "setns EPERM"),
     case(BLUE + "no network namespace is mounted there", "setns EINVAL"),
     case(BLUE + ERRNO["ENOMEM"], "setns ENOMEM"),
     case(BLUE + ERRNO["EAGAIN"], "pthread_create EAGAIN"),
@@ -493,7 +493,7 @@ def _():
             (["recvmsg cut paths"], ("--unix", "--tcp"),
              "reading the listening UNIX sockets by sock_diag failed: malformed"),
             (["recvmsg stale waiting"], ("--inspect",),
-             "reading the waiting connections by sock_diag failed: an answer to"),
+             "reading the waiting connections by sock_diag failed: the answer"),
             (["open EACCES net/netstat"], (),
              "reading /proc/net/netstat failed: Permission denied"),
             (["read nothing net/netstat"], (),

@@ -359,7 +359,7 @@ def _(daemon):
     running = daemon('NetNamespace "blue"\nLocalPort "80"')
     served(80, 10, 1)
     equal(queues(running.look()), {"": None, "80": 1}, "there is none yet")
-    one_error(running, "blue", "not there")
+    one_error(running, "blue", "does not exist")
 
     blue, overflows, drops = None, 0, 0
     for life in 1, 2, 3:
@@ -394,7 +394,7 @@ def _(daemon):
             equal(values, sorted(values), f"{reading} of {name}")
     # Trouble that comes and goes is said less and less often.
     errors = running.errors()
-    check(1 <= len(errors) <= 4 and all("not there" in each for each in errors),
+    check(1 <= len(errors) <= 4 and all("not exist" in each for each in errors),
           errors)
 
 
@@ -501,7 +501,7 @@ def _(daemon):
     until(lambda: len(running.errors()) >= 2, "it is complained about")
     seen = len(running.times())
     until(lambda: len(running.times()) > seen + 20, "20 intervals more")
-    one_error(running, "nobody", "not there")
+    one_error(running, "nobody", "does not exist")
     one_error(running, "run-file", "proc-self-ns-uts", "no network namespace")
     equal(len(running.errors()), 2, "errors, which name all of one kind")
 

@@ -683,43 +683,6 @@ static void requests_are_numbered_from_1_on(void **state) {
                                    "ask for IPv4\n");
 }
 
-static void an_error_of_a_dump_has_a_reason(void **state) {
-  (void)state;
-  static const struct {
-    int err;
-    const char *want; /* behind the error's own name, or alone */
-    bool named;
-  } cases[] = {
-      {-ENOENT, "the kernel has no some_diag; is the module loaded?", false},
-      {-EOPNOTSUPP, "the kernel has no some_diag; is the module loaded?",
-       false},
-      {-EBADMSG, "malformed answer", false},
-      {-EPROTO, "an answer to somebody else's question", false},
-      {-ESRCH, "an answer to somebody else's question", false},
-      {-ETIMEDOUT, "no answer", false},
-      {-ENOSPC, "an answer was cut off", false},
-      {-EAFNOSUPPORT,
-       "; is AF_NETLINK allowed (RestrictAddressFamilies, seccomp)?", true},
-      {-EPERM, "; is AF_NETLINK allowed (RestrictAddressFamilies, seccomp)?",
-       true},
-      {-EACCES, "; is AF_NETLINK allowed (RestrictAddressFamilies, seccomp)?",
-       true},
-      {-EPROTONOSUPPORT,
-       "; is AF_NETLINK allowed (RestrictAddressFamilies, seccomp)?", true},
-      {-ENOBUFS, "", true},
-      {-ENOMEM, "", true},
-      {-4095, "", true},
-  };
-  for (size_t i = 0; i < LEN(cases); i++) {
-    char buf[LB_REASON_SIZE];
-    struct text want = {.len = 0};
-    say(&want, "%s%s", cases[i].named ? strerror(-cases[i].err) : "",
-        cases[i].want);
-    assert_string_equal(lb_netlink_error(cases[i].err, "some_diag", buf),
-                        want.at);
-  }
-}
-
 static void what_is_not_there_can_be_freed(void **state) {
   (void)state;
   lb_live_free(NULL);
@@ -1054,7 +1017,6 @@ int main(void) {
       cmocka_unit_test(any_other_refusal_is_an_error),
       cmocka_unit_test(a_witness_sees_what_the_kernel_said),
       cmocka_unit_test(requests_are_numbered_from_1_on),
-      cmocka_unit_test(an_error_of_a_dump_has_a_reason),
       cmocka_unit_test(what_is_not_there_can_be_freed),
       cmocka_unit_test(a_socket_is_opened_once),
       cmocka_unit_test(one_that_cannot_be_made_ready_is_closed),

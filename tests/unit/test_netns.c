@@ -491,27 +491,6 @@ static void those_of_iproute2_and_of_docker_are_listed(void **state) {
   assert_string_equal(got.text.at, before.text.at);
 }
 
-static void each_error_has_a_reason(void **state) {
-  (void)state;
-  static const struct {
-    int err;
-    const char *reason;
-  } cases[] = {
-      {-EPERM, "entering one needs CAP_SYS_ADMIN, which this process lacks; a "
-               "service gets it by CapabilityBoundingSet and "
-               "AmbientCapabilities"},
-      {-EINVAL, "no network namespace is mounted there, as far as collectd "
-                "sees"},
-      {-ENOENT, "it is not there"},
-      {-ESTALE, "it is not there"},
-      {-ENAMETOOLONG, "a name of more than 127 bytes makes no label"},
-      {-EMFILE, "Too many open files"},
-  };
-  char buf[LB_NETNS_REASON_SIZE];
-  for (size_t i = 0; i < LEN(cases); i++)
-    assert_string_equal(lb_netns_error(cases[i].err, buf), cases[i].reason);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(without_a_path_it_is_that_of_the_thread),
@@ -536,7 +515,6 @@ int main(void) {
       cmocka_unit_test(a_visit_can_end_it),
       cmocka_unit_test(a_path_that_is_too_long_is_an_error),
       cmocka_unit_test(those_of_iproute2_and_of_docker_are_listed),
-      cmocka_unit_test(each_error_has_a_reason),
   };
   if (!enter_new_netns()) {
     printf("# no network namespaces here: nothing is tested elsewhere\n");

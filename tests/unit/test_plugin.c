@@ -632,7 +632,7 @@ static void check_complaint(const char *start, const char *reason) {
 static void without_the_kernel_there_is_one_complaint(void **state) {
   (void)state;
   struct text reason = {.len = 0}, want = {.len = 0};
-  say(&reason, "%s; is AF_NETLINK allowed (RestrictAddressFamilies, seccomp)?",
+  say(&reason, "%s; allow AF_NETLINK (RestrictAddressFamilies, seccomp)",
       strerror(EAFNOSUPPORT));
   say_all(&want, 20);
   configure_all();
@@ -665,7 +665,7 @@ static void each_other_trouble_is_another_complaint(void **state) {
     const char *reason;
   } cases[] = {
       {EAGAIN, "no answer"},
-      {ENOSPC, "an answer was cut off"},
+      {ENOSPC, "the answer was cut off"},
       {EAGAIN, "no answer"},
   };
   configure_all();
@@ -757,7 +757,7 @@ static void without_netstat_there_are_no_counters(void **state) {
       do_read();
       assert_string_equal(fake.values.at, without.at);
     }
-    check_log("ERR: " NETSTAT " failed: unknown format\n");
+    check_log("ERR: " NETSTAT " failed: malformed data\n");
     write_netstat(3, 10, 20, 4);
     do_read();
     assert_string_equal(fake.values.at, with.at);
@@ -814,7 +814,7 @@ static void without_somaxconn_only_somaxconn_is_missing(void **state) {
       do_read();
       assert_string_equal(fake.values.at, without.at);
     }
-    check_log("ERR: " SOMAXCONN_FILE " failed: unknown format\n");
+    check_log("ERR: " SOMAXCONN_FILE " failed: malformed data\n");
     write_somaxconn("4096\n");
     do_read();
     assert_string_equal(fake.values.at, with.at);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Every sentence that the plugin writes to collectd's log and the probe to
+ * stderr: one text for one condition. doc/TROUBLESHOOTING.md explains each.
+ *
+ *   LB_MSG_*     a whole sentence, a format of printf(3)
+ *   LB_WHAT_*    the activity that such a sentence is about
+ *   LB_WHY_*     its reason
+ *   LB_EXPECT_*  the form of a value, after "expected"
+ *
+ * A sentence says what failed, what follows and why, or what to do. The
+ * programs put their names in front. */
+#ifndef LB_BASE_MESSAGES_H
+#define LB_BASE_MESSAGES_H
+
+#include <stddef.h>
+
+/* --- start --------------------------------------------------------------- */
+
+#define LB_MSG_CONFIG_UNREAD                                                   \
+  "Reading the configuration failed, nothing will be reported: %s"
+#define LB_MSG_NO_VALID_SELECTION                                              \
+  "No valid selection: nothing will be reported. See the errors above."
+#define LB_MSG_START_FAILED "Starting failed: %s"
+#define LB_MSG_START_RETRIED "Starting failed, each read retries: %s"
+#define LB_MSG_STARTED "Started."
+
+/* --- samples, inspections and network namespaces ------------------------- */
+
+#define LB_WHAT_TCP "Reading the listening sockets"
+#define LB_WHAT_NETSTAT "Reading /proc/net/netstat"
+#define LB_WHAT_SOMAXCONN "Reading /proc/sys/net/core/somaxconn"
+#define LB_WHAT_UNIX "Reading the listening UNIX sockets"
+#define LB_WHAT_INSPECT "Inspecting waiting connections"
+#define LB_WHAT_NETNS "Sampling network namespace"
+#define LB_WHAT_LIST "Listing /run/netns and /run/docker/netns"
+
+/* The first %s is LB_IN_NETNS or "", the last is the reason. */
+#define LB_MSG_TCP LB_WHAT_TCP "%s failed, nothing is reported: %s"
+#define LB_MSG_NETSTAT                                                         \
+  LB_WHAT_NETSTAT "%s failed, drops and overflows are missing: %s"
+#define LB_MSG_SOMAXCONN LB_WHAT_SOMAXCONN "%s failed, it is missing: %s"
+#define LB_MSG_UNIX LB_WHAT_UNIX "%s failed, they are missing: %s"
+#define LB_MSG_INSPECT                                                         \
+  LB_WHAT_INSPECT "%s failed, wait, abandoned and syn are missing: %s"
+#define LB_MSG_NETNS LB_WHAT_NETNS " %s failed: %s"
+#define LB_MSG_LIST LB_WHAT_LIST " failed: %s"
+#define LB_MSG_RECOVERED "%s works again."
+
+#define LB_IN_NETNS " in network namespace %s"
+
+#define LB_MSG_INSPECTIONS_SLOWED                                              \
+  LB_WHAT_INSPECT " takes %.1f ms: limited to 1 %% of the time, so wait, "     \
+                  "abandoned and syn are reported less often."
+#define LB_MSG_SAMPLES_MISSED                                                  \
+  "Missed %llu of %llu samples in the last interval: too little CPU time, or " \
+  "SampleInterval is too short."
+
+/* --- limits and labels --------------------------------------------------- */
+
+/* "s" or "", the listeners, " and N more" or "", somaxconn. */
+#define LB_MSG_AT_SOMAXCONN                                                    \
+  "Listener%s %s%s: the limit equals net.core.somaxconn (%u). The server may " \
+  "have asked for more."
+#define LB_MSG_SOMAXCONN_RAISED                                                \
+  "Listener%s %s%s: the limit is the former net.core.somaxconn (now %u). "     \
+  "Restart the server to raise it."
+
+/* The label, what would have had it, " (and N more)" or "". */
+#define LB_MSG_LABEL_TAKEN                                                     \
+  "Label \"%s\" is already used, so %s%s is not reported. A <Listener> in "    \
+  "collectd.conf can name it."
+#define LB_MSG_LABEL_TOO_LONG                                                  \
+  "Label \"%s\" is longer than 127 bytes, so %s%s is not reported. A "         \
+  "<Listener> in collectd.conf can name it."
+
+/* --- configuration ------------------------------------------------------- */
+
+#define LB_EXPECT_PORT                                                         \
+  "a port from 1 to 65535, a range like \"8000-8010\" or a service like "      \
+  "\"https\""
+#define LB_EXPECT_UNIX_NAME                                                    \
+  "a path as the server binds it, like \"/run/app.sock\", or an abstract "     \
+  "name like \"@app\""
+#define LB_EXPECT_NETNS "a name under /run/netns, an absolute path, or \"*\""
+
+#define LB_WHY_PORT_RANGE "not a TCP port"
+#define LB_WHY_PORT_SERVICE "unknown service"
+#define LB_WHY_PORTS_REVERSED "an empty or reversed range"
+
+/* --- the probe ----------------------------------------------------------- */
+
+#define LB_MSG_ARGUMENT "%s \"%s\": expected %s"
+#define LB_EXPECT_SECONDS "seconds from 0.001 to 86400"
+#define LB_EXPECT_COUNT "a whole number from 1"
+#define LB_EXPECT_LABEL "a path with a label of its own"
+
+#define LB_MSG_RECORD_AND_REPLAY "--record and --replay exclude each other"
+#define LB_MSG_RECORD_NETNS                                                    \
+  "--netns and a recording exclude each other: a recording holds one "         \
+  "namespace"
+
+#define LB_MSG_FILE "%s: %s"
+#define LB_MSG_OUTPUT "Writing the output failed: %s"
+#define LB_WHY_RECORDING "not a recording of listen_backlog-probe, or cut off"
+#define LB_WHY_RECORDING_VERSION "a recording of another version or byte order"
+
+/* --- reasons ------------------------------------------------------------- */
+
+#define LB_WHY_MALFORMED "malformed data"
+#define LB_WHY_UNRECORDED "the recording has no answer to it"
+
+#define LB_WHY_NO_MODULE "the kernel has no %s, try: modprobe %s"
+#define LB_WHY_NO_NETLINK                                                      \
+  "%s; allow AF_NETLINK (RestrictAddressFamilies, seccomp)"
+#define LB_WHY_FOREIGN_ANSWER "the answer belongs to another request"
+#define LB_WHY_NO_ANSWER "no answer"
+#define LB_WHY_CUT_ANSWER "the answer was cut off"
+
+#define LB_WHY_NETNS_PRIVILEGE                                                 \
+  "CAP_SYS_ADMIN is missing (CapabilityBoundingSet, AmbientCapabilities)"
+#define LB_WHY_NETNS_UNMOUNTED                                                 \
+  "no network namespace is mounted there in the mount namespace of this "      \
+  "process"
+#define LB_WHY_NETNS_GONE "it does not exist"
+#define LB_WHY_NETNS_NAME "a name is longer than 127 bytes"
+
+#define LB_MESSAGE_SIZE 512 /* c_complain() cuts longer ones off */
+#define LB_REASON_SIZE 160
+
+/* Formats a sentence for one line: control characters become "?", what is too
+ * long is cut off. Returns out. */
+__attribute__((format(printf, 2, 3))) const char *
+lb_message(char out[static LB_MESSAGE_SIZE], const char *format, ...);
+
+/* The reason that a negative errno stands for; in buf if it is no literal.
+ * They may allocate: strerror_r() of glibc 2.41 does. */
+const char *lb_file_error(int err, char buf[static LB_REASON_SIZE]);
+
+/* Of a sock_diag request. module: the kernel module that answers it, "tcp_diag"
+ * or "unix_diag". */
+const char *lb_netlink_error(int err, const char *module,
+                             char buf[static LB_REASON_SIZE]);
+
+/* Of entering or listing network namespaces. */
+const char *lb_netns_error(int err, char buf[static LB_REASON_SIZE]);
+
+/* Of lb_ports_parse(). */
+const char *lb_ports_error(int err);
+
+#endif
