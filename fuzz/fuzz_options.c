@@ -223,76 +223,71 @@ static void check_nothing(const struct taken *taken) {
     CHECK(bytes[i] == 0);
 }
 
-static void label_of(const struct lb_settings *settings, size_t i,
-                     char label[static LB_LABEL_SIZE]) {
-  const struct lb_selection *selection = &settings->selections[i];
-  if (selection->name) {
-    CHECK(lb_label_is_valid(selection->name));
-    snprintf(label, LB_LABEL_SIZE, "%s", selection->name);
-    return;
-  }
-  CHECK(selection->ports_len == 1);
-  lb_label_of_port(label, settings->ports[selection->ports_at].first);
+static void check_selection(const struct lb_selection *selection) {
+  CHECK(lb_label_is_valid(selection->label));
+  CHECK(selection->ports_len + selection->unix_names_len > 0);
+  CHECK(selection->by != LB_BY_LOCAL_PORT ||
+        (selection->ports_len == 1 &&
+         selection->ports[0].first == selection->ports[0].last));
+  for (size_t i = 0; i < selection->ports_len; i++)
+    CHECK(selection->ports[i].first > 0 &&
+          selection->ports[i].first <= selection->ports[i].last);
+  for (size_t i = 0; i < selection->unix_names_len; i++)
+    CHECK(selection->unix_names[i].len > 0 &&
+          selection->unix_names[i].len <= LB_UNIX_NAME_SIZE);
 }
 
-static void check_selection(const struct lb_settings *settings, size_t i) {
-  const struct lb_selection *selection = &settings->selections[i];
-  CHECK(selection->ports_len + selection->paths_len > 0);
-  CHECK(selection->ports_at + selection->ports_len <= settings->ports_len);
-  CHECK(selection->addresses_at + selection->addresses_len <=
-        settings->addresses_len);
-  CHECK(selection->paths_at + selection->paths_len <= settings->paths_len);
-  CHECK(selection->places_at + selection->places_len <=
-        settings->place_refs_len);
-  for (size_t j = 0; j < selection->places_len; j++)
-    CHECK(settings->place_refs[selection->places_at + j] <
-          settings->places_len);
+/* All namespaces of a selection are sampled. */
+static void check_sampled(const struct lb_settings *settings,
+                          const struct lb_selection *selection) {
+  for (size_t i = 0; i < selection->netns_len; i++) {
+    size_t j = 0;
+    while (j < settings->netns_len &&
+           strcmp(settings->netns[j].spec.path, selection->netns[i].path) != 0)
+      j++;
+    CHECK(j < settings->netns_len);
+  }
 }
 
 static void check_settings(const struct lb_settings *settings) {
   CHECK(settings->selections_len || settings->listening_ports ||
         settings->listening_paths);
-  for (size_t i = 0; i < settings->ports_len; i++)
-    CHECK(settings->ports[i].first > 0 &&
-          settings->ports[i].first <= settings->ports[i].last);
-  for (size_t i = 0; i < settings->paths_len; i++)
-    CHECK(settings->paths[i].len > 0 &&
-          settings->paths[i].len <= LB_UNIX_NAME_SIZE);
-  for (size_t i = 0; i < settings->selections_len; i++)
-    check_selection(settings, i);
-  for (size_t i = 0; i < settings->places_len; i++) {
-    const struct lb_netns_spec *place = &settings->places[i];
-    CHECK((place->path == NULL) == (place->label == NULL));
-    CHECK(!place->label || lb_label_is_valid(place->label));
-    CHECK(!place->path || place->path[0] == '/');
+  for (size_t i = 0; i < settings->selections_len; i++) {
+    check_selection(&settings->selections[i]);
+    check_sampled(settings, &settings->selections[i]);
+  }
+  for (size_t i = 0; i < settings->netns_len; i++) {
+    const struct lb_netns_spec *spec = &settings->netns[i].spec;
+    CHECK(!spec->path[0] == !spec->label[0]);
+    CHECK(!spec->path[0] ||
+          (spec->path[0] == '/' && lb_label_is_valid(spec->label)));
   }
 }
 
-static bool is_same_text(const char *a, const char *b) {
-  return a && b ? strcmp(a, b) == 0 : a == b;
+static bool is_same_selection(const struct lb_selection *a,
+                              const struct lb_selection *b) {
+  return a->by == b->by && strcmp(a->label, b->label) == 0 &&
+         a->ports_len == b->ports_len && a->addresses_len == b->addresses_len &&
+         a->unix_names_len == b->unix_names_len &&
+         a->netns_len == b->netns_len &&
+         (!a->ports_len ||
+          !memcmp(a->ports, b->ports, a->ports_len * sizeof(*a->ports)));
 }
 
 static bool is_same(const struct lb_settings *a, const struct lb_settings *b) {
-  if (a->selections_len != b->selections_len || a->ports_len != b->ports_len ||
-      a->addresses_len != b->addresses_len || a->paths_len != b->paths_len ||
-      a->places_len != b->places_len ||
-      a->place_refs_len != b->place_refs_len ||
+  if (a->selections_len != b->selections_len || a->netns_len != b->netns_len ||
       a->ignored_paths_len != b->ignored_paths_len ||
       a->listening_ports != b->listening_ports ||
       a->listening_paths != b->listening_paths || a->inspect != b->inspect ||
       a->sample_s != b->sample_s ||
       memcmp(&a->ignored, &b->ignored, sizeof(a->ignored)) != 0)
     return false;
-  for (size_t i = 0; i < a->ports_len; i++)
-    if (a->ports[i].first != b->ports[i].first ||
-        a->ports[i].last != b->ports[i].last)
-      return false;
   for (size_t i = 0; i < a->selections_len; i++)
-    if (!is_same_text(a->selections[i].name, b->selections[i].name))
+    if (!is_same_selection(&a->selections[i], &b->selections[i]))
       return false;
-  for (size_t i = 0; i < a->places_len; i++)
-    if (!is_same_text(a->places[i].path, b->places[i].path) ||
-        a->places[i].global != b->places[i].global)
+  for (size_t i = 0; i < a->netns_len; i++)
+    if (strcmp(a->netns[i].spec.path, b->netns[i].spec.path) != 0 ||
+        a->netns[i].for_all != b->netns[i].for_all)
       return false;
   return true;
 }
@@ -360,24 +355,22 @@ static void listen_at(struct lb_listeners *group,
 
 /* A socket at the edges of whatever is selected is that selection's. */
 static void listen_at_selection(struct lb_listeners *group,
-                                const struct lb_settings *settings,
                                 const struct lb_selection *selection,
                                 struct lb_unix_names *paths) {
   struct lb_listen_sock row = {.family = AF_INET6, .queue = 2, .limit = 1};
   if (selection->addresses_len)
-    memcpy(row.address, settings->addresses[selection->addresses_at].bytes,
-           sizeof(row.address));
+    memcpy(row.address, selection->addresses[0].bytes, sizeof(row.address));
   for (size_t i = 0; i < selection->ports_len; i++) {
-    const struct lb_ports *ports = &settings->ports[selection->ports_at + i];
+    const struct lb_ports *ports = &selection->ports[i];
     row.port = ports->first;
     listen_at(group, &row, selection);
     row.port = ports->last;
     listen_at(group, &row, selection);
   }
   row = (struct lb_listen_sock){.family = AF_UNIX, .queue = 1};
-  for (size_t i = 0; i < selection->paths_len; i++) {
-    CHECK(lb_unix_names_intern(paths, &settings->paths[selection->paths_at + i],
-                               &row.path) == 0);
+  for (size_t i = 0; i < selection->unix_names_len; i++) {
+    CHECK(lb_unix_names_intern(paths, &selection->unix_names[i], &row.path) ==
+          0);
     listen_at(group, &row, selection);
   }
 }
@@ -429,7 +422,7 @@ static struct grouping make_group(const struct lb_settings *settings,
   for (size_t i = 0; i < settings->selections_len; i += step) {
     const struct lb_selection *selection = &settings->selections[i];
     if (lb_selection_applies(settings, selection, scope))
-      listen_at_selection(made.group, settings, selection, made.paths);
+      listen_at_selection(made.group, selection, made.paths);
   }
   listen_elsewhere(made.group, made.paths);
   check_values(made.group);
@@ -445,10 +438,10 @@ static void check_groups(const struct lb_settings *settings) {
   struct names names = {NULL, 0};
   struct lb_label_registry *labels;
   size_t len = 2;
-  for (size_t i = 0; i < settings->places_len && len < MOST; i++) {
-    const struct lb_netns_spec *place = &settings->places[i];
-    if (place->path)
-      scopes[len++] = (struct lb_netns_ref){place->path, place->label, false};
+  for (size_t i = 0; i < settings->netns_len && len < MOST; i++) {
+    const struct lb_netns_spec *spec = &settings->netns[i].spec;
+    if (spec->path[0])
+      scopes[len++] = (struct lb_netns_ref){spec->path, spec->label, false};
   }
   CHECK(lb_label_registry_new(&labels) == 0);
   for (size_t i = 0; i < len; i++)
@@ -466,7 +459,8 @@ static void check_own_labels(const struct lb_settings *settings) {
   struct names names = {NULL, 0};
   for (size_t i = 0; i < settings->selections_len; i++) {
     struct named named;
-    label_of(settings, i, named.label);
+    snprintf(named.label, sizeof(named.label), "%s",
+             settings->selections[i].label);
     CHECK(lb_settings_has_label(settings, named.label));
     CHECK(lb_append(&names.v, &names.len, &named, 1, sizeof(named)) == 0);
   }

@@ -25,7 +25,7 @@ enum { SOURCES = 3 };
 /* --- settings ------------------------------------------------------------ */
 
 static void add_selections(struct lb_settings *settings) {
-  static const struct lb_ports ports[] = {{1, 1023}, {8080, 8089}};
+  struct lb_ports ports[] = {{1, 1023}, {8080, 8089}};
   struct lb_unix_name path;
   add_web(settings, ports, 2, "127.0.0.1");
   CHECK(lb_settings_add_port(settings, 8080) == 0);
@@ -34,11 +34,11 @@ static void add_selections(struct lb_settings *settings) {
 }
 
 static void add_places(struct lb_settings *settings) {
-  static const char *const places[] = {"blue", "*"};
-  uint32_t place;
+  static const char *const texts[] = {"blue", "*"};
+  struct lb_netns_spec spec;
   for (int i = 0; i < 2; i++) {
-    CHECK(lb_settings_add_netns(settings, places[i], &place) == 0);
-    settings->places[place].global = true;
+    CHECK(lb_netns_spec_parse(texts[i], &spec) == 0);
+    CHECK(lb_settings_add_netns(settings, &spec, true) == 0);
   }
 }
 

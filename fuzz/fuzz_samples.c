@@ -310,7 +310,7 @@ static void look(struct kernel *kernel, struct lb_monitor *monitor,
 }
 
 static void make_settings(struct lb_settings *settings, uint8_t flags) {
-  static const struct lb_ports ports = {8079, 8080};
+  struct lb_ports ports = {8079, 8080};
   settings->listening_ports = flags & PORTS || !(flags & (PATHS | SELECTIONS));
   settings->listening_paths = flags & PATHS;
   settings->inspect = flags & INSPECT;

@@ -157,20 +157,19 @@ static inline uint64_t sum_counters(const struct readings *readings,
 /* --- settings ------------------------------------------------------------ */
 
 /* A service of the name "web": these ports, one address of any, "@app". */
-static inline void add_web(struct lb_settings *settings,
-                           const struct lb_ports *ports, size_t len,
-                           const char *at) {
+static inline void add_web(struct lb_settings *settings, struct lb_ports *ports,
+                           size_t len, const char *at) {
   struct lb_address address;
   struct lb_unix_name path;
   CHECK(lb_address_parse(at, &address) == 0);
   CHECK(lb_unix_name_parse("@app", &path) == 0);
-  const struct lb_service service = {.name = "web",
-                                     .ports = ports,
-                                     .ports_len = len,
-                                     .addresses = &address,
-                                     .addresses_len = 1,
-                                     .paths = &path,
-                                     .paths_len = 1};
+  const struct lb_selection service = {.label = "web",
+                                       .ports = ports,
+                                       .ports_len = len,
+                                       .addresses = &address,
+                                       .addresses_len = 1,
+                                       .unix_names = &path,
+                                       .unix_names_len = 1};
   CHECK(lb_settings_add(settings, &service) == 0);
 }
 

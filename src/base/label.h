@@ -3,7 +3,7 @@
 #ifndef LB_BASE_LABEL_H
 #define LB_BASE_LABEL_H
 
-#include "base/unix_names.h"
+#include "base/unix_name.h"
 
 #include <stdbool.h>
 #include <stdint.h>

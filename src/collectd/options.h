@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* collectd's <Plugin listen_backlog> blocks to settings.
+/* From collectd's <Plugin listen_backlog> blocks to settings.
  *
- * A pure function of the parsed tree: it neither logs nor needs the daemon.
- * A bad option, value or block costs only itself and is one error. */
+ * It needs liboconfig's tree of the blocks, but not the daemon: it reports
+ * errors to a sink, and reads nothing else but the TCP services that LocalPort
+ * names. A bad option, value or block costs only itself and is one error. */
 #ifndef LB_COLLECTD_OPTIONS_H
 #define LB_COLLECTD_OPTIONS_H
 
@@ -10,8 +11,8 @@
 
 #include <liboconfig/oconfig.h>
 
-/* Takes one sentence without a newline; says what, where and what would be
- * accepted. */
+/* Receives each error of the configuration: one line of printable text without
+ * a newline, valid during the call. */
 struct lb_error_sink {
   void (*error)(void *data, const char *sentence);
   void *data;
@@ -19,20 +20,20 @@ struct lb_error_sink {
 
 struct lb_options;
 
-/* 0 or -ENOMEM; the caller owns *out. */
+/* Returns 0 or -ENOMEM; the caller frees *out. */
 int lb_options_new(struct lb_options **out);
+/* Accepts NULL. */
 void lb_options_free(struct lb_options *options);
 
-/* Takes in one <Plugin listen_backlog> block; there may be several. 0 or
+/* Reads one <Plugin listen_backlog> block; there may be several. Returns 0 or
  * -ENOMEM. */
 int lb_options_block(struct lb_options *options, const oconfig_item_t *block,
                      const struct lb_error_sink *errors);
 
-/* All blocks together, for reads every interval_s seconds. With nothing
- * selected every listening port is. 0; -ENOENT where something was selected and
- * nothing valid is left; -ENOMEM. The caller owns what *out, zeroed before,
- * then holds.
- */
+/* Makes the settings of all blocks together, for a read every interval_s
+ * seconds. If nothing was selected they report every listening port. Returns 0,
+ * -ENOENT if something was selected but no selection is valid, or -ENOMEM;
+ * writes *out only on success, and the caller frees it. */
 int lb_options_settings(const struct lb_options *options, double interval_s,
                         struct lb_settings *out,
                         const struct lb_error_sink *errors);

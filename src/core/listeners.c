@@ -141,27 +141,21 @@ static uint32_t *head_of(const struct lb_listeners *listeners,
 static int claim_selection(struct lb_listeners *listeners,
                            const struct lb_selection *selection,
                            const char **label) {
-  char own[LB_LABEL_SIZE], source[LB_LABEL_SIZE + 40];
-  if (selection->name) {
-    snprintf(own, sizeof(own), "%s", selection->name);
-    snprintf(source, sizeof(source), "<Listener \"%s\">", own);
-  } else {
-    lb_label_of_port(own,
-                     listeners->settings->ports[selection->ports_at].first);
-    snprintf(source, sizeof(source), "LocalPort \"%s\"", own);
-  }
-  bool plain =
-      lb_selection_is_plain(listeners->settings, selection, listeners->netns);
-  return claim(listeners, own, plain, source, label);
+  char source[LB_LABEL_SIZE + 40];
+  snprintf(source, sizeof(source),
+           selection->by == LB_BY_LOCAL_PORT ? "LocalPort \"%s\""
+                                             : "<Listener \"%s\">",
+           selection->label);
+  bool plain = lb_selection_is_plain(selection, listeners->netns);
+  return claim(listeners, selection->label, plain, source, label);
 }
 
 static int add_selection(struct lb_listeners *listeners,
                          const struct lb_selection *selection) {
-  const struct lb_settings *settings = listeners->settings;
   uint32_t index = (uint32_t)listeners->len;
   struct lb_listener listener = {.selection = selection,
                                  .has_ports = selection->ports_len > 0,
-                                 .has_unix = selection->paths_len > 0};
+                                 .has_unix = selection->unix_names_len > 0};
   int err = claim_selection(listeners, selection, &listener.label);
   if (!err)
     err = lb_append(&listeners->v, &listeners->len, &listener, 1,
@@ -171,12 +165,10 @@ static int add_selection(struct lb_listeners *listeners,
     return err;
   }
   for (size_t i = 0; i < selection->ports_len && !err; i++)
-    err =
-        link_ports(listeners, settings->ports[selection->ports_at + i], index);
-  for (size_t i = 0; i < selection->paths_len && !err; i++)
-    err = link_unix_name(listeners, &settings->paths[selection->paths_at + i],
-                         index);
-  listeners->wants_unix |= selection->paths_len > 0;
+    err = link_ports(listeners, selection->ports[i], index);
+  for (size_t i = 0; i < selection->unix_names_len && !err; i++)
+    err = link_unix_name(listeners, &selection->unix_names[i], index);
+  listeners->wants_unix |= selection->unix_names_len > 0;
   return err;
 }
 
@@ -345,15 +337,13 @@ void lb_listeners_begin_sample(struct lb_listeners *listeners,
   }
 }
 
-static bool is_bound_to(const struct lb_listeners *listeners,
-                        const struct lb_selection *selection,
+static bool is_bound_to(const struct lb_selection *selection,
                         const struct lb_listen_sock *row) {
   if (selection->addresses_len == 0 || row->family == AF_UNIX)
     return true;
-  const struct lb_address *addresses =
-      &listeners->settings->addresses[selection->addresses_at];
   for (size_t i = 0; i < selection->addresses_len; i++)
-    if (memcmp(addresses[i].bytes, row->address, sizeof(row->address)) == 0)
+    if (memcmp(selection->addresses[i].bytes, row->address,
+               sizeof(row->address)) == 0)
       return true;
   return false;
 }
@@ -374,9 +364,8 @@ struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
       continue;
     }
     struct lb_listener *listener = &listeners->v[node->listener];
-    if (listener->selection
-            ? is_bound_to(listeners, listener->selection, visit->row)
-            : !visit->found) {
+    if (listener->selection ? is_bound_to(listener->selection, visit->row)
+                            : !visit->found) {
       visit->found = true;
       return listener;
     }

@@ -5,6 +5,7 @@
 
 #include "base/label.h"
 #include "base/label_registry.h"
+#include "base/unix_names.h"
 #include "core/readings.h"
 #include "core/settings.h"
 #include "kernel/listen_sock.h"

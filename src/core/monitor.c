@@ -167,8 +167,8 @@ static int on_listed(void *data, const char *path, const char *name) {
 }
 
 static bool lists(const struct lb_settings *settings) {
-  for (size_t i = 0; i < settings->places_len; i++)
-    if (!settings->places[i].path)
+  for (size_t i = 0; i < settings->netns_len; i++)
+    if (!settings->netns[i].spec.path[0])
       return true;
   return false;
 }
@@ -214,10 +214,11 @@ static int set_up(struct lb_monitor *monitor) {
     err = add_namespace(monitor, NULL, "", true);
   if (!err)
     err = enter(monitor, monitor->v[0]);
-  for (size_t i = 0; i < settings->places_len && !err; i++)
-    if (settings->places[i].path)
-      err = add_namespace(monitor, settings->places[i].path,
-                          settings->places[i].label, true);
+  for (size_t i = 0; i < settings->netns_len && !err; i++) {
+    const struct lb_netns_spec *spec = &settings->netns[i].spec;
+    if (spec->path[0])
+      err = add_namespace(monitor, spec->path, spec->label, true);
+  }
   return err;
 }
 

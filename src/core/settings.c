@@ -1,293 +1,169 @@
 // SPDX-License-Identifier: MIT
-/* Flat arrays and indices, so that 65,535 listeners of one range cost three
- * allocations, not 65,535. */
 #include "core/settings.h"
 
 #include "base/array.h"
 #include "base/label.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NETNS_DIR "/run/netns/" /* ip-netns(8) */
+void lb_selection_free(struct lb_selection *selection) {
+  free(selection->label);
+  free(selection->ports);
+  free(selection->addresses);
+  free(selection->unix_names);
+  free(selection->netns);
+}
 
 void lb_settings_free(struct lb_settings *settings) {
   for (size_t i = 0; i < settings->selections_len; i++)
-    free(settings->selections[i].name);
-  lb_settings_drop_netns(settings, 0);
+    lb_selection_free(&settings->selections[i]);
   free(settings->selections);
-  free(settings->ports);
-  free(settings->addresses);
-  free(settings->paths);
-  free(settings->place_refs);
-  free(settings->places);
+  free(settings->netns);
   free(settings->ignored_paths);
   memset(settings, 0, sizeof(*settings));
 }
 
 /* --- selections ---------------------------------------------------------- */
 
-/* The selection comes last: what a failure leaves behind belongs to nobody. */
-static int add(struct lb_settings *settings, char *name,
-               const struct lb_service *service) {
-  struct lb_selection selection = {
-      .name = name,
-      .ports_at = settings->ports_len,
-      .ports_len = service->ports_len,
-      .addresses_at = settings->addresses_len,
-      .addresses_len = service->addresses_len,
-      .paths_at = settings->paths_len,
-      .paths_len = service->paths_len,
-      .places_at = settings->place_refs_len,
-      .places_len = service->places_len,
-  };
-  if (lb_append(&settings->ports, &settings->ports_len, service->ports,
-                service->ports_len, sizeof(*service->ports)) ||
-      lb_append(&settings->addresses, &settings->addresses_len,
-                service->addresses, service->addresses_len,
-                sizeof(*service->addresses)) ||
-      lb_append(&settings->paths, &settings->paths_len, service->paths,
-                service->paths_len, sizeof(*service->paths)) ||
-      lb_append(&settings->place_refs, &settings->place_refs_len,
-                service->places, service->places_len, sizeof(*service->places)))
+/* Returns 0 or -ENOMEM; the caller frees *to either way. */
+static int copy_selection(const struct lb_selection *from,
+                          struct lb_selection *to) {
+  *to = (struct lb_selection){.by = from->by, .label = strdup(from->label)};
+  if (!to->label ||
+      lb_append(&to->ports, &to->ports_len, from->ports, from->ports_len,
+                sizeof(*from->ports)) ||
+      lb_append(&to->addresses, &to->addresses_len, from->addresses,
+                from->addresses_len, sizeof(*from->addresses)) ||
+      lb_append(&to->unix_names, &to->unix_names_len, from->unix_names,
+                from->unix_names_len, sizeof(*from->unix_names)) ||
+      lb_append(&to->netns, &to->netns_len, from->netns, from->netns_len,
+                sizeof(*from->netns)))
     return -ENOMEM;
-  return lb_append(&settings->selections, &settings->selections_len, &selection,
-                   1, sizeof(selection));
+  return 0;
+}
+
+int lb_settings_add(struct lb_settings *settings,
+                    const struct lb_selection *selection) {
+  struct lb_selection copy;
+  if (lb_settings_has_label(settings, selection->label))
+    return -EEXIST;
+  int err = copy_selection(selection, &copy);
+  if (!err)
+    err = lb_append(&settings->selections, &settings->selections_len, &copy, 1,
+                    sizeof(copy));
+  if (err) {
+    lb_selection_free(&copy);
+    return err;
+  }
+  uint16_t port = lb_label_port(selection->label);
+  if (port)
+    lb_portset_add(&settings->port_labels, port);
+  return 0;
 }
 
 int lb_settings_add_port(struct lb_settings *settings, uint16_t port) {
   char label[LB_LABEL_SIZE];
+  struct lb_ports ports = {port, port};
   lb_label_of_port(label, port);
-  if (lb_settings_has_label(settings, label))
-    return -EEXIST;
-  const struct lb_ports ports = {port, port};
-  const struct lb_service service = {.ports = &ports, .ports_len = 1};
-  int err = add(settings, NULL, &service);
-  if (!err)
-    lb_portset_add(&settings->labelled, port);
-  return err;
+  return lb_settings_add(settings,
+                         &(struct lb_selection){.by = LB_BY_LOCAL_PORT,
+                                                .label = label,
+                                                .ports = &ports,
+                                                .ports_len = 1});
 }
 
 int lb_settings_add_unix_name(struct lb_settings *settings,
-                              const struct lb_unix_name *path) {
+                              const struct lb_unix_name *name) {
   char label[LB_LABEL_SIZE];
-  lb_label_of_unix_name(label, path);
-  const struct lb_service service = {
-      .name = label, .paths = path, .paths_len = 1};
-  return lb_settings_add(settings, &service);
-}
-
-int lb_settings_add(struct lb_settings *settings,
-                    const struct lb_service *service) {
-  if (lb_settings_has_label(settings, service->name))
-    return -EEXIST;
-  char *name = strdup(service->name);
-  if (!name)
-    return -ENOMEM;
-  int err = add(settings, name, service);
-  if (err) {
-    free(name);
-    return err;
-  }
-  uint16_t port = lb_label_port(name);
-  if (port)
-    lb_portset_add(&settings->labelled, port);
-  return 0;
+  struct lb_unix_name copy = *name;
+  lb_label_of_unix_name(label, name);
+  return lb_settings_add(settings,
+                         &(struct lb_selection){.by = LB_BY_LOCAL_PATH,
+                                                .label = label,
+                                                .unix_names = &copy,
+                                                .unix_names_len = 1});
 }
 
 int lb_settings_ignore_unix_name(struct lb_settings *settings,
-                                 const struct lb_unix_name *path) {
-  return lb_append(&settings->ignored_paths, &settings->ignored_paths_len, path,
-                   1, sizeof(*path));
-}
-
-static bool is_place_label(const struct lb_settings *settings,
-                           const char *label) {
-  for (size_t i = 0; i < settings->places_len; i++) {
-    const char *taken = settings->places[i].label;
-    if (taken && strcmp(taken, label) == 0)
-      return true;
-  }
-  return *label == '\0'; /* the own namespace's */
+                                 const struct lb_unix_name *name) {
+  return lb_append(&settings->ignored_paths, &settings->ignored_paths_len, name,
+                   1, sizeof(*name));
 }
 
 bool lb_settings_has_label(const struct lb_settings *settings,
                            const char *label) {
-  if (is_place_label(settings, label))
+  if (*label == '\0')
     return true;
-  uint16_t port = lb_label_port(label);
-  if (port)
-    return lb_portset_has(&settings->labelled, port);
-  for (size_t i = 0; i < settings->selections_len; i++) {
-    const char *name = settings->selections[i].name;
-    if (name && strcmp(name, label) == 0)
+  for (size_t i = 0; i < settings->netns_len; i++)
+    if (strcmp(settings->netns[i].spec.label, label) == 0)
       return true;
-  }
+  uint16_t port = lb_label_port(label);
+  if (port) /* not a search through all ports of a range */
+    return lb_portset_has(&settings->port_labels, port);
+  for (size_t i = 0; i < settings->selections_len; i++)
+    if (strcmp(settings->selections[i].label, label) == 0)
+      return true;
   return false;
 }
 
-bool lb_settings_takes_port(const struct lb_settings *settings,
-                            const struct lb_selection *selection,
-                            uint16_t port) {
-  if (selection->addresses_len || selection->places_len)
+bool lb_selection_has_port(const struct lb_selection *selection,
+                           uint16_t port) {
+  if (selection->addresses_len || selection->netns_len)
     return false;
   for (size_t i = 0; i < selection->ports_len; i++) {
-    const struct lb_ports *ports = &settings->ports[selection->ports_at + i];
+    const struct lb_ports *ports = &selection->ports[i];
     if (ports->first <= port && port <= ports->last)
       return true;
   }
   return false;
 }
 
-/* --- places -------------------------------------------------------------- */
+/* --- network namespaces -------------------------------------------------- */
 
-int lb_netns_spec_check(const char *text) {
-  char label[LB_LABEL_SIZE];
-  if (text[0] != '/' && (strchr(text, '/') || strcmp(text, "") == 0 ||
-                         strcmp(text, ".") == 0 || strcmp(text, "..") == 0))
-    return -EINVAL;
-  return lb_label_of_netns(label, text);
-}
-
-static bool is_same_path(const char *a, const char *b) {
-  return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static int append_place(struct lb_settings *settings, const char *path,
-                        const char *label) {
-  struct lb_netns_spec place = {
-      .path = path ? strdup(path) : NULL,
-      .label = path ? strdup(label) : NULL,
-  };
-  int err = path && (!place.path || !place.label) ? -ENOMEM : 0;
-  if (!err)
-    err = lb_append(&settings->places, &settings->places_len, &place, 1,
-                    sizeof(place));
-  if (err) {
-    free(place.path);
-    free(place.label);
-  }
-  return err;
-}
-
-int lb_settings_add_netns(struct lb_settings *settings, const char *text,
-                          uint32_t *out) {
-  int err = lb_netns_spec_check(text);
-  if (err)
-    return err;
-  char buf[sizeof(NETNS_DIR) + LB_LABEL_SIZE], label[LB_LABEL_SIZE];
-  snprintf(buf, sizeof(buf), "%s%s", text[0] == '/' ? "" : NETNS_DIR, text);
-  const char *path = strcmp(text, "*") == 0 ? NULL : buf;
-  for (uint32_t i = 0; i < settings->places_len; i++)
-    if (is_same_path(settings->places[i].path, path)) {
-      *out = i;
+int lb_settings_add_netns(struct lb_settings *settings,
+                          const struct lb_netns_spec *spec, bool for_all) {
+  for (size_t i = 0; i < settings->netns_len; i++)
+    if (strcmp(settings->netns[i].spec.path, spec->path) == 0) {
+      settings->netns[i].for_all |= for_all;
       return 0;
     }
-  lb_label_of_netns(label, text);
-  if (path && lb_settings_has_label(settings, label))
+  if (spec->path[0] && lb_settings_has_label(settings, spec->label))
     return -EEXIST;
-  err = append_place(settings, path, label);
-  if (!err)
-    *out = (uint32_t)settings->places_len - 1;
-  return err;
+  const struct lb_settings_netns netns = {*spec, for_all};
+  return lb_append(&settings->netns, &settings->netns_len, &netns, 1,
+                   sizeof(netns));
 }
 
-void lb_settings_drop_netns(struct lb_settings *settings, size_t from) {
-  while (settings->places_len > from) {
-    struct lb_netns_spec *place = &settings->places[--settings->places_len];
-    free(place->path);
-    free(place->label);
-  }
-}
-
-static bool covers(const struct lb_netns_spec *place,
-                   const struct lb_netns_ref *scope) {
-  if (!scope->path)
+static bool names_netns(const struct lb_netns_spec *spec,
+                        const struct lb_netns_ref *ref) {
+  if (!ref->path)
     return false;
-  return place->path ? strcmp(place->path, scope->path) == 0 : scope->listed;
+  return spec->path[0] ? strcmp(spec->path, ref->path) == 0 : ref->listed;
 }
 
 bool lb_settings_apply(const struct lb_settings *settings,
-                       const struct lb_netns_ref *scope) {
-  for (size_t i = 0; i < settings->places_len; i++) {
-    const struct lb_netns_spec *place = &settings->places[i];
-    if (place->global && covers(place, scope))
+                       const struct lb_netns_ref *ref) {
+  for (size_t i = 0; i < settings->netns_len; i++)
+    if (settings->netns[i].for_all &&
+        names_netns(&settings->netns[i].spec, ref))
       return true;
-  }
-  return scope->path == NULL;
+  return ref->path == NULL;
 }
 
 bool lb_selection_applies(const struct lb_settings *settings,
                           const struct lb_selection *selection,
-                          const struct lb_netns_ref *scope) {
-  for (size_t i = 0; i < selection->places_len; i++) {
-    uint32_t place = settings->place_refs[selection->places_at + i];
-    if (covers(&settings->places[place], scope))
+                          const struct lb_netns_ref *ref) {
+  for (size_t i = 0; i < selection->netns_len; i++)
+    if (names_netns(&selection->netns[i], ref))
       return true;
-  }
-  return selection->places_len == 0 && lb_settings_apply(settings, scope);
+  return selection->netns_len == 0 && lb_settings_apply(settings, ref);
 }
 
-bool lb_selection_is_plain(const struct lb_settings *settings,
-                           const struct lb_selection *selection,
-                           const struct lb_netns_ref *scope) {
-  if (!scope->path)
+bool lb_selection_is_plain(const struct lb_selection *selection,
+                           const struct lb_netns_ref *ref) {
+  if (!ref->path)
     return true;
-  return selection->places_len == 1 &&
-         settings->places[settings->place_refs[selection->places_at]].path;
-}
-
-/* --- what users write ---------------------------------------------------- */
-
-int lb_address_parse(const char *text, struct lb_address *out) {
-  struct lb_address parsed = {{[10] = 0xff, [11] = 0xff}};
-  if (inet_pton(AF_INET, text, parsed.bytes + 12) != 1 &&
-      inet_pton(AF_INET6, text, parsed.bytes) != 1)
-    return -EINVAL;
-  *out = parsed;
-  return 0;
-}
-
-/* Reads the next byte of an abstract name. 0 or -EINVAL. */
-static int read_byte(const char **text, char *out) {
-  const char *at = *text;
-  if (at[0] != '\\' || at[1] != 'x') {
-    *out = *at;
-    *text = at + 1;
-    return 0;
-  }
-  if (!isxdigit((unsigned char)at[2]) || !isxdigit((unsigned char)at[3]))
-    return -EINVAL;
-  const char digits[] = {at[2], at[3], '\0'};
-  *out = (char)strtoul(digits, NULL, 16);
-  *text = at + 4;
-  return 0;
-}
-
-int lb_unix_name_parse(const char *text, struct lb_unix_name *out) {
-  char name[LB_UNIX_NAME_SIZE] = "";
-  size_t len = 0;
-  bool abstract = *text == '@';
-  while (*text) {
-    int err = 0;
-    if (len == sizeof(name))
-      return -ENAMETOOLONG;
-    if (abstract)
-      err = read_byte(&text, &name[len++]);
-    else
-      name[len++] = *text++;
-    if (err)
-      return err;
-  }
-  if (abstract)
-    name[0] = '\0';
-  struct lb_unix_name path = lb_unix_name_of(name, len);
-  if (path.len <= abstract)
-    return -EINVAL;
-  *out = path;
-  return 0;
+  return selection->netns_len == 1 && selection->netns[0].path[0];
 }

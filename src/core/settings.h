@@ -1,156 +1,115 @@
 /* SPDX-License-Identifier: MIT */
-/* What to report: the plain struct in which configuration and survey meet. */
+/* What to report: the plain structs that the configuration fills and the
+ * listeners read. */
 #ifndef LB_CORE_SETTINGS_H
 #define LB_CORE_SETTINGS_H
 
+#include "base/address.h"
+#include "base/netns_spec.h"
 #include "base/ports.h"
-#include "base/unix_names.h"
+#include "base/unix_name.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where to look besides the own network namespace. */
-struct lb_netns_spec {
-  char *path;  /* owned; NULL: "*", all that lb_netns_list() finds */
-  char *label; /* owned; of what is reported from there; NULL with "*" */
-  bool global; /* all selections that name no place apply here, too */
+/* The configuration item that a selection comes from. */
+enum lb_selected_by {
+  LB_BY_LISTENER,   /* a <Listener> block, with a label that the user chose */
+  LB_BY_LOCAL_PORT, /* one port: the label is its number */
+  LB_BY_LOCAL_PATH, /* one UNIX name: the label is made of it (label.h) */
 };
 
-/* One selected listener. Its ports, addresses, paths and places stand in the
- * arrays of the settings, from the index on. */
+/* One listener that users selected: every socket that has one of the ports and
+ * one of the addresses, or one of the UNIX names. Owns what it points to. */
 struct lb_selection {
-  char *name; /* owned label; NULL: its one port's number is the label */
-  size_t ports_at;
-  size_t ports_len;
-  size_t addresses_at;
-  size_t addresses_len; /* 0: its ports bound to any address */
-  size_t paths_at;
-  size_t paths_len;
-  size_t places_at;  /* in place_refs */
-  size_t places_len; /* 0: the own namespace and all global places */
-};
-
-/* IPv4 as ::ffff:a.b.c.d, network order: as struct lb_listen_sock has it. */
-struct lb_address {
-  uint8_t bytes[16];
-};
-
-struct lb_settings {
-  struct lb_selection *selections;
-  size_t selections_len;
+  enum lb_selected_by by;
+  char *label;
   struct lb_ports *ports;
   size_t ports_len;
   struct lb_address *addresses;
-  size_t addresses_len;
-  struct lb_unix_name *paths;
-  size_t paths_len;
-  uint32_t *place_refs; /* indices into places */
-  size_t place_refs_len;
-  struct lb_netns_spec *places; /* no two of one path */
-  size_t places_len;
+  size_t addresses_len; /* 0: any address */
+  struct lb_unix_name *unix_names;
+  size_t unix_names_len;
+  struct lb_netns_spec *netns;
+  size_t netns_len; /* 0: see lb_settings_apply() */
+};
 
-  bool listening_ports;               /* report every other port listened on */
-  struct lb_portset ignored;          /* save these */
-  bool listening_paths;               /* report every other UNIX socket */
-  struct lb_unix_name *ignored_paths; /* save these */
+/* A namespace to sample, besides our own. */
+struct lb_settings_netns {
+  struct lb_netns_spec spec;
+  bool for_all; /* for every selection that names no namespace */
+};
+
+struct lb_settings {
+  struct lb_selection *selections; /* no two with one label */
+  size_t selections_len;
+  struct lb_settings_netns *netns; /* no two with one path or label */
+  size_t netns_len;
+
+  bool listening_ports;               /* report every other TCP port */
+  struct lb_portset ignored;          /* except these */
+  bool listening_paths;               /* report every other UNIX name */
+  struct lb_unix_name *ignored_paths; /* except these */
   size_t ignored_paths_len;
-  struct lb_portset labelled; /* whose number is a selection's label */
+  struct lb_portset port_labels; /* ports whose number is a selection's label */
 
-  double sample_s; /* between looks within the interval; 0: none */
-  bool inspect;    /* walk the waiting connections */
+  double sample_s; /* between samples within the interval; 0: no samples */
+  bool inspect;    /* inspect the waiting connections */
 };
 
+/* Frees what the struct owns and clears it, for another use. */
 void lb_settings_free(struct lb_settings *settings);
+void lb_selection_free(struct lb_selection *selection);
 
-/* Adds a listener that reports under its port number. 0, -ENOMEM, or -EEXIST
- * where another has this label. */
-int lb_settings_add_port(struct lb_settings *settings, uint16_t port);
-
-/* Adds one that reports under its path (label.h). 0, -ENOMEM, or -EEXIST as
- * above. */
-int lb_settings_add_unix_name(struct lb_settings *settings,
-                              const struct lb_unix_name *path);
-
-/* A listener under a name of the user's, out of several selectors. */
-struct lb_service {
-  const char *name;
-  const struct lb_ports *ports;
-  size_t ports_len;
-  const struct lb_address *addresses; /* of the ports */
-  size_t addresses_len;
-  const struct lb_unix_name *paths;
-  size_t paths_len;
-  const uint32_t *places; /* as lb_settings_add_netns() numbers them */
-  size_t places_len;
-};
-
-/* Adds one; everything is copied. Errors as above. */
+/* Adds a copy of a selection, which needs a label. Returns 0, -ENOMEM, or
+ * -EEXIST if a selection or a namespace has this label. */
 int lb_settings_add(struct lb_settings *settings,
-                    const struct lb_service *service);
+                    const struct lb_selection *selection);
 
-/* Whether a text is a place: a name under /run/netns, an absolute path, or "*".
- * 0, -EINVAL, or -ENAMETOOLONG where it is longer than a label. */
-int lb_netns_spec_check(const char *text);
+/* Adds the selection of one port, or of one UNIX name. Errors as above. */
+int lb_settings_add_port(struct lb_settings *settings, uint16_t port);
+int lb_settings_add_unix_name(struct lb_settings *settings,
+                              const struct lb_unix_name *name);
 
-/* Adds a place, or finds it where it is there already. Its label is the name,
- * or the path's (label.h). 0, -ENOMEM, -EEXIST where another place or selection
- * has the label, or an error as above. */
-int lb_settings_add_netns(struct lb_settings *settings, const char *text,
-                          uint32_t *out);
+/* Adds a namespace to sample; one with the same path keeps its label, and is
+ * for_all as soon as one call says so. Errors as above. */
+int lb_settings_add_netns(struct lb_settings *settings,
+                          const struct lb_netns_spec *spec, bool for_all);
 
-/* Takes back the places from this number on, which no selection has. */
-void lb_settings_drop_netns(struct lb_settings *settings, size_t from);
-
-/* Leaves a UNIX socket out of what listening_paths reports. 0 or -ENOMEM. */
+/* Excludes a UNIX name from listening_paths. Returns 0 or -ENOMEM. */
 int lb_settings_ignore_unix_name(struct lb_settings *settings,
-                                 const struct lb_unix_name *path);
+                                 const struct lb_unix_name *name);
 
-/* Whether a selection or a namespace reports under a label. */
+/* Whether a selection or a namespace has this label. "" is the label of our own
+ * namespace. */
 bool lb_settings_has_label(const struct lb_settings *settings,
                            const char *label);
 
-/* Whether the selection takes every socket of the port, wherever bound, in
- * every namespace that others are looked for in. */
-bool lb_settings_takes_port(const struct lb_settings *settings,
-                            const struct lb_selection *selection,
-                            uint16_t port);
-
-/* A namespace that is looked at. */
+/* A namespace that is being sampled. Its owner keeps the strings. */
 struct lb_netns_ref {
-  const char *path;  /* NULL: the own one */
-  const char *label; /* of what is reported from there; "" for the own one */
-  bool listed;       /* one of those that "*" stands for */
+  const char *path;  /* NULL: our own namespace */
+  const char *label; /* "" for our own */
+  bool listed;       /* "*" stands for it */
 };
 
-/* Whether selections that name no place, and listening_ports and
- * listening_paths, apply in a namespace. */
+/* Whether listening_ports, listening_paths and selections that name no
+ * namespace apply in this one. */
 bool lb_settings_apply(const struct lb_settings *settings,
-                       const struct lb_netns_ref *scope);
+                       const struct lb_netns_ref *ref);
 
-/* Whether a selection does. */
+/* Whether this selection applies in a namespace. */
 bool lb_selection_applies(const struct lb_settings *settings,
                           const struct lb_selection *selection,
-                          const struct lb_netns_ref *scope);
+                          const struct lb_netns_ref *ref);
 
-/* Whether its label is its name, with no namespace before it: it is looked for
- * in the own namespace, or in one place of its own. */
-bool lb_selection_is_plain(const struct lb_settings *settings,
-                           const struct lb_selection *selection,
-                           const struct lb_netns_ref *scope);
+/* Whether the label comes without the namespace's label in front: in our own
+ * namespace, and if the selection names exactly one. */
+bool lb_selection_is_plain(const struct lb_selection *selection,
+                           const struct lb_netns_ref *ref);
 
-/* Parses a numeric IPv4 or IPv6 address. 0 or -EINVAL. */
-int lb_address_parse(const char *text, struct lb_address *out);
-
-/* Parses a UNIX socket as users write it: a pathname as the server gives it to
- * bind(), or "@" and an abstract name, in which \xHH is the byte HH. 0, or
- * -EINVAL for an empty name and a bad \xHH, -ENAMETOOLONG beyond what sun_path
- * holds. */
-int lb_unix_name_parse(const char *text, struct lb_unix_name *out);
-
-#define LB_UNIX_NAME_FORM                                                      \
-  "a pathname as the server gives it to bind(), like \"/run/gunicorn.sock\", " \
-  "or an abstract name like \"@name\", of at most 108 bytes"
-#define LB_NETNS_FORM "a name under /run/netns, an absolute path, or \"*\""
+/* Whether the selection has every socket of the port, in every namespace where
+ * listening_ports applies. */
+bool lb_selection_has_port(const struct lb_selection *selection, uint16_t port);
 
 #endif

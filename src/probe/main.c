@@ -170,22 +170,6 @@ static void print_table(struct table *table) {
       print_listener(table->arguments, &table->lines[i], width);
 }
 
-/* As the command line and LocalPath take it. */
-static void format_path(const struct lb_unix_name *path, char *out,
-                        size_t size) {
-  size_t len = 0;
-  for (size_t i = 0; i < path->len && len + 5 < size; i++) {
-    unsigned char c = (unsigned char)path->bytes[i];
-    if (i == 0 && c == '\0')
-      out[len++] = '@';
-    else if (isprint(c) && c != ' ')
-      out[len++] = (char)c;
-    else
-      len += (size_t)snprintf(out + len, size - len, "\\x%02x", c);
-  }
-  out[len] = '\0';
-}
-
 /* As ss(8) writes it: "*" is both families, "[::]" is IPv6 alone. A device of
  * a recording has no name here, only its index. */
 static void format_address(const struct lb_listen_sock *row, bool named,
@@ -212,9 +196,9 @@ static void format_address(const struct lb_listen_sock *row, bool named,
 static void print_socket(void *data, const struct lb_listen_sock *row,
                          const struct lb_unix_name *path) {
   const struct arguments *arguments = data;
-  char address[4 * LB_UNIX_NAME_SIZE + 8], drops[16] = "-";
+  char address[LB_UNIX_NAME_TEXT_SIZE], drops[16] = "-";
   if (path)
-    format_path(path, address, sizeof(address));
+    lb_unix_name_format(path, address);
   else
     format_address(row, !arguments->replay, address, sizeof(address));
   if (row->has_drops)
@@ -585,14 +569,13 @@ static int add_path(struct arguments *arguments, const char *text) {
 }
 
 static int add_place(struct arguments *arguments, const char *text) {
-  uint32_t place;
-  int err = lb_settings_add_netns(&arguments->settings, text, &place);
+  struct lb_netns_spec spec;
+  int err = lb_netns_spec_parse(text, &spec);
+  if (!err)
+    err = lb_settings_add_netns(&arguments->settings, &spec, true);
   if (err == -ENOMEM)
     return fail("starting", err);
-  if (err)
-    return refuse("network namespace", text, LB_NETNS_FORM);
-  arguments->settings.places[place].global = true;
-  return 0;
+  return err ? refuse("network namespace", text, LB_NETNS_FORM) : 0;
 }
 
 enum { OPTION_RECORD = 256, OPTION_REPLAY, OPTION_LIST_VALUES, OPTION_SAMPLE };
@@ -672,7 +655,7 @@ static int check_combination(const struct arguments *arguments) {
   const char *what = NULL;
   if (arguments->record && arguments->replay)
     what = "--record and --replay";
-  else if (arguments->settings.places_len &&
+  else if (arguments->settings.netns_len &&
            (arguments->record || arguments->replay))
     what = "--netns and a recording, which is of one namespace,";
   if (what)

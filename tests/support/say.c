@@ -74,48 +74,53 @@ static void say_ignored(struct text *text, const struct lb_portset *ignored) {
   }
 }
 
-static void say_paths(struct text *text, const struct lb_unix_name *paths,
-                      size_t len) {
+static void say_unix_names(struct text *text, const struct lb_unix_name *names,
+                           size_t len) {
   for (size_t i = 0; i < len; i++) {
     say(text, " ");
-    say_path(text, &paths[i]);
+    say_path(text, &names[i]);
   }
 }
 
-/* "NAME: PORTS PATHS at ADDRESSES in NAMESPACES", or its port alone. */
-static void say_selection(struct text *text, const struct lb_settings *settings,
+static const char *netns_label(const struct lb_netns_spec *spec) {
+  return spec->path[0] ? spec->label : "*";
+}
+
+/* "LABEL: PORTS NAMES at ADDRESSES in NAMESPACES"; "port LABEL" for the
+ * selection of that port alone. */
+static void say_selection(struct text *text,
                           const struct lb_selection *selection) {
-  say(text, selection->name ? "%s:" : "port%s",
-      selection->name ? selection->name : "");
-  for (size_t i = 0; i < selection->ports_len; i++) {
-    const struct lb_ports *ports = &settings->ports[selection->ports_at + i];
-    say_ports(text, ports->first, ports->last);
+  if (selection->by == LB_BY_LOCAL_PORT) {
+    assert_int_equal(selection->ports_len, 1);
+    assert_int_equal(selection->ports[0].first, selection->ports[0].last);
+    assert_int_equal(selection->ports[0].first,
+                     lb_label_port(selection->label));
+    say(text, "port %s\n", selection->label);
+    return;
   }
-  if (selection->paths_len)
-    say_paths(text, &settings->paths[selection->paths_at],
-              selection->paths_len);
+  say(text, "%s:", selection->label);
+  for (size_t i = 0; i < selection->ports_len; i++)
+    say_ports(text, selection->ports[i].first, selection->ports[i].last);
+  say_unix_names(text, selection->unix_names, selection->unix_names_len);
   for (size_t i = 0; i < selection->addresses_len; i++) {
     char address[INET6_ADDRSTRLEN];
-    inet_ntop(AF_INET6, settings->addresses[selection->addresses_at + i].bytes,
-              address, sizeof(address));
+    inet_ntop(AF_INET6, selection->addresses[i].bytes, address,
+              sizeof(address));
     say(text, "%s %s", i ? "" : " at", address);
   }
-  for (size_t i = 0; i < selection->places_len; i++) {
-    uint32_t place = settings->place_refs[selection->places_at + i];
-    assert_in_range(place, 0, settings->places_len - 1);
-    const char *label = settings->places[place].label;
-    say(text, "%s %s", i ? "" : " in", label ? label : "*");
-  }
+  for (size_t i = 0; i < selection->netns_len; i++)
+    say(text, "%s %s", i ? "" : " in", netns_label(&selection->netns[i]));
   say(text, "\n");
 }
 
 void say_settings(struct text *text, const struct lb_settings *settings) {
   for (size_t i = 0; i < settings->selections_len; i++)
-    say_selection(text, settings, &settings->selections[i]);
-  for (size_t i = 0; i < settings->places_len; i++) {
-    const struct lb_netns_spec *place = &settings->places[i];
-    say(text, "namespace %s: %s%s\n", place->label ? place->label : "*",
-        place->path ? place->path : "*", place->global ? " for all" : "");
+    say_selection(text, &settings->selections[i]);
+  for (size_t i = 0; i < settings->netns_len; i++) {
+    const struct lb_netns_spec *spec = &settings->netns[i].spec;
+    say(text, "namespace %s: %s%s\n", netns_label(spec),
+        spec->path[0] ? spec->path : "*",
+        settings->netns[i].for_all ? " for all" : "");
   }
   if (settings->listening_ports) {
     say(text, "others");
@@ -124,9 +129,21 @@ void say_settings(struct text *text, const struct lb_settings *settings) {
   }
   if (settings->listening_paths) {
     say(text, "other paths%s", settings->ignored_paths_len ? " but" : "");
-    say_paths(text, settings->ignored_paths, settings->ignored_paths_len);
+    say_unix_names(text, settings->ignored_paths, settings->ignored_paths_len);
     say(text, "\n");
   }
   if (settings->inspect)
     say(text, "inspect\n");
+}
+
+const struct lb_netns_spec *add_netns(struct lb_settings *settings,
+                                      const char *text, bool for_all) {
+  struct lb_netns_spec spec;
+  assert_int_equal(lb_netns_spec_parse(text, &spec), 0);
+  assert_int_equal(lb_settings_add_netns(settings, &spec, for_all), 0);
+  for (size_t i = 0; i < settings->netns_len; i++)
+    if (strcmp(settings->netns[i].spec.path, spec.path) == 0)
+      return &settings->netns[i].spec;
+  fail();
+  return NULL;
 }

@@ -3,6 +3,7 @@
 #ifndef LB_SAY_H
 #define LB_SAY_H
 
+#include "base/unix_names.h"
 #include "core/settings.h"
 #include "kernel/listen_sock.h"
 
@@ -28,5 +29,9 @@ void say_ports(struct text *text, unsigned first, unsigned last);
 /* A line for each selection and each namespace, "others but PORTS" for
  * ListeningPorts, "other paths but PATHS" for ListeningPaths. */
 void say_settings(struct text *text, const struct lb_settings *settings);
+
+/* Adds a namespace to sample, and returns it from the settings. */
+const struct lb_netns_spec *add_netns(struct lb_settings *settings,
+                                      const char *text, bool for_all);
 
 #endif

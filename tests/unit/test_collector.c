@@ -707,11 +707,11 @@ static void a_service_of_ports_and_paths_is_their_sum(void **state) {
   struct kernel *kernel = &world->kernel;
   struct lb_unix_name name = path("/run/api");
   struct lb_ports port = {80, 80};
-  const struct lb_service service = {.name = "api",
-                                     .ports = &port,
-                                     .ports_len = 1,
-                                     .paths = &name,
-                                     .paths_len = 1};
+  const struct lb_selection service = {.label = "api",
+                                       .ports = &port,
+                                       .ports_len = 1,
+                                       .unix_names = &name,
+                                       .unix_names_len = 1};
   assert_int_equal(lb_settings_add(&world->settings, &service), 0);
   restart(world);
   listen_on(kernel, 1, 80)->queue = 1;
@@ -856,11 +856,11 @@ static void nor_is_a_name_forgotten_meanwhile(void **state) {
 static void select_both(struct world *world) {
   struct lb_unix_name name = path("/run/api");
   struct lb_ports port = {80, 80};
-  const struct lb_service service = {.name = "api",
-                                     .ports = &port,
-                                     .ports_len = 1,
-                                     .paths = &name,
-                                     .paths_len = 1};
+  const struct lb_selection service = {.label = "api",
+                                       .ports = &port,
+                                       .ports_len = 1,
+                                       .unix_names = &name,
+                                       .unix_names_len = 1};
   assert_int_equal(lb_settings_add(&world->settings, &service), 0);
   restart(world);
   listen_on(&world->kernel, 1, 80);
@@ -1018,11 +1018,8 @@ static void a_selected_name_is_known_when_it_comes_back(void **state) {
 /* --- other namespaces ---------------------------------------------------- */
 
 static void go_to_blue(struct world *world) {
-  uint32_t place;
-  assert_int_equal(lb_settings_add_netns(&world->settings, "blue", &place), 0);
-  world->settings.places[place].global = true;
-  world->scope = (struct lb_netns_ref){
-      .path = world->settings.places[place].path, .label = "blue"};
+  const struct lb_netns_spec *spec = add_netns(&world->settings, "blue", true);
+  world->scope = (struct lb_netns_ref){.path = spec->path, .label = "blue"};
   restart(world);
 }
 

@@ -506,11 +506,11 @@ static void each_point_has_its_own_resets(void **state) {
   struct kernel *kernel = &world->kernel;
   struct lb_address inside = address("10.0.0.1");
   struct lb_ports port = {80, 80};
-  const struct lb_service service = {.name = "inside",
-                                     .ports = &port,
-                                     .ports_len = 1,
-                                     .addresses = &inside,
-                                     .addresses_len = 1};
+  const struct lb_selection service = {.label = "inside",
+                                       .ports = &port,
+                                       .ports_len = 1,
+                                       .addresses = &inside,
+                                       .addresses_len = 1};
   assert_int_equal(lb_settings_add(&world->settings, &service), 0);
   restart(world);
   bind_row(listen_on(kernel, 1, 80), "10.0.0.1");
@@ -633,11 +633,11 @@ static void too_many_at_a_unix_socket_are_not_told(void **state) {
   struct kernel *kernel = &world->kernel;
   struct lb_unix_name names[] = {path("/run/a"), path("/run/b")};
   struct lb_ports port = {80, 80};
-  const struct lb_service service = {.name = "all",
-                                     .ports = &port,
-                                     .ports_len = 1,
-                                     .paths = names,
-                                     .paths_len = LEN(names)};
+  const struct lb_selection service = {.label = "all",
+                                       .ports = &port,
+                                       .ports_len = 1,
+                                       .unix_names = names,
+                                       .unix_names_len = LEN(names)};
   assert_int_equal(lb_settings_add(&world->settings, &service), 0);
   restart(world);
   listen_on(kernel, 1, 80)->queue = 1;

@@ -84,7 +84,7 @@ static void assert_clash(struct lb_listeners *group, const char *want) {
   assert_string_equal(got.at, want);
 }
 
-static void add_service(struct fixture *fixture, struct lb_service service) {
+static void add_service(struct fixture *fixture, struct lb_selection service) {
   assert_int_equal(lb_settings_add(&fixture->settings, &service), 0);
 }
 
@@ -134,11 +134,11 @@ static void addresses_narrow_a_listener(void **state) {
   fixture->settings.listening_ports = true;
   struct lb_ports ports[] = {{8000, 8010}, {8005, 8020}};
   struct lb_address addresses[] = {address("10.0.0.1"), address("::1")};
-  add_service(fixture, (struct lb_service){.name = "api",
-                                           .ports = ports,
-                                           .ports_len = 2,
-                                           .addresses = addresses,
-                                           .addresses_len = 2});
+  add_service(fixture, (struct lb_selection){.label = "api",
+                                             .ports = ports,
+                                             .ports_len = 2,
+                                             .addresses = addresses,
+                                             .addresses_len = 2});
   struct lb_listeners *group = start(fixture);
   add(group, row(8005, "10.0.0.1", 1, 1));
   add(group, row(8020, "::1", 0, 1));
@@ -154,8 +154,8 @@ static void a_socket_counts_for_every_selection_of_it(void **state) {
   fixture->settings.listening_ports = true;
   struct lb_ports all = {1, 65535};
   assert_int_equal(lb_settings_add_port(&fixture->settings, 80), 0);
-  add_service(fixture, (struct lb_service){
-                           .name = "all", .ports = &all, .ports_len = 1});
+  add_service(fixture, (struct lb_selection){
+                           .label = "all", .ports = &all, .ports_len = 1});
   struct lb_listeners *group = start(fixture);
   add(group, row(80, "0.0.0.0", 1, 3));
   add(group, row(65535, "0.0.0.0", 0, 3));
@@ -284,11 +284,11 @@ static void selected_paths_come_before_found_ones(void **state) {
   struct lb_unix_name paths[] = {path("/run/api"), path("@api")},
                       web = path("/web");
   struct lb_ports port = {80, 80};
-  add_service(fixture, (struct lb_service){.name = "api",
-                                           .ports = &port,
-                                           .ports_len = 1,
-                                           .paths = paths,
-                                           .paths_len = LEN(paths)});
+  add_service(fixture, (struct lb_selection){.label = "api",
+                                             .ports = &port,
+                                             .ports_len = 1,
+                                             .unix_names = paths,
+                                             .unix_names_len = LEN(paths)});
   assert_int_equal(lb_settings_add_unix_name(&fixture->settings, &web), 0);
   struct lb_listeners *group = start(fixture);
   add_path(fixture, "/run/api2", 0, 1);
@@ -307,11 +307,11 @@ static void a_unix_socket_has_no_drop_counters(void **state) {
   struct lb_unix_name paths[] = {path("/run/a")};
   struct lb_ports port = {80, 80};
   assert_int_equal(lb_settings_add_unix_name(&fixture->settings, paths), 0);
-  add_service(fixture, (struct lb_service){.name = "both",
-                                           .ports = &port,
-                                           .ports_len = 1,
-                                           .paths = paths,
-                                           .paths_len = 1});
+  add_service(fixture, (struct lb_selection){.label = "both",
+                                             .ports = &port,
+                                             .ports_len = 1,
+                                             .unix_names = paths,
+                                             .unix_names_len = 1});
   struct lb_listeners *group = start(fixture);
   unsigned both = 1u << LB_DROPS | 1u << LB_OVERFLOWS;
   struct lb_values values =
@@ -326,13 +326,13 @@ static void an_address_is_of_the_ports_alone(void **state) {
   struct lb_unix_name paths[] = {path("/run/a")};
   struct lb_address addresses[] = {address("10.0.0.1")};
   struct lb_ports port = {80, 80};
-  add_service(fixture, (struct lb_service){.name = "both",
-                                           .ports = &port,
-                                           .ports_len = 1,
-                                           .addresses = addresses,
-                                           .addresses_len = 1,
-                                           .paths = paths,
-                                           .paths_len = 1});
+  add_service(fixture, (struct lb_selection){.label = "both",
+                                             .ports = &port,
+                                             .ports_len = 1,
+                                             .addresses = addresses,
+                                             .addresses_len = 1,
+                                             .unix_names = paths,
+                                             .unix_names_len = 1});
   struct lb_listeners *group = start(fixture);
   add_path(fixture, "/run/a", 1, 3);
   add(group, row(80, "10.0.0.2", 1, 3));
@@ -356,11 +356,11 @@ without_the_unix_sockets_what_may_have_some_stays_out(void **state) {
   fixture->settings.listening_ports = fixture->settings.listening_paths = true;
   struct lb_unix_name paths[] = {path("/run/a")};
   struct lb_ports port = {80, 80};
-  add_service(fixture, (struct lb_service){.name = "both",
-                                           .ports = &port,
-                                           .ports_len = 1,
-                                           .paths = paths,
-                                           .paths_len = 1});
+  add_service(fixture, (struct lb_selection){.label = "both",
+                                             .ports = &port,
+                                             .ports_len = 1,
+                                             .unix_names = paths,
+                                             .unix_names_len = 1});
   struct lb_listeners *group = start(fixture);
   add(group, row(80, "0.0.0.0", 1, 3));
   add(group, row(81, "0.0.0.0", 1, 3));
@@ -432,11 +432,8 @@ static void an_abstract_name_is_written_with_its_at(void **state) {
 
 /* Of a place that applies to all selections without one. */
 static void go_to(struct fixture *fixture, const char *place) {
-  uint32_t number;
-  assert_int_equal(lb_settings_add_netns(&fixture->settings, place, &number),
-                   0);
-  struct lb_netns_spec *found = &fixture->settings.places[number];
-  found->global = true;
+  const struct lb_netns_spec *found =
+      add_netns(&fixture->settings, place, true);
   fixture->scope =
       (struct lb_netns_ref){.path = found->path, .label = found->label};
 }
@@ -445,15 +442,15 @@ static void elsewhere_labels_have_the_name_of_the_namespace(void **state) {
   struct fixture *fixture = *state;
   fixture->settings.listening_ports = fixture->settings.listening_paths = true;
   struct lb_ports port = {81, 81};
-  uint32_t here = 0;
   go_to(fixture, "blue");
-  add_service(fixture, (struct lb_service){.name = "plain",
-                                           .ports = &port,
-                                           .ports_len = 1,
-                                           .places = &here,
-                                           .places_len = 1});
-  add_service(fixture, (struct lb_service){
-                           .name = "all", .ports = &port, .ports_len = 1});
+  struct lb_netns_spec here = fixture->settings.netns[0].spec;
+  add_service(fixture, (struct lb_selection){.label = "plain",
+                                             .ports = &port,
+                                             .ports_len = 1,
+                                             .netns = &here,
+                                             .netns_len = 1});
+  add_service(fixture, (struct lb_selection){
+                           .label = "all", .ports = &port, .ports_len = 1});
   assert_int_equal(lb_settings_add_port(&fixture->settings, 443), 0);
   struct lb_listeners *group = start(fixture);
   add(group, row(80, "0.0.0.0", 0, 8));
@@ -469,7 +466,7 @@ static void a_namespace_that_nothing_applies_to_has_no_listener(void **state) {
   fixture->settings.listening_ports = fixture->settings.listening_paths = true;
   assert_int_equal(lb_settings_add_port(&fixture->settings, 443), 0);
   go_to(fixture, "blue");
-  fixture->settings.places[0].global = false;
+  fixture->settings.netns[0].for_all = false;
   struct lb_listeners *group = start(fixture);
   assert_false(lb_listeners_want_unix(group));
   add(group, row(80, "0.0.0.0", 0, 8));
@@ -585,8 +582,8 @@ static void out_of_memory_leaves_no_group(void **state) {
   assert_int_equal(lb_settings_add_port(&fixture->settings, 80), 0);
   assert_int_equal(lb_settings_add_unix_name(&fixture->settings, &name), 0);
   assert_int_equal(lb_settings_ignore_unix_name(&fixture->settings, &name), 0);
-  add_service(fixture, (struct lb_service){
-                           .name = "all", .ports = &ports, .ports_len = 1});
+  add_service(fixture, (struct lb_selection){
+                           .label = "all", .ports = &ports, .ports_len = 1});
   size_t refused = 0;
   for (int err = -ENOMEM; err; refused++) {
     memory.fails = refused + 1;

@@ -238,10 +238,7 @@ static void start(struct fixture *fixture) {
 
 /* Looks there for what names no place. */
 static void go_to(struct fixture *fixture, const char *place) {
-  uint32_t number;
-  assert_int_equal(lb_settings_add_netns(&fixture->settings, place, &number),
-                   0);
-  fixture->settings.places[number].global = true;
+  add_netns(&fixture->settings, place, true);
 }
 
 static void begin_end(struct fixture *fixture) {
@@ -282,7 +279,8 @@ static void say_short_reading(void *data, const struct lb_readings *reading) {
 static void say_outcome(void *data, const struct lb_outcome *outcome) {
   struct text *out = data;
   if (outcome->inspection_err)
-    say(out, "%s: walk %s\n", outcome->label, strerrorname_np(-outcome->inspection_err));
+    say(out, "%s: walk %s\n", outcome->label,
+        strerrorname_np(-outcome->inspection_err));
   if (outcome->err) {
     assert_null(outcome->collector);
     say(out, "%s at %s: %s\n", outcome->label,

@@ -359,9 +359,9 @@ static void a_bad_port_costs_only_itself(void **state) {
       {"LocalPort \"0-80\" 443\n", "port 443\n",
        "LocalPort \"0-80\": not a TCP port; " PORT_FORM},
       {"LocalPort true 443\n", "port 443\n",
-       "LocalPort true: not a port; " PORT_FORM},
+       "LocalPort true: not a TCP port; " PORT_FORM},
       {"LocalPort false 443\n", "port 443\n",
-       "LocalPort false: not a port; " PORT_FORM},
+       "LocalPort false: not a TCP port; " PORT_FORM},
       {"<Listener \"api\">\n  LocalPort \"0\" 443\n</Listener>\n", "api: 443\n",
        "LocalPort \"0\" in <Listener \"api\">: not a TCP port; " PORT_FORM},
   };
@@ -383,7 +383,7 @@ static void every_error_is_reported(void **state) {
        "port 80\napi: 8443 at ::1\nport 81\n",
        "LocalPort \"0\": not a TCP port; " PORT_FORM
        "LocalPort \"x\": unknown service; " PORT_FORM
-       "LocalPort true: not a port; " PORT_FORM
+       "LocalPort true: not a TCP port; " PORT_FORM
        "LocalPort \"2-1\": an empty or reversed range; " PORT_FORM
        "Port 80: unknown option; " OPTIONS
        "ListeningPorts 1: not one boolean; " BOOLEAN_FORM

@@ -207,7 +207,7 @@ static int set_up(void **state) {
       .own = new_kernel(),
       .other = new_kernel(),
       .settings = {.listening_ports = true, .sample_s = 1}};
-  uint32_t place;
+  add_netns(&fixture.settings, "other", false);
   fixture.own.before = on_own;
   fixture.other.before = on_other;
   listen_on(&fixture.own, 1, 80);
@@ -217,8 +217,7 @@ static int set_up(void **state) {
   stage.blocks = stage.is_expected = stage.is_blocked = false;
   create_fails_with = created = joined = 0;
   *state = &fixture;
-  return lb_settings_add_netns(&fixture.settings, "other", &place) ||
-         lb_monitor_new(&fixture.settings, &fixture.world, &fixture.monitor);
+  return lb_monitor_new(&fixture.settings, &fixture.world, &fixture.monitor);
 }
 
 static int tear_down(void **state) {

@@ -138,6 +138,108 @@ static void a_name_may_fill_sun_path(void **state) {
   check_names(&(struct name_case){full, 109, want.at}, 1);
 }
 
+/* --- names as users write them ------------------------------------------- */
+
+static struct lb_unix_name parsed_name(const char *text) {
+  struct lb_unix_name parsed;
+  assert_int_equal(lb_unix_name_parse(text, &parsed), 0);
+  return parsed;
+}
+
+static void a_path_is_its_bytes(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+      {"/run/gunicorn.sock", "\"/run/gunicorn.sock\""},
+      {"gunicorn.sock", "\"gunicorn.sock\""},
+      {"/", "\"/\""},
+      {"/run/a b\xc3\xa9\n", "\"/run/a b\\xc3\\xa9\\x0a\""},
+      {"/run/@a", "\"/run/@a\""},
+      {"/run/\\x41", "\"/run/\\x41\""}, /* of abstract names only */
+      {"@name", "\"\\x00name\""},
+      {"@@", "\"\\x00@\""},
+      {"@/run/a", "\"\\x00/run/a\""},
+      {"@\\x41\\xfF\\x0a", "\"\\x00A\\xff\\x0a\""},
+      {"@a\\x00b", "\"\\x00a\\x00b\""},
+      {"@\\x00b", "\"\\x00\\x00b\""},
+      {"@a\\x00\\x00", "\"\\x00a\""}, /* as sockets are shown */
+      {"@a\\b\\", "\"\\x00a\\b\\\""},
+      {"@\\x5cx41", "\"\\x00\\x41\""},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct text got = {.len = 0};
+    struct lb_unix_name parsed = parsed_name(cases[i][0]);
+    say_path(&got, &parsed);
+    assert_string_equal(got.at, cases[i][1]);
+  }
+}
+
+static void check_no_path(const char *text, int want) {
+  struct lb_unix_name parsed, before;
+  memset(&parsed, 0x5a, sizeof(parsed));
+  before = parsed;
+  if (lb_unix_name_parse(text, &parsed) != want)
+    fail_msg("\"%s\" is accepted, or refused for another reason", text);
+  assert_memory_equal(&parsed, &before, sizeof(parsed));
+}
+
+static void what_is_no_path_is_refused(void **state) {
+  (void)state;
+  static const char *const inputs[] = {
+      "",      "@",      "@\\x00",  "@\\x00\\x00", "@a\\x",
+      "@\\x4", "@\\xg0", "@\\x0g1", "@\\x+1",      "@a\\x 1",
+  };
+  for (size_t i = 0; i < LEN(inputs); i++)
+    check_no_path(inputs[i], -EINVAL);
+}
+
+static void a_path_is_as_long_as_sun_path(void **state) {
+  (void)state;
+  char text[4096];
+  memset(text, 'x', sizeof(text));
+  text[sizeof(text) - 1] = '\0';
+  check_no_path(text, -ENAMETOOLONG);
+  text[0] = '@';
+  check_no_path(text, -ENAMETOOLONG);
+  text[109] = '\0';
+  check_no_path(text, -ENAMETOOLONG);
+  check_no_path("@\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00"
+                "\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00"
+                "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                "xxxxxxxxxxxxxxxxxxxxxxxx",
+                -ENAMETOOLONG);
+  text[108] = '\0';
+  struct lb_unix_name longest = parsed_name(text);
+  assert_int_equal(longest.len, 108);
+  assert_int_equal(longest.bytes[0], '\0');
+  assert_memory_equal(longest.bytes + 1, text + 1, 107);
+  text[0] = '/';
+  longest = parsed_name(text);
+  assert_int_equal(longest.len, 108);
+  assert_memory_equal(longest.bytes, text, 108);
+}
+
+static void a_name_is_formatted_as_it_is_parsed(void **state) {
+  (void)state;
+  static const struct name_case cases[] = {
+      {NAME("/run/a.sock"), "/run/a.sock"},
+      {NAME("/run/a b\x7f\n\xff"), "/run/a\\x20b\\x7f\\x0a\\xff"},
+      {NAME("\0app"), "@app"},
+      {NAME("\0a\0@ ~"), "@a\\x00@\\x20~"},
+      {NAME("\0"), "@"},
+      {NAME(""), ""},
+  };
+  char longest[LB_UNIX_NAME_SIZE], text[LB_UNIX_NAME_TEXT_SIZE];
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct lb_unix_name name = path_of(cases[i].sun_path, cases[i].len);
+    lb_unix_name_format(&name, text);
+    assert_string_equal(text, cases[i].want);
+  }
+  memset(longest, '\x01', sizeof(longest));
+  struct lb_unix_name name = path_of(longest, sizeof(longest));
+  lb_unix_name_format(&name, text);
+  assert_int_equal(strlen(text), 4 * LB_UNIX_NAME_SIZE);
+}
+
 /* --- numbers ------------------------------------------------------------- */
 
 static struct lb_unix_names *new_paths(void) {
@@ -455,6 +557,10 @@ int main(void) {
       cmocka_unit_test(an_abstract_name_of_nuls_is_one_of_none),
       cmocka_unit_test(nothing_is_no_name),
       cmocka_unit_test(a_name_may_fill_sun_path),
+      cmocka_unit_test(a_path_is_its_bytes),
+      cmocka_unit_test(what_is_no_path_is_refused),
+      cmocka_unit_test(a_path_is_as_long_as_sun_path),
+      cmocka_unit_test(a_name_is_formatted_as_it_is_parsed),
       cmocka_unit_test(a_name_has_one_number),
       cmocka_unit_test(names_differ_in_any_byte_and_in_length),
       cmocka_unit_test(names_that_begin_alike_differ),

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* What the three files of the options share: options.c reads blocks,
+ * options_values.c the values of one option, options_settings.c judges all
+ * together. */
+#ifndef LB_COLLECTD_OPTIONS_INTERNAL_H
+#define LB_COLLECTD_OPTIONS_INTERNAL_H
+
+#include "collectd/options.h"
+
+/* A value as configured, cut off if it is long. */
+struct lb_value_text {
+  char at[96];
+};
+
+/* A SampleInterval, to be checked when the interval is known. */
+struct lb_sample_value {
+  double seconds; /* NAN: not one number */
+  struct lb_value_text text;
+};
+
+struct lb_options {
+  /* In the order of the configuration. A <Listener> block has a label; a value
+   * of LocalPort, LocalPath or NetNamespace outside of blocks has none and is
+   * the only member of its selection. */
+  struct lb_selection *selections;
+  size_t selections_len;
+  bool ignore_selected;
+  bool listening_ports_given;
+  bool listening_ports;
+  bool listening_paths;
+  bool inspect;
+  bool tried_port;     /* there is a LocalPort outside of blocks, good or bad */
+  bool tried_path;     /* the same for LocalPath */
+  bool tried_listener; /* and for <Listener> */
+  struct lb_sample_value *samples;
+  size_t samples_len;
+};
+
+/* Where we are in the configuration. */
+struct lb_context {
+  struct lb_options *options; /* NULL: after reading, errors only */
+  const struct lb_error_sink *errors;
+  const char *listener;           /* name of the <Listener> block, or NULL */
+  struct lb_selection *selection; /* of that block */
+  bool lost_address;              /* an address of that block was bad */
+  bool lost_netns;                /* a namespace of that block was bad */
+};
+
+/* --- options_values.c ---------------------------------------------------- */
+
+/* Reads the values of one option: stores good ones, reports bad ones. Returns 0
+ * or -ENOMEM. */
+typedef int lb_values_reader(struct lb_context *context,
+                             const oconfig_item_t *item);
+
+lb_values_reader lb_read_local_port, lb_read_local_path, lb_read_local_address,
+    lb_read_net_namespace, lb_read_listening_ports, lb_read_listening_paths,
+    lb_read_ignore_selected, lb_read_inspect_queue, lb_read_sample_interval;
+
+/* --- options.c ----------------------------------------------------------- */
+
+struct lb_value_text lb_value_text(const oconfig_value_t *value);
+
+/* Reports an error as one line: control characters become "?". */
+__attribute__((format(printf, 2, 3))) void
+lb_report_error(const struct lb_error_sink *errors, const char *format, ...);
+
+/* Reports what is wrong with an option, of which value is the text or "". */
+void lb_reject(const struct lb_context *context, const char *option,
+               const char *value, const char *why, const char *expected);
+
+#endif

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+/* All blocks together. A label belongs to the item that comes first in the
+ * configuration. */
+#include "collectd/options_internal.h"
+
+#include "base/array.h"
+#include "base/label.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_SAMPLE 0.1
+#define MIN_SAMPLE 0.001
+static const char no_namespace[] =
+    "it has no NetNamespace that can be used; accepted is a good one, or none "
+    "at all to look where others are looked for";
+
+#define SAMPLE_FORM "0, or seconds from 0.001 to the interval"
+
+/* --- values outside of blocks -------------------------------------------- */
+
+static void report_port_conflicts(const struct lb_error_sink *errors,
+                                  const struct lb_ports *ports, unsigned count,
+                                  unsigned first) {
+  char range[32] = "";
+  if (ports->first != ports->last)
+    snprintf(range, sizeof(range), "-%u", (unsigned)ports->last);
+  char more[48] = "";
+  if (count > 1)
+    snprintf(more, sizeof(more), " and %u more of the range", count - 1);
+  lb_report_error(
+      errors,
+      "LocalPort \"%u%s\": the label \"%u\"%s is taken already and stays "
+      "with what took it; accepted is a port that is selected once, or a "
+      "<Listener> block with a name of its own",
+      (unsigned)ports->first, range, first, more);
+}
+
+/* One listener per port. */
+static int select_ports(struct lb_settings *settings,
+                        const struct lb_ports *ports,
+                        const struct lb_error_sink *errors) {
+  unsigned conflicts = 0, first = 0;
+  for (unsigned port = ports->first; port <= ports->last; port++) {
+    int err = lb_settings_add_port(settings, (uint16_t)port);
+    if (err == -ENOMEM)
+      return err;
+    if (err && conflicts++ == 0)
+      first = port;
+  }
+  if (conflicts)
+    report_port_conflicts(errors, ports, conflicts, first);
+  return 0;
+}
+
+static int select_unix_name(struct lb_settings *settings,
+                            const struct lb_unix_name *name,
+                            const struct lb_error_sink *errors) {
+  int err = lb_settings_add_unix_name(settings, name);
+  if (err != -EEXIST)
+    return err;
+  char label[LB_LABEL_SIZE], text[LB_UNIX_NAME_TEXT_SIZE];
+  lb_label_of_unix_name(label, name);
+  lb_unix_name_format(name, text);
+  lb_report_error(
+      errors,
+      "LocalPath \"%.80s\": the label \"%s\" is taken already and stays "
+      "with what took it; accepted is a path that is selected once, or a "
+      "<Listener> block with a name of its own",
+      text, label);
+  return 0;
+}
+
+/* Returns 0, -ENOMEM, or -EEXIST, which it reports. */
+static int select_netns(struct lb_settings *settings,
+                        const struct lb_context *context,
+                        const struct lb_netns_spec *spec, bool for_all) {
+  int err = lb_settings_add_netns(settings, spec, for_all);
+  if (err != -EEXIST)
+    return err;
+  char why[2 * LB_LABEL_SIZE], text[sizeof(spec->text) + 2];
+  snprintf(why, sizeof(why),
+           "the label \"%s\" is taken already and stays with what took it",
+           spec->label);
+  snprintf(text, sizeof(text), "\"%.80s\"", spec->text);
+  lb_reject(context, "NetNamespace", text, why,
+            "a name or a path with a label of its own");
+  return err;
+}
+
+static int add_value(struct lb_settings *settings,
+                     const struct lb_selection *value,
+                     const struct lb_error_sink *errors) {
+  const struct lb_context context = {.errors = errors};
+  int err = 0;
+  for (size_t i = 0; i < value->netns_len && !err; i++)
+    err = select_netns(settings, &context, &value->netns[i], true);
+  for (size_t i = 0; i < value->unix_names_len && !err; i++)
+    err = select_unix_name(settings, &value->unix_names[i], errors);
+  for (size_t i = 0; i < value->ports_len && !err; i++)
+    err = select_ports(settings, &value->ports[i], errors);
+  return err == -EEXIST ? 0 : err;
+}
+
+static int ignore_value(struct lb_settings *settings,
+                        const struct lb_selection *value) {
+  int err = 0;
+  for (size_t i = 0; i < value->unix_names_len && !err; i++)
+    err = lb_settings_ignore_unix_name(settings, &value->unix_names[i]);
+  for (size_t i = 0; i < value->ports_len; i++)
+    for (unsigned port = value->ports[i].first; port <= value->ports[i].last;
+         port++)
+      lb_portset_add(&settings->ignored, (uint16_t)port);
+  return err;
+}
+
+/* --- <Listener> blocks --------------------------------------------------- */
+
+static void report_ignored(const struct lb_error_sink *errors,
+                           const char *listener, const char *why) {
+  lb_report_error(errors, "<Listener \"%.64s\"> is left out: %s", listener,
+                  why);
+}
+
+static bool has_netns(const struct lb_selection *selection,
+                      const struct lb_netns_spec *spec) {
+  for (size_t i = 0; i < selection->netns_len; i++)
+    if (strcmp(selection->netns[i].path, spec->path) == 0)
+      return true;
+  return false;
+}
+
+/* Adds a block's namespaces to those to sample, and to the selection each that
+ * has a label, once in whatever spelling. Returns 0 or -ENOMEM. */
+static int add_listener_netns(struct lb_settings *settings,
+                              const struct lb_selection *block,
+                              struct lb_selection *selection,
+                              const struct lb_error_sink *errors) {
+  const struct lb_context context = {.errors = errors,
+                                     .listener = block->label};
+  int err = 0;
+  for (size_t i = 0; i < block->netns_len && err != -ENOMEM; i++) {
+    const struct lb_netns_spec *spec = &block->netns[i];
+    err = select_netns(settings, &context, spec, false);
+    if (!err && !has_netns(selection, spec))
+      err = lb_append(&selection->netns, &selection->netns_len, spec, 1,
+                      sizeof(*spec));
+  }
+  return err == -ENOMEM ? err : 0;
+}
+
+/* Returns 0, -ENOMEM, or -EEXIST if the block is ignored, which it reports. */
+static int add_listener_label(struct lb_settings *settings,
+                              const struct lb_selection *selection,
+                              bool has_lost_netns,
+                              const struct lb_error_sink *errors) {
+  if (has_lost_netns) {
+    report_ignored(errors, selection->label, no_namespace);
+    return -EEXIST;
+  }
+  int err = lb_settings_add(settings, selection);
+  if (err == -EEXIST)
+    report_ignored(errors, selection->label,
+                   "its NetNamespace has this label, too; accepted is a name "
+                   "of its own");
+  return err;
+}
+
+/* The namespaces of an ignored block are not sampled for it. */
+static int add_listener(struct lb_settings *settings,
+                        const struct lb_selection *block,
+                        const struct lb_error_sink *errors) {
+  if (lb_settings_has_label(settings, block->label)) {
+    lb_report_error(errors,
+                    "<Listener \"%.64s\">: the label is taken already and "
+                    "stays with what took it; accepted is a name of its own",
+                    block->label);
+    return 0;
+  }
+  size_t before = settings->netns_len;
+  struct lb_selection selection = *block;
+  selection.netns = NULL;
+  selection.netns_len = 0;
+  int err = add_listener_netns(settings, block, &selection, errors);
+  if (!err)
+    err = add_listener_label(settings, &selection,
+                             block->netns_len && !selection.netns_len, errors);
+  if (err)
+    settings->netns_len = before;
+  free(selection.netns);
+  return err == -EEXIST ? 0 : err;
+}
+
+/* --- other options ------------------------------------------------------- */
+
+/* collectd keeps its interval in units of 2^-30 s, so 0.1 is not quite 0.1. */
+#define SLACK 1e-6
+
+static double choose_sample(const struct lb_options *options, double interval_s,
+                            const struct lb_error_sink *errors) {
+  const struct lb_context context = {.errors = errors};
+  double result = interval_s > DEFAULT_SAMPLE + SLACK ? DEFAULT_SAMPLE : 0;
+  char form[128];
+  snprintf(form, sizeof(form), SAMPLE_FORM ", which is %.6g", interval_s);
+  for (size_t i = 0; i < options->samples_len; i++) {
+    const struct lb_sample_value *sample = &options->samples[i];
+    double seconds = sample->seconds;
+    if (seconds == 0)
+      result = 0;
+    else if (seconds >= MIN_SAMPLE && seconds <= interval_s + SLACK)
+      result = seconds < interval_s ? seconds : interval_s;
+    else
+      lb_reject(&context, "SampleInterval", sample->text.at,
+                isnan(seconds) ? "not one number" : "out of range", form);
+  }
+  return result;
+}
+
+/* IgnoreSelected implies ListeningPorts, unless it excludes UNIX names alone
+ * and ListeningPaths is there to exclude them from. Returns 0 or -ENOENT. */
+static int choose_listening(struct lb_settings *settings,
+                            const struct lb_options *options) {
+  bool ports = options->tried_port, paths = options->tried_path;
+  bool others = options->listening_paths;
+  bool ignoring = options->ignore_selected && (ports || (paths && !others));
+  bool selected = options->tried_listener || others ||
+                  ((ports || paths) && !options->ignore_selected);
+  settings->listening_paths = others;
+  settings->listening_ports = options->listening_ports_given
+                                  ? options->listening_ports
+                                  : ignoring || !selected;
+  if (settings->selections_len || settings->listening_ports || others)
+    return 0;
+  if (selected)
+    return -ENOENT;
+  settings->listening_ports = true;
+  return 0;
+}
+
+/* --- labels while collectd runs ------------------------------------------ */
+
+static void report_hidden_port(const struct lb_selection *selection,
+                               unsigned port,
+                               const struct lb_error_sink *errors) {
+  char item[LB_UNIX_NAME_TEXT_SIZE + 16];
+  bool is_path = selection->by == LB_BY_LOCAL_PATH;
+  if (is_path) {
+    char text[LB_UNIX_NAME_TEXT_SIZE];
+    lb_unix_name_format(selection->unix_names, text);
+    snprintf(item, sizeof(item), "LocalPath \"%s\"", text);
+  } else {
+    snprintf(item, sizeof(item), "<Listener \"%u\">", port);
+  }
+  lb_report_error(
+      errors,
+      "%s has the label of port %u, which ListeningPorts therefore leaves "
+      "out; accepted is %sa name that is no port number",
+      item, port, is_path ? "a <Listener> block with " : "");
+}
+
+/* ListeningPorts must not report port 8080 if a <Listener "8080"> has its
+ * label. */
+static void hide_labelled_ports(struct lb_settings *settings,
+                                const struct lb_error_sink *errors) {
+  for (size_t i = 0; i < settings->selections_len; i++) {
+    const struct lb_selection *selection = &settings->selections[i];
+    uint16_t port = lb_label_port(selection->label);
+    if (!port || lb_portset_has(&settings->ignored, port) ||
+        lb_selection_has_port(selection, port))
+      continue;
+    lb_portset_add(&settings->ignored, port);
+    report_hidden_port(selection, port, errors);
+  }
+}
+
+static void report_long_labels(const struct lb_settings *settings,
+                               const struct lb_netns_ref *ref,
+                               const struct lb_error_sink *errors) {
+  char label[LB_LABEL_SIZE];
+  for (size_t i = 0; i < settings->selections_len; i++) {
+    const struct lb_selection *selection = &settings->selections[i];
+    if (lb_selection_applies(settings, selection, ref) &&
+        !lb_selection_is_plain(selection, ref) &&
+        lb_label_in(label, ref->label, selection->label))
+      lb_report_error(
+          errors,
+          "The label \"%s:%s\" is longer than 127 bytes, so what has it is "
+          "left out; accepted is a <Listener> block with a shorter name",
+          ref->label, selection->label);
+  }
+}
+
+/* --- all ----------------------------------------------------------------- */
+
+static int add_all(struct lb_settings *settings,
+                   const struct lb_options *options,
+                   const struct lb_error_sink *errors) {
+  int err = 0;
+  for (size_t i = 0; i < options->selections_len && !err; i++) {
+    const struct lb_selection *selection = &options->selections[i];
+    if (selection->label)
+      err = add_listener(settings, selection, errors);
+    else if (options->ignore_selected && !selection->netns_len)
+      err = ignore_value(settings, selection);
+    else
+      err = add_value(settings, selection, errors);
+  }
+  return err;
+}
+
+int lb_options_settings(const struct lb_options *options, double interval_s,
+                        struct lb_settings *out,
+                        const struct lb_error_sink *errors) {
+  struct lb_settings settings = {.inspect = options->inspect};
+  int err = add_all(&settings, options, errors);
+  if (!err) {
+    settings.sample_s = choose_sample(options, interval_s, errors);
+    err = choose_listening(&settings, options);
+  }
+  if (err) {
+    lb_settings_free(&settings);
+    return err;
+  }
+  if (settings.listening_ports)
+    hide_labelled_ports(&settings, errors);
+  for (size_t i = 0; i < settings.netns_len; i++) {
+    const struct lb_netns_spec *spec = &settings.netns[i].spec;
+    const struct lb_netns_ref ref = {spec->path, spec->label, false};
+    if (spec->path[0])
+      report_long_labels(&settings, &ref, errors);
+  }
+  *out = settings;
+  return 0;
+}
