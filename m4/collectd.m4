@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # LB_COLLECTD_HEADERS
-# Finds the headers that collectd's plugins are written against, by compiling with them. Sets
+# Finds the headers for collectd plugins by compiling with them. Sets
 #   COLLECTD_CPPFLAGS  for files that include collectd.h,
 #   OCONFIG_CPPFLAGS   for files that include liboconfig/oconfig.h only.
-# As system headers: our warnings are not for them.
+# They are system headers, so the compiler does not warn about them.
 AC_DEFUN([LB_COLLECTD_HEADERS], [
   AC_ARG_WITH([collectd-headers],
     [AS_HELP_STRING([--with-collectd-headers=DIR],
@@ -19,7 +19,7 @@ AC_DEFUN([LB_COLLECTD_HEADERS], [
   lb_headers_found=
   lb_why=
   for lb_root in $lb_roots; do
-    # Debian; headers in folders; all in one folder; the same two without "collectd/"; a source tree
+    # Debian; headers in directories; all in one directory; the same two without "collectd/"; a source tree
     for lb_layout in .:collectd:collectd/core:collectd/core/daemon \
         collectd:collectd/daemon collectd .:daemon . src:src/daemon; do
       test -z "$lb_headers_found" || continue
@@ -39,7 +39,7 @@ AC_DEFUN([LB_COLLECTD_HEADERS], [
   AC_SUBST([OCONFIG_CPPFLAGS])
 ])
 
-# _LB_TRY_LAYOUT(root, folders): one place; a failure says in lb_why what stood in the way.
+# _LB_TRY_LAYOUT(root, directories): tries one layout. If it fails, lb_why has the reason.
 AC_DEFUN([_LB_TRY_LAYOUT], [
   lb_flags=
   lb_oconfig=
@@ -84,7 +84,7 @@ AC_DEFUN([_LB_TRY_LAYOUT], [
 ])
 
 # LB_COLLECTD_PLUGINDIR
-# Sets plugindir: where collectd has its plugins. Debian has them in /usr/lib/collectd, whatever libdir is.
+# Sets plugindir: the directory of collectd's plugins. On Debian it is /usr/lib/collectd, even if libdir differs.
 AC_DEFUN([LB_COLLECTD_PLUGINDIR], [
   AC_ARG_WITH([plugindir],
     [AS_HELP_STRING([--with-plugindir=DIR],

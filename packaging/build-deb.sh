@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# build-deb.sh TARBALL DIR: the Debian packages of what make dist has made, in DIR. make deb calls it.
+# build-deb.sh TARBALL DIR: builds the Debian packages from a tarball of make dist, in DIR. make deb calls it.
 set -eu
 export LC_ALL=C
 unset MAKEFLAGS MFLAGS MAKELEVEL TAR_OPTIONS

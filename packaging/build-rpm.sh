@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# build-rpm.sh TARBALL DIR: the RPM packages of what make dist has made, in DIR. make rpm calls it.
-# Where dpkg is, rpmbuild knows neither what is installed nor the flags of a distribution: it is told.
+# build-rpm.sh TARBALL DIR: builds the RPM packages from a tarball of make dist, in DIR. make rpm calls it.
+# On a system with dpkg rpmbuild knows neither the installed packages nor the flags of a distribution: pass them.
 set -eu
 export LC_ALL=C
 unset MAKEFLAGS MFLAGS MAKELEVEL TAR_OPTIONS
@@ -14,7 +14,7 @@ rm -rf "${dir:?}"/*
 
 if command -v dpkg-buildflags >/dev/null; then
     export DEB_BUILD_MAINT_OPTIONS=hardening=+all
-    # Stripping later would take elfutils; rpm's script that compresses man pages takes sh for bash.
+    # Stripping later would need elfutils, and rpm's script that compresses man pages expects sh to be bash.
     set -- --nodeps --define 'debug_package %{nil}' --define '_libdir %{_prefix}/lib' \
         --define '__brp_compress bash /usr/lib/rpm/brp-compress /usr' \
         --define "optflags $(dpkg-buildflags --get CFLAGS) $(dpkg-buildflags --get CPPFLAGS)" \

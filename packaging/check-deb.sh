@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-deb.sh DIR: holds the packages that build-deb.sh made in DIR against what they should be, and runs
-# debian/tests with them installed below a directory of their own: nothing on this system changes. TAP.
+# check-deb.sh DIR: checks the packages that build-deb.sh made in DIR, installs them below a temporary directory and
+# runs debian/tests with them. It does not change this system. TAP.
 set -u
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 [ $# = 1 ] || { echo "Usage: $0 DIR" >&2 && exit 2; }
-# dpkg wants to own what it installs.
+# dpkg changes the owner of the files it installs.
 [ "$(id -u)" = 0 ] || exec unshare --map-root-user "$0" "$@"
 src=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(cd "$1" && pwd) || exit 1
@@ -18,7 +18,7 @@ chmod 755 "$tmp"
 root=$tmp/root
 name=collectd-listen-backlog
 
-# Which Standards-Version is the newest depends on the age of lintian.
+# The newest Standards-Version depends on the version of lintian.
 lintian_is_silent() {
     said=$(lintian --allow-root --pedantic --display-info --fail-on none \
         --suppress-tags newer-standards-version,out-of-date-standards-version "$dir/$name"_*.changes) || return
@@ -39,7 +39,7 @@ dependencies_are() { # dependencies_are PACKAGE RELATION...
     return $status
 }
 
-# dpkg as it is, with a database of its own; what the packages need is on this system.
+# The system's dpkg with a separate database; the dependencies are installed on this system.
 installs() {
     mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates" "$root/usr/lib/collectd" &&
         touch "$root/var/lib/dpkg/status" &&
@@ -60,7 +60,7 @@ removal_warns() { # what the prerm says with a configuration that loads the plug
     mkdir -p "$tmp/etc" && echo '  LoadPlugin "listen_backlog"' >"$tmp/etc/a.conf" &&
         dpkg-deb --ctrl-tarfile "$dir/$name"_[0-9]*.deb | tar -xO ./prerm |
         sed "s|/etc/collectd|$tmp/etc|" >"$tmp/prerm" &&
-        sh -e "$tmp/prerm" remove 2>&1 | grep -q "will not start again.*$tmp/etc/a.conf" &&
+        sh -e "$tmp/prerm" remove 2>&1 | grep -q "will not start while.*$tmp/etc/a.conf" &&
         echo '# LoadPlugin listen_backlog' >"$tmp/etc/a.conf" &&
         said=$(sh -e "$tmp/prerm" remove 2>&1) && [ -z "$said" ]
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-dist.sh: make dist makes the same tarball, bit by bit, wherever, whenever and by whom it is called. TAP.
+# check-dist.sh: make dist makes the same tarball, bit by bit, in any directory, at any time and for any user. TAP.
 set -u
 export LC_ALL=C
 unset MAKEFLAGS MFLAGS MAKELEVEL TAR_OPTIONS GZIP
@@ -11,7 +11,7 @@ src=$(cd "$(dirname "$0")/.." && pwd)
 . "$src/tests/support/tap.sh"
 scratch
 
-# What is in the sources of a tarball, and nothing that a build has left beside it
+# Only the sources that belong in a tarball, without the files that a build has left
 sources() { # sources TARBALL DIR
     mkdir -p "$2" && tar -xzf "$1" -C "$2" --strip-components=1 && (
         cd "$2" && rm -rf configure aclocal.m4 Makefile.in build-aux
@@ -30,7 +30,7 @@ first() {
     [ "$date" = 2023-11-14 ] || { echo "of $date" && return 1; }
 }
 
-# Another directory, out of tree, another umask, time, time zone, language and home
+# With another directory, out of tree, another umask, time, time zone, language and home
 second() {
     (
         umask 077

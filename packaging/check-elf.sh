@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-elf.sh FILE...: each is hardened as packages are, and exports no more than it should.
+# check-elf.sh FILE...: checks that each file is hardened and exports only what it should.
 set -u
 export LC_ALL=C
 status=0
@@ -22,7 +22,7 @@ for file; do
     wants 'full RELRO: symbols bound at start' 'BIND_NOW|\(FLAGS.* NOW' "$dynamic"
     wants 'stack that is not executable' ' GNU_STACK .* RW ' "$headers"
     wants 'stack protector' ' __stack_chk_fail' "$symbols"
-    # _chk is what fortify makes of snprintf() and the like.
+    # _FORTIFY_SOURCE replaces snprintf() and others with functions that end in _chk.
     wants 'fortified calls' ' __(v?snprintf|memcpy|read|vfprintf|fprintf|printf)_chk(@|$)' "$symbols"
     refuses 'text relocations' 'TEXTREL' "$dynamic"
     refuses 'a path to libraries' 'RPATH|RUNPATH' "$dynamic"

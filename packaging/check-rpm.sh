@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-rpm.sh DIR: holds the packages that build-rpm.sh made in DIR against what they should be. TAP.
+# check-rpm.sh DIR: checks the packages that build-rpm.sh made in DIR. TAP.
 set -u
 export LC_ALL=C
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -18,7 +18,7 @@ rpmlint_is_silent() {
     ! printf '%s\n' "$said" | grep -E ': [EW]: '
 }
 
-# What make install installs, in one package or the other, and nothing else but the licence
+# The two packages together have exactly the files of make install, and the licence
 files_are() {
     make -s install DESTDIR="$tmp/installed" plugindir=/plugins docdir=/doc bindir=/bin mandir=/man pkgdatadir=/data \
         exampledir=/doc/examples docsubdir=/doc/doc >"$tmp/log" 2>&1 || { cat "$tmp/log" && return 1; }
