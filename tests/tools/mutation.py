@@ -7,13 +7,14 @@
 makes random changes of one token in the C files below src/ (MUTATE names files or folders): another operator, a
 constant off by one, a statement deleted. It compiles each changed file, links it into the unit tests that use it,
 and runs these until one fails; a crash and an endless loop count as failures. The same SEED makes the same changes.
-Each change that no test notices is printed as it is written in tests/tools/mutation.equivalent, the list of
-changes that make no difference, with the reasons. MUTANTS_FROM=FILE tries the changes of such a list again.
-A build with --enable-sanitizers notices leaks, too. The soak test is left out: it takes longer than all others.
-The exit status is 1 if the tests notice less than 95 %."""
+Each change that no test notices is printed in the format of tests/tools/mutation.equivalent: that file lists the
+changes that make no difference, with the reasons ("+ *" means every change of the line). MUTANTS_FROM=FILE tries
+the changes of such a list again. A build with --enable-sanitizers notices leaks, too. The soak test is left out,
+because it takes longer than all others. The exit status is 1 if the tests notice less than 95 %."""
 import bisect
 import collections
 import concurrent.futures
+import filecmp
 import os
 import queue
 import random
@@ -28,6 +29,7 @@ import time
 SOURCE = os.path.abspath(os.environ["LB_SRCDIR"])
 BUILD = os.path.abspath(os.environ["LB_BUILDDIR"])
 FOLDER = os.path.join(BUILD, "mutation")
+TREE, WORK = os.path.join(FOLDER, "tree"), os.path.join(FOLDER, "build")
 CORES = len(os.sched_getaffinity(0))
 LEAST = 95
 
@@ -50,7 +52,7 @@ class File:
     """The tokens of a C file, and the changes that can be made to it."""
 
     def __init__(self, path):
-        self.path = os.path.relpath(path, os.path.join(FOLDER, "tree"))
+        self.path = os.path.relpath(path, TREE)
         with open(path, encoding="utf-8") as file:
             self.text = file.read()
         found = [t for t in TOKEN.finditer(self.text) if not re.match(r"//|/\*|\s*#", t.group())]
@@ -114,8 +116,9 @@ class File:
         return Mutant(self.path, function, line, text, old, new)
 
 
-def key(mutant):
-    return os.path.basename(mutant.path), mutant.function, mutant.old, mutant.new
+def is_in(mutant, changes):
+    place = os.path.basename(mutant.path), mutant.function, mutant.old
+    return (*place, mutant.new) in changes or (*place, "*") in changes
 
 
 def read_list(path):
@@ -135,21 +138,20 @@ def read_list(path):
 
 # --- building and running --------------------------------------------------------------------------------------------
 
-def run(command, **options):
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False, **options)
+def run(command, text="", folder=FOLDER):
+    return subprocess.run(command, input=text, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False)
 
 
 def build():
     """Builds a copy of the tree. Returns what the build said: it has each command."""
-    run(["chmod", "-R", "u+w", FOLDER])
     shutil.rmtree(FOLDER, ignore_errors=True)
-    os.makedirs(os.path.join(FOLDER, "build"))
+    os.makedirs(WORK)
     tests = os.environ["LB_UNIT_TESTS"]
-    script = f"""make -C {BUILD} distdir distdir={FOLDER}/tree && eval "set -- $({BUILD}/config.status --config)" &&
+    script = f"""make -C {BUILD} distdir distdir={TREE} && eval "set -- $({BUILD}/config.status --config)" &&
         ../tree/configure "$@" && make -j{CORES} V=1 CFLAGS='-O1 -w' check TESTS= check_DATA= \
         check_PROGRAMS='{tests}'"""
-    done = run(["sh", "-c", script], cwd=os.path.join(FOLDER, "build"))
+    done = run(["sh", "-c", script], folder=WORK)
     if done.returncode != 0:
         sys.exit(f"{done.stdout[-3000:]}\nmutation: the build failed")
     return re.sub(r"\\\n", " ", done.stdout)
@@ -174,14 +176,14 @@ class Program:
     def link(self, objects, out, *options):
         words = self.words[:self.archive] + objects + self.words[self.archive:]
         words[self.out] = out
-        return run(words + list(options), cwd=os.path.join(FOLDER, "build"))
+        return run(words + list(options), folder=WORK)
 
     def passes(self, objects, folder):
         """Whether the program passes with the objects in place of those of the same functions."""
         program = os.path.join(folder, self.name)
         if self.link(objects, program).returncode != 0:
             return False
-        environment = dict(os.environ, TMPDIR=folder, LB_SRCDIR=os.path.join(FOLDER, "tree"))
+        environment = dict(os.environ, TMPDIR=folder, LB_SRCDIR=TREE)
         memory = "" if "-fsanitize" in " ".join(self.words) else "ulimit -v 4000000;"
         process = subprocess.Popen(["sh", "-c", f'{memory} ulimit -t {self.limits[0]} -c 0; exec "$0"', program],
                                    cwd=folder, env=environment, start_new_session=True, stdin=subprocess.DEVNULL,
@@ -203,10 +205,9 @@ class Judge:
 
     def __init__(self):
         said = build()
-        self.folder = os.path.join(FOLDER, "build")
         self.compilers = {}
         for command, source, out in re.findall(r"^libtool: compile:\s+(.* -c (\S+\.c)\b.* -o (\S+\.o))", said, re.M):
-            path = os.path.relpath(os.path.join(self.folder, source), os.path.join(FOLDER, "tree"))
+            path = os.path.relpath(os.path.join(WORK, source), TREE)
             words = re.sub(r"-MT \S+|-M[DP]|-MF \S+|-c \S+|-o \S+", "", command)
             self.compilers[path] = shlex.split(words), os.path.basename(out)
         tests = set(os.environ["LB_UNIT_TESTS"].split())
@@ -225,10 +226,9 @@ class Judge:
         return sorted((p for p in self.programs if member in p.members), key=lambda p: (stem not in p.name, p.seconds))
 
     def compile(self, path, text, out, *options):
-        words = self.compilers[path][0] + [*options, "-iquote", os.path.join(FOLDER, "tree", os.path.dirname(path)),
+        words = self.compilers[path][0] + [*options, "-iquote", os.path.join(TREE, os.path.dirname(path)),
                                            "-x", "c", "-c", "-", "-o", out]
-        return subprocess.run(words, input=text, text=True, cwd=self.folder, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, check=False).returncode == 0
+        return run(words, text, WORK).returncode == 0
 
     def verdict(self, mutant):
         folder = self.scratch.get()
@@ -244,26 +244,22 @@ class Judge:
 
     def is_same_code(self, mutant, folder):
         """Whether the optimizer makes the same machine code of both."""
-        with open(os.path.join(FOLDER, "tree", mutant.path), encoding="utf-8") as file:
-            texts = file.read(), mutant.text
-        objects = []
-        for text in texts:
-            out = os.path.join(folder, "optimized.o")
-            self.compile(mutant.path, text, out, "-O2", "-g0")
-            with open(out, "rb") as file:
-                objects.append(file.read())
-        return objects[0] == objects[1]
+        one, other = os.path.join(folder, "one.o"), os.path.join(folder, "other.o")
+        with open(os.path.join(TREE, mutant.path), encoding="utf-8") as file:
+            self.compile(mutant.path, file.read(), one, "-O2", "-g0")
+        self.compile(mutant.path, mutant.text, other, "-O2", "-g0")
+        return filecmp.cmp(one, other, shallow=False)
 
 
 def choose(judge):
     """The mutants to try, and the list of those that make no difference."""
     wanted = (os.environ.get("MUTATE") or "src").split()
-    files = [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(FOLDER, "tree", "src"))
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(TREE, "src"))
              for name in names if name.endswith(".c")]
-    mutants, everything = [], set()
+    mutants, everything = [], []
     for file in sorted(map(File, files), key=lambda file: file.path):
         found = list(file.mutants())
-        everything.update(map(key, found))
+        everything += found
         if not any((file.path + "/").startswith(w.rstrip("/") + "/") for w in wanted):
             continue
         if judge.programs_with(file.path):
@@ -271,11 +267,12 @@ def choose(judge):
         else:
             print(f"{file.path}: no unit test uses it, left out")
     equivalent = read_list(os.path.join(SOURCE, "tests/tools/mutation.equivalent"))
-    for gone in sorted(equivalent - everything):
-        print("mutation.equivalent: no longer possible:", *gone)
+    for change in sorted(equivalent):
+        if not any(is_in(mutant, {change}) for mutant in everything):
+            print("mutation.equivalent: no longer possible:", *change)
     if os.environ.get("MUTANTS_FROM"):
         again = read_list(os.environ["MUTANTS_FROM"])
-        return [mutant for mutant in mutants if key(mutant) in again], equivalent
+        return [mutant for mutant in mutants if is_in(mutant, again)], equivalent
     generator = random.Random(int(os.environ.get("SEED") or 1))
     return generator.sample(mutants, min(int(os.environ.get("MUTANTS") or 100), len(mutants))), equivalent
 
@@ -285,7 +282,7 @@ def main():
     mutants, equivalent = choose(judge)
     counts = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
-        verdicts = pool.map(lambda m: "equivalent" if key(m) in equivalent else judge.verdict(m), mutants)
+        verdicts = pool.map(lambda m: "equivalent" if is_in(m, equivalent) else judge.verdict(m), mutants)
         for mutant, verdict in zip(mutants, verdicts):
             counts[verdict] += 1
             if verdict == "survived":
