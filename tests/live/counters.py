@@ -1,314 +1,161 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Drops and overflows: honest shares of what the kernel counts, that never go
-back and lose nothing, held against /proc/net/netstat."""
-import os
+"""Drops and overflows: which packets the kernel counts, that each overflow is attributed to the listener that it met,
+and that no counter ever goes back; compared with /proc/net/netstat."""
 import random
-import time
 
-from lib import *
+from lb import *
 
 
-@test("SYNs that meet a full queue are its drops and overflows, exactly")
+@test("each SYN to a full queue is one drop and one overflow of its listener, over IPv4, IPv6 and a dual-stack socket")
 def _():
-    server = Listener(8080, backlog=4)
+    servers = [fill(Listener(port, backlog=4, addr=addr, v6only=v6only), 5) for port, addr, v6only in (
+        (8080, "127.0.0.1", None), (8081, "::1", None), (8082, "::", 0))]
     daemon = Collectd()
-    fill(server, 5)
-    equal(counters(settled(daemon), 8080), (0, 0), "full, nobody dropped")
-    for total in 1, 4, 104:
-        overflow(server, total - netstat()["ListenOverflows"])
-        equal(counters(settled(daemon), 8080), (total, total))
-
-
-@test("the same over IPv6 and on a dual-stack socket")
-def _():
-    servers = (Listener(8080, backlog=4, addr="::1"),
-               Listener(8081, backlog=4, addr="::", v6only=0))
-    daemon = Collectd()
-    daemon.look()
-    for server, n in zip(servers, (7, 9)):
-        fill(server, 5)
+    equal([counters(settled(daemon), server.port) for server in servers], [(0, 0)] * 3, "full, and nothing dropped")
+    for server, n in zip(servers, (1, 103, 9)):
         overflow(server, n)
-        table = settled(daemon)
-    equal(counters(table, 8080), (7, 7))
-    equal(counters(table, 8081), (9, 9))
+        equal(counters(settled(daemon), server.port), (n, n), server.port)
+    for server in servers:
+        overflow(server, 1)
+    equal([counters(settled(daemon), server.port) for server in servers], [(2, 2), (104, 104), (10, 10)])
 
 
 @test("a dropped final ACK is one overflow, although sk_drops moves by two")
 def _():
     daemon = Collectd('LocalPort "8080"')
-    daemon.look()
+    daemon.read()
     server = overflow_by_ack(8080, 5)
-    table = settled(daemon)
     kernel = netstat()
-    equal(counters(table, 8080),
-          (kernel["ListenDrops"], kernel["ListenOverflows"]))
-    equal(table[""]["overflows_unattributed"], 0)
-    check(server.seen().drops >= 2 * kernel["ListenOverflows"],
-          "sk_drops moved by two each")
+    equal(counters(settled(daemon), 8080), (kernel["ListenDrops"], kernel["ListenOverflows"]))
+    check(server.seen().drops >= 2 * kernel["ListenOverflows"], "sk_drops moves by two each")
 
 
-@test("SYNs that meet a full SYN queue are drops and no overflows")
+@test("SYNs dropped by a full SYN queue are drops and not overflows; with SYN cookies they are cookies and overflows")
 def _():
+    server = Listener(8080, backlog=3, defer_accept=30)
+    daemon = Collectd()
+    daemon.read()
     sysctl("net.ipv4.tcp_syncookies", 0)
-    server = Listener(8080, backlog=3, defer_accept=30)
-    daemon = Collectd()
-    daemon.look()
-    late = server.connect(10)
-    dropped = until(lambda: netstat()["TCPReqQFullDrop"], "SYNs are dropped")
-    for each in late:
-        reset(each)
-    server.clients.clear()
+    dropped = drop_syns(server)
     table = settled(daemon)
-    equal(counters(table, 8080), (dropped, 0))
-    equal(table[""]["syn_drops"], dropped)
-
-
-@test("SYN cookies are counted, and the overflows behind them")
-def _():
-    server = Listener(8080, backlog=3, defer_accept=30)
-    daemon = Collectd()
-    daemon.look()
+    equal((counters(table, 8080), table[""]["syn_drops"]), ((dropped, 0), dropped))
+    sysctl("net.ipv4.tcp_syncookies", 1)
     server.connect(10)
     until(lambda: netstat()["ListenOverflows"], "the queue overflows")
     server.hang_up()
     table = settled(daemon)
     check(table[""]["syncookies_sent"] > 0, "cookies were sent")
-    equal(counters(table, 8080),
-          (netstat()["ListenDrops"], netstat()["ListenOverflows"]))
+    equal(counters(table, 8080), (netstat()["ListenDrops"], netstat()["ListenOverflows"]))
 
 
-@test("what happened before the first look is unattributed")
+@test("overflows before the first read are unattributed, those of a listener that is not selected are not attributed "
+      "to another, and a listener that comes later has all of its own")
 def _():
-    server = Listener(8080, backlog=4)
-    fill(server, 5)
-    overflow(server, 6)
-    daemon = Collectd()
-    table = settled(daemon)
-    equal(counters(table, 8080), (0, 0))
-    equal(table[""]["overflows_unattributed"], 6)
-    overflow(server, 3)
-    table = settled(daemon)
-    equal(counters(table, 8080), (3, 3))
-    equal(table[""]["overflows_unattributed"], 6)
-
-
-@test("a server that came after the first look has all its overflows")
-def _():
-    daemon = Collectd('LocalPort "8080"')
-    daemon.look()
-    server = Listener(8080, backlog=4)
-    fill(server, 5)
-    overflow(server, 8)
-    table = settled(daemon)
-    equal(counters(table, 8080), (8, 8))
-    equal(table[""]["overflows_unattributed"], 0)
-
-
-@test("overflows of a server nobody asked about are not laid on another")
-def _():
-    mine, other = Listener(8080, backlog=4), Listener(8081, backlog=4)
-    fill(mine, 5)
-    fill(other, 5)
-    daemon = Collectd('LocalPort "8080"')
-    daemon.look()
+    early, other = fill(Listener(8080, backlog=4), 5), fill(Listener(8081, backlog=4), 5)
+    overflow(early, 6)
+    daemon = Collectd('LocalPort "8080" "8082"')
+    daemon.read()
     overflow(other, 9)
-    table = daemon.look()
-    equal(counters(table, 8080), (0, 0))
-    equal((table[""]["overflows"], table[""]["overflows_unattributed"]),
-          (9, 0), "the namespace")
+    late = fill(Listener(8082, backlog=4), 5)
+    overflow(late, 8)
+    overflow(early, 3)
+    table = daemon.read()
+    equal((counters(table, 8080), counters(table, 8082), table[""]["overflows"], table[""]["overflows_unattributed"]),
+          ((3, 3), (8, 8), 26, 6))
 
 
-@test("a SYN scan is 0 drops and 0 overflows")
+@test("scans, half-open health checks and accepts deferred by TCP_DEFER_ACCEPT are no drops and no overflows, alone "
+      "and beside a listener that overflows")
 def _():
-    servers = [Listener(port, backlog=4) for port in (8080, 8081, 8082)]
-    fill(servers[2], 5)
-    daemon = Collectd()
-    daemon.look()
-    for server in servers[:2]:
-        syn(server.port, times=200)
-    until(lambda: all(s.seen().drops >= 200 for s in servers[:2]),
-          "sk_drops move")
-    table = settled(daemon)
-    for server in servers:
-        equal(counters(table, server.port), (0, 0), server.port)
-
-
-@test("half-open health checks are 0 drops and 0 overflows")
-def _():
-    server = Listener(8080, backlog=4)
-    daemon = Collectd()
-    daemon.look()
-    for n in range(1, 6):
-        for balancer in "127.0.0.8", "127.0.0.9":
-            syn(8080, source=balancer, sport=30000 + n)
-        until(lambda: server.seen().drops == 2 * n, "sk_drops moves")
-        equal(counters(settled(daemon), 8080), (0, 0))
-
-
-@test("a TCP_DEFER_ACCEPT server under load is 0 drops and 0 overflows")
-def _():
-    server = Listener(8080, backlog=64, defer_accept=30)
-    daemon = Collectd()
-    daemon.look()
-    for n in range(1, 6):
-        fill(server, 20, data=b"x")
-        equal(server.accept(), 20, "accepted")
-        server.hang_up()
-        check(server.seen().drops >= 20 * n, "sk_drops moves")
-        equal(counters(settled(daemon), 8080), (0, 0))
-
-
-@test("a full server overflows, a scanned and a deferring one do not")
-def _():
-    full, scanned = Listener(8080, backlog=4), Listener(8081, backlog=64)
-    defers = Listener(8082, backlog=64, defer_accept=30)
+    full, scanned, checked = (Listener(port, backlog=64) for port in (8080, 8081, 8082))
+    defers = Listener(8083, backlog=64, defer_accept=30)
+    full.listen(4)
     fill(full, 5)
     daemon = Collectd()
-    daemon.look()
-    for n in range(1, 4):  # all at once, so that looks see them together
-        overflow(full, 10)
+    daemon.read()
+    for n in range(1, 5):  # at the same time, so that one sample sees all
+        beside = n > 2
+        if beside:
+            overflow(full, 10)
         syn(8081, times=100)
+        for balancer in "127.0.0.8", "127.0.0.9":
+            syn(8082, source=balancer, sport=30000 + n)
         fill(defers, 20, data=b"x")
-        overflow(full, 1)
-        defers.accept()
+        if beside:
+            overflow(full, 1)
+        equal(defers.accept(), 20, "accepted")
+        defers.hang_up()
+        until(lambda: scanned.seen().drops >= 100 * n and checked.seen().drops >= 2 * n and
+              defers.seen().drops >= 20 * n, "sk_drops moves")
+        overflows = 11 * max(0, n - 2)
         table = settled(daemon)
-        equal(counters(table, 8080), (11 * n, 11 * n))
-        equal(counters(table, 8081), (0, 0))
-        equal(counters(table, 8082), (0, 0))
+        equal([counters(table, server.port) for server in (full, scanned, checked, defers)],
+              [(overflows, overflows), (0, 0), (0, 0), (0, 0)])
 
 
-def while_probed(act):
-    """The looks of a probe that looks all the time while act repeats."""
-    program = Process([os.environ["LB_PROBE"], "--interval", "0.005",
-                       "--count", "200", "8080", "8081"])
-    until(lambda: "# look 2" in program.text(), "the first looks")
-    while program.popen.poll() is None:
+def while_sampled(act):
+    """The tables of a probe that takes samples without a pause while act repeats."""
+    program = probe_process("--interval", "0.005", "--count", "200", "8080", "8081")
+    until(lambda: len(intervals(program.text())) > 2, "the first samples")
+    while program.running():
         act()
     return tables(program.text())
 
 
-@test("however looks fall, the one culprit has every overflow")
+@test("at whatever moment a sample is taken, the only full listener has every overflow, and a scanned one beside it "
+      "none")
 def _():
-    server = Listener(8080, backlog=4)
-    fill(server, 5)
-    shares = [(counters(table, 8080), counters(table, ""),
-               table[""]["overflows_unattributed"])
-              for table in while_probed(lambda: syn(8080, times=20))]
-    note(f"{len(shares)} looks, {shares[-1]}")
-    wrong = [share for share in shares if (share[0], 0) != share[1:]]
-    equal(len(wrong), 0, f"looks that blame nobody, first {wrong[:1]}")
+    full, scanned = fill(Listener(8080, backlog=4), 5), Listener(8081, backlog=4)
+    wrong = [table for table in while_sampled(lambda: syn(8080, times=20))
+             if counters(table, 8080) != counters(table, "") or table[""]["overflows_unattributed"]]
+    equal(wrong[:1], [], "the first sample with an overflow that nobody has")
+    table = while_sampled(lambda: (syn(8081, times=20), syn(8080, times=20)))[-1]
+    note(f"{scanned.seen()}, {full.seen()}")
+    equal(counters(table, 8081), (0, 0), "drops and overflows of the scanned listener")
 
 
-@test("however looks fall, a scan gets nothing of an overload beside it")
-def _():
-    full, scanned = Listener(8080, backlog=4), Listener(8081, backlog=64)
-    fill(full, 5)
-    shares = [counters(table, 8081) for table in while_probed(
-        lambda: (syn(8081, times=20), syn(8080, times=20)))]
-    wrong = sum(a != b for a, b in zip(shares, shares[1:]))
-    note(f"{wrong} looks of {len(shares)}, {scanned.seen()}, {full.seen()}")
-    equal(shares[-1], (0, 0), "drops and overflows of the scanned server")
-
-
-@test("one full member of 8 has the overflows of the group")
-def _():
-    group = [Listener(8080, backlog=4, reuseport=True) for _ in range(8)]
-    group[0].steer()
-    fill(group[0], 5)
-    daemon = Collectd()
-    daemon.look()
-    overflow(group[0], 12)
-    equal(counters(settled(daemon), 8080), (12, 12))
-
-
-@test("restarts, and members that go, take nothing along that was seen")
+@test("what was attributed to a listener stays when members of its SO_REUSEPORT group close and when the server "
+      "restarts")
 def _():
     daemon = Collectd('LocalPort "8080"')
-    daemon.look()
+    daemon.read()
     for total in 10, 20, 30:
-        group = [Listener(8080, backlog=4, reuseport=True) for _ in range(3)]
+        group = [Listener(8080, backlog=4, reuseport=True) for _ in range(8)]
         group[0].steer()
-        fill(group[0], 5)
-        overflow(group[0], 6)
-        daemon.look()
-        group.pop(0).close()  # the last member takes its place
-        busy = group[-1]
-        fill(busy, 5)
-        overflow(busy, 4)
+        overflow(fill(group[0], 5), 6)
+        daemon.read()
+        group.pop(0).close()  # the kernel moves the last member to its place
+        overflow(fill(group[-1], 5), 4)
         table = settled(daemon)
-        equal(counters(table, 8080), (total, total))
-        equal(table[""]["overflows_unattributed"], 0)
+        equal((counters(table, 8080), table[""]["overflows_unattributed"]), ((total, total), 0))
         for member in group:
             member.close()
-    until(lambda: daemon.look()["8080"] ==
-          {"sockets": 0, "drops": 30, "overflows": 30}, "only those are sent")
+    until(lambda: daemon.read()["8080"] == {"sockets": 0, "drops": 30, "overflows": 30}, "only those are sent")
 
 
-@test("the sum is the kernel's through three restarts of a busy server")
-def _():
-    daemon = Collectd('LocalPort "8080"', interval=0.05)
-    daemon.look()
-    crowd = Crowd(8080)
-    for _ in range(3):
-        server = Listener(8080, backlog=4)
-        goal = netstat()["ListenOverflows"] + 40
-        until(lambda: netstat()["ListenOverflows"] > goal, "it overflows")
-        server.close()
-        until(lambda: daemon.look()["8080"]["sockets"] == 0, "it is gone")
-    server = Listener(8080, backlog=4)
-    goal = netstat()["ListenOverflows"] + 40
-    until(lambda: netstat()["ListenOverflows"] > goal, "it overflows")
-    crowd.stop()
-    table = quiet(daemon)
-    looks = never_back(daemon)
-    note(f"{looks} looks, {table['']}, {table['8080']}")
-    check(looks > 20, "enough looks")
-    check(table["8080"]["overflows"] > table[""]["overflows_unattributed"],
-          "most overflows have an owner")
-
-
-@test("the sum is the kernel's while members of busy groups come and go")
+@test("while members of overloaded SO_REUSEPORT groups come and go, every overflow has one place in every read")
 def _():
     random.seed(1)
     daemon = Collectd('LocalPort "8080" "8081"', interval=0.05)
-    daemon.look()
-    groups = {port: [Listener(port, backlog=2, reuseport=True)
-                     for _ in range(4)] for port in (8080, 8081)}
+    daemon.read()
+    groups = {port: [Listener(port, backlog=2, reuseport=True) for _ in range(4)] for port in (8080, 8081)}
     crowd = Crowd(8080, 8081)
-    end = time.monotonic() + 4
-    while time.monotonic() < end:
+
+    def turn():
         group = groups[random.choice((8080, 8081))]
-        if random.random() < 0.5:
+        if len(group) < 6 and random.random() < 0.5:
             group.append(Listener(group[0].port, backlog=2, reuseport=True))
         elif len(group) > 1:
             group.pop(random.randrange(len(group))).close()
         random.choice(group).accept()
-        time.sleep(0.02)
+        return netstat()["ListenOverflows"] > 300 and len(daemon.times()) > 50
+    until(turn, "there are 300 overflows in 50 reads")
     crowd.stop()
     table = quiet(daemon)
-    looks = never_back(daemon)
-    note(f"{looks} looks, {table['']}, {table['8080']}, {table['8081']}")
-    check(table[""]["overflows"] > 100, "there were overflows")
-    check(looks > 20, "enough looks")
-
-
-@test("the probe counts from its first look on")
-def _():
-    server = Listener(8080, backlog=4)
-    fill(server, 5)
-    overflow(server, 6)
-    program = Process([os.environ["LB_PROBE"], "--interval", "0.05",
-                       "--count", "1000", "8080"])
-
-    def looks():
-        return tables(program.text())[:-1]
-    until(looks, "the first look")
-    overflow(server, 5)
-    table = until(lambda: looks()[-1] if looks()[-1]["8080"]["overflows"]
-                  else None, "the probe shows overflows")
-    equal(counters(table, 8080), (5, 5))
-    equal(program.stop(), 0, "exit status when told to end")
+    note(f"{never_back(daemon)} reads, {table}")
+    check(counters(table, 8080)[1] + counters(table, 8081)[1] > table[""]["overflows_unattributed"],
+          "most overflows have an owner")
 
 
 if __name__ == "__main__":

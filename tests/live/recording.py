@@ -27,39 +27,51 @@ def _():
     replayed(path, program.text())
 
 
-@test("a recording of UNIX sockets and waiting connections, with samples within the interval, is replayed as the same "
-      "tables, and as those of the ports alone")
-def _():
-    path = os.path.join(scratch(), "recording")
-    options = ["--unix", "--tcp", "--inspect", "--sample", 0.01]
+def record_waiting(path, options, restart):
+    """Records until each kind of listener has had its readings; what the probe printed. UNIX clients come and go, and a
+    full server starts anew, if asked to."""
     local = [UnixListener(b"\0app", 4), UnixListener(b"\0packets", 4, socket.SOCK_SEQPACKET)]
-    fill(Listener(8080, backlog=4), 3).clients.pop().close()
-    Listener(8081, backlog=4)
+    waiting, overloaded = fill(Listener(8080, backlog=4), 3), Listener(8081, backlog=4)
+    waiting.clients.pop().close()
     crowd = Crowd(8081)
     program = probe_process(*options, "--interval", "0.1", "--count", "100000", "--record", path)
-    want = {"8081": {"abandoned", "overflows"}, "8080": {"wait", "abandoned"}, "@app": {"abandoned", "peak"},
-            "@packets": {"abandoned", "peak"}}
+    want = {"8080": ("wait", "abandoned"), "8081": ("abandoned", "overflows"), "@app": ("abandoned", "peak"),
+            "@packets": ("abandoned", "peak")}
 
     def all_seen():
-        """Lets UNIX clients come and go, and servers with a full queue start anew, until everything was seen."""
         for each in local[:]:
             each.knock()
             if each.knock():
                 each.clients.pop(0).close()
-            else:
+            elif restart:
                 each.close()
-                local.remove(each)
-                local.append(UnixListener(each.path, 4, each.kind))
+                local[local.index(each)] = UnixListener(each.path, 4, each.kind)
+            else:
+                each.accept()
+                each.hang_up()
         shown = tables(program.text().rpartition("# ")[0])
         return len(shown) > 15 and all(any(table.get(name, {}).get(reading) for table in shown)
                                        for name, readings in want.items() for reading in readings)
-    until(all_seen, "each listener has had these readings")
+    until(all_seen, f"there has been each of {want}")
     equal(program.stop(), 0, "exit status")
     crowd.stop()
-    replayed(path, program.text(), *options)
-    ports = [{name: {reading: value for reading, value in row.items() if reading not in INSPECTED}
-              for name, row in table.items() if not name.startswith("@")} for table in tables(program.text())]
-    equal(tables(probe_output("--sample", 0.01, "--replay", path)), ports, "a replay of the ports alone")
+    for each in waiting, overloaded, *local:
+        each.close()
+    return program.text()
+
+
+@test("a recording of UNIX sockets and waiting connections, with samples within the interval, is replayed as the same "
+      "tables, and without them as the tables of the ports")
+def _():
+    options = ["--unix", "--tcp", "--inspect", "--sample", 0.01]
+    path = os.path.join(scratch(), "recording")
+    replayed(path, record_waiting(path, options, restart=True), *options)
+    # A socket that is gone makes the probe read the ports once more, and a replay without it does not.
+    shown = record_waiting(path, options, restart=False)
+    replayed(path, shown, *options)
+    equal(tables(probe_output("--sample", 0.01, "--replay", path)),
+          [{name: {reading: value for reading, value in row.items() if reading not in INSPECTED}
+            for name, row in table.items() if not name.startswith("@")} for table in tables(shown)], "the ports alone")
 
 
 @test("a recording holds every listener, whichever were shown, and can be replayed with --sockets")

@@ -155,13 +155,14 @@ class Collectd(Daemon):
         return self.series(listener, reading)[-1][1]
 
     def reads(self):
-        """All reads in order: [(time, {listener: {reading: value}})]. The last may be incomplete."""
+        """All complete reads in order: [(time, {listener: {reading: value}})]."""
+        complete = self.times()[:-1]
         found = collections.defaultdict(lambda: collections.defaultdict(dict))
         for listener in self.instances():
             for name in self.names(listener):
                 for when, value in self.series(listener, _NAMES[name]):
                     found[when][listener][_NAMES[name]] = value
-        return [(when, dict(found[when])) for when in sorted(found)]
+        return [(when, dict(found[when])) for when in sorted(found) if complete and when <= complete[-1]]
 
     def times(self):
         """The times of the reads that have values."""
@@ -179,7 +180,7 @@ class Collectd(Daemon):
     def read(self):
         """The values of one read that began after this call."""
         now = time.time()
-        self.await_reads(3, now)  # the first may have begun before the call, the third may still be incomplete
+        self.await_reads(3, now)  # the first may have begun before the call, the third may be incomplete
         return [table for when, table in self.reads() if when > now + 0.001][1]
 
     def check_valgrind(self):

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import tempfile
 
-from .basics import content, scratch, write
+from .basics import content, scratch, until, write
 
 Heap = collections.namedtuple("Heap", "blocks bytes")
 
@@ -56,6 +56,11 @@ class Faults:
     def requests(self):
         """The sets of socket states, as numbers, in all requests until now."""
         return [int(line) for line in content(self.path + ".requests").splitlines()]
+
+    def sampled(self):
+        """Waits until a sample that began after this call has ended: the next one has begun."""
+        before = len(self.requests())
+        until(lambda: len(self.requests()) >= before + 2, "a sample is taken")
 
     def heap(self):
         """What the plugin has allocated and not yet freed."""

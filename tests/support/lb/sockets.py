@@ -48,15 +48,42 @@ class Service:
             reset(self.clients.pop())
 
 
-class Listener(Service):
-    """A listening TCP socket of this process, which accepts nothing until accept() is called."""
+class Accepting:
+    """Mixed into a Service: its socket is one of this process, which accepts nothing until accept() is called."""
+
+    def begin(self, address, backlog):
+        at_end(self.close)
+        self.socket.bind(address)
+        self.listen(backlog)
+        self.socket.setblocking(False)
+        self.ino = os.fstat(self.socket.fileno()).st_ino
+
+    def listen(self, backlog):
+        self.limit = backlog
+        self.socket.listen(backlog)
+
+    def accept(self):
+        """Accepts and closes all waiting connections; returns how many there were."""
+        taken = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.socket.accept()[0].close()
+                taken += 1
+        return taken
+
+    def close(self):
+        self.hang_up()
+        self.socket.close()
+
+
+class Listener(Accepting, Service):
+    """A listening TCP socket of this process."""
 
     def __init__(self, port, backlog=5, addr="127.0.0.1", v6only=None, reuseport=False, mptcp=False,
                  defer_accept=0, device=None):
         super().__init__(port, addr)
         family = socket.AF_INET6 if ":" in addr else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM, IPPROTO_MPTCP if mptcp else 0)
-        at_end(self.close)
         option = self.socket.setsockopt
         option(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if v6only is not None:
@@ -67,13 +94,7 @@ class Listener(Service):
             option(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, defer_accept)
         if device:
             option(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
-        self.socket.bind((addr, port))
-        self.listen(backlog)
-        self.socket.setblocking(False)
-        self.ino = os.fstat(self.socket.fileno()).st_ino
-
-    def listen(self, backlog):
-        self.socket.listen(backlog)
+        self.begin((addr, port), backlog)
 
     def seen(self):
         """This member of its SO_REUSEPORT group in ss."""
@@ -89,19 +110,6 @@ class Listener(Service):
         code = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
         program = struct.pack("HP", 1, ctypes.addressof(code))
         self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program)
-
-    def accept(self):
-        """Accepts and closes all waiting connections; returns how many there were."""
-        taken = 0
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self.socket.accept()[0].close()
-                taken += 1
-        return taken
-
-    def close(self):
-        self.hang_up()
-        self.socket.close()
 
 
 def client(addr, port):
@@ -164,31 +172,24 @@ class UnixService:
             self.clients.pop().close()
 
 
-class UnixListener(UnixService):
-    """A listening UNIX socket of this process, which accepts nothing until accept() is called."""
+class UnixListener(Accepting, UnixService):
+    """A listening UNIX socket of this process."""
 
     def __init__(self, path, backlog=5, kind=socket.SOCK_STREAM):
         super().__init__(path, kind)
         self.socket = socket.socket(socket.AF_UNIX, kind)
-        at_end(self.close)
-        self.socket.bind(path)
-        self.socket.listen(backlog)
-        self.socket.setblocking(False)
-        self.ino = os.fstat(self.socket.fileno()).st_ino
+        self.begin(path, backlog)
 
     def seen(self):
         """This socket in ss, even if others have its name."""
         return next(s for s in ss_unix() if s.ino == self.ino)
 
-    def accept(self, n=1):
-        """Accepts the n connections that have waited longest, and keeps them open."""
-        taken = [self.socket.accept()[0] for _ in range(n)]
-        self.clients += taken
-        return taken
+    def waiting(self):
+        return self.seen().queue
 
-    def close(self):
-        self.hang_up()
-        self.socket.close()
+    def take(self, n):
+        """Accepts the n connections that have waited longest, and keeps them open."""
+        self.clients += [self.socket.accept()[0] for _ in range(n)]
 
 
 def fill(service, n, data=b""):

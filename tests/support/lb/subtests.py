@@ -41,7 +41,7 @@ def _run(function, name):
     except Exception:
         passed = False
         note(traceback.format_exc())
-        note("listening sockets:\n" + ss_text())
+        note("listening sockets:\n" + ss_text()[:4000])
         for path in evidence():
             note(f"{path}:\n{content(path)[-4000:]}")
     try:
