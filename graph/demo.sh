@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The overload of a real Apache, from the first full queue to its graph, in two minutes.
+# Overloads a real Apache and draws its accept queue, in two minutes.
 #
 #   graph/demo.sh WORKDIR PLUGIN PROBE [SECONDS]
 #
-# Apache has 4 workers, each of which a client keeps for 0.2 s, so 20 clients a second are all it can serve. It
-# asks for a backlog of 511, and gets 128, which is what net.core.somaxconn is here. Clients come at 10 a second,
-# then faster up to 32, then at 5. It all happens in a network and process namespace of its own, with nothing but lo, and
-# ends with it; all files are in WORKDIR. Besides the plugin and the probe it needs, on Debian:
+# Apache has 4 workers and each client keeps one for 0.2 s, so Apache serves at most 20 clients a second. It asks
+# for a backlog of 511 and gets 128, the value of net.core.somaxconn here. 10 clients come per second, then up to
+# 32, then 5. The demo runs in its own network and process namespaces, which have only lo, and ends with them. All
+# files are in WORKDIR. Besides the plugin and the probe it needs, on Debian:
 #   apt-get install collectd-core rrdtool apache2-bin python3 iproute2
 set -eu
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -29,9 +29,9 @@ mkdir -p "$1"
 work=$(cd "$1" && pwd -P)
 plugin=$2
 probe=$3
-duration=${4-100} # the shorter, the more clients a second
-[ -f "$plugin" ] || die "there is no $plugin: build it first"
-[ -x "$probe" ] || die "there is no $probe: build it first"
+duration=${4-100} # a shorter demo has more clients per second
+[ -f "$plugin" ] || die "$plugin does not exist: build it first"
+[ -x "$probe" ] || die "$probe does not exist: build it first"
 
 if [ -z "${LB_DEMO-}" ]; then
     for program in collectd apache2 rrdtool python3 ip unshare; do
@@ -39,20 +39,20 @@ if [ -z "${LB_DEMO-}" ]; then
     done
     ns='unshare --net --pid --fork --kill-child'
     [ "$(id -u)" = 0 ] || ns="$ns --map-root-user"
-    why=$($ns ip link set lo up 2>&1) || die "no network namespace of our own: $why"
+    why=$($ns ip link set lo up 2>&1) || die "cannot create a network namespace: $why"
     # shellcheck disable=SC2086
     LB_DEMO=yes exec $ns sh "$0" "$work" "$plugin" "$probe" "$duration"
 fi
 
-# --- inside: whatever runs here ends with this shell ---------------------------
+# --- inside: all processes end with this shell ---------------------------------
 
 trap 'exit 130' HUP INT TERM
 ip link set lo up
-{ echo 128 >/proc/sys/net/core/somaxconn; } 2>/dev/null || die 'net.core.somaxconn cannot be set here'
+{ echo 128 >/proc/sys/net/core/somaxconn; } 2>/dev/null || die 'cannot set net.core.somaxconn here'
 rm -rf "${work:?}/rrd" "$work/plugins" "$work/graph" "$work"/*.log
 mkdir -p "$work/plugins"
 
-# until WHAT COMMAND...: waits for it
+# until_so WHAT COMMAND...: waits until the command succeeds
 until_so() {
     what=$1
     shift
@@ -61,10 +61,10 @@ until_so() {
         sleep 0.1
     done
     tail -n 5 "$work"/*.log >&2
-    die "waited in vain until $what; what was said is in $work"
+    die "waited 20 s, but not yet: $what; see the logs in $work"
 }
 
-# As root it has workers of another user, as Apache insists; where there is no other, it is that user itself.
+# Apache refuses root for its workers. If only one user is mapped here, Apache itself runs as that user.
 start_apache() {
     as_nobody='unshare --user --map-user=65534 --map-group=65534 --'
     while read -r first _ count; do
@@ -96,7 +96,7 @@ KeepAliveTimeout 200ms
   SetHandler server-status
 </Location>
 END
-    # A process group of its own, for it ends by a signal to all of that.
+    # setsid, because Apache signals its whole process group when it ends.
     # shellcheck disable=SC2086
     setsid $as_nobody apache2 -DFOREGROUND -f "$work/apache.conf" >"$work/apache-start.log" 2>&1 &
     apache=$!
@@ -192,7 +192,7 @@ loop.run_until_complete(main())
 END
 }
 
-# value READING FUNCTION OF-WHAT [DIGITS]: a number out of an RRD file
+# value READING FUNCTION EXPRESSION [DIGITS]: a number from an RRD file
 value() {
     case $1 in duration-*) inside=seconds ;; *) inside=value ;; esac
     rrdtool graph /dev/null --start "$begin" --end "$end" --step 1 --width 2000 \
@@ -209,7 +209,7 @@ until_so 'Apache listens' listens
 say "demo: Apache listens on port $port: 4 workers, ListenBacklog 511, net.core.somaxconn 128"
 start_collectd
 until_so 'collectd writes RRD files' measured
-say 'demo: collectd reads every second, with the rrdtool plugin'
+say 'demo: collectd reads every second and writes RRD files'
 begin=$(date +%s)
 python3 "$work/clients.py" >"$work/clients.log" 2>&1 &
 clients=$!
@@ -220,13 +220,13 @@ while [ "$elapsed" -lt "$duration" ]; do
     wait $!
     elapsed=$(($(date +%s) - begin))
     "$probe" $port | while read -r name queue limit fill rest; do
-        [ "$name" != $port ] || say "demo: $elapsed of $duration s, $queue of $limit wait, ${fill%.*} % full"
+        [ "$name" != $port ] || say "demo: $elapsed of $duration s, queue $queue of $limit, ${fill%.*} % full"
     done
 done
-wait $clients || die "the clients failed; what they said is in $work/clients.log"
+wait $clients || die "the clients failed; see $work/clients.log"
 end=$(date +%s)
 kill $collectd $apache
-wait $collectd $apache || : # collectd writes what it still has
+wait $collectd $apache || : # collectd writes its last values
 
 cd "$work"
 "$here/listen_backlog-graph" --datadir rrd --start "$((begin + 2))" --end "$end" --output graph >/dev/null
@@ -236,14 +236,14 @@ say
 say "The picture: $work/graph/listen_backlog-$port.png"
 say "The page:    $work/graph/index.html"
 say
-say "Apache asked for a backlog of 511 and got $(value ${folder}limit LAST v): the kernel cut it to net.core.somaxconn."
+say "Apache asked for a backlog of 511 and got $(value ${folder}limit LAST v): the kernel lowered it to net.core.somaxconn."
 say "The queue rose to $(value ${folder}peak MAXIMUM v). In\
  $(value percent-fill TOTAL v,100,GE) of $duration seconds it was full, and the kernel dropped\
  $(value derive-overflows TOTAL v) connection attempts."
-say "In $(value percent-busy AVERAGE v) % of the looks somebody waited, one for\
- $(value duration-wait MAXIMUM v 1) s. Of those in the queue, up to\
- $(value ${folder}abandoned MAXIMUM v) had left already."
-say "Of $came clients $left gave up after $patience s, and of those served one waited $longest s."
+say "Clients waited in $(value percent-busy AVERAGE v) % of the samples, up to\
+ $(value duration-wait MAXIMUM v 1) s. Up to $(value ${folder}abandoned MAXIMUM v) connections in the queue\
+ had been abandoned."
+say "Of $came clients $left gave up after $patience s; a served client waited up to $longest s."
 say
-say 'What the plugin says about it in collectd'"'"'s log:'
+say 'The plugin reports it in the log of collectd:'
 sed -n 's/^.*\(listen_backlog plugin: .*net\.core\.somaxconn.*\)$/  \1/p' collectd.log

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The program: arguments, and the run over all hosts."""
+"""The command line, and the run over the chosen hosts."""
 import argparse
 import concurrent.futures
 import contextlib
@@ -15,14 +15,14 @@ from .drawing import DAY, HOUR, MINUTE, VARIANTS, WIDE
 from .hosts import Host, chosen_hosts
 from .page import Page, index
 from .pictures import listener_picture, overview_picture
-from .rrd import Trouble, rrdtool, without
+from .rrd import Error, linked, rrdtool
 from .stack import picture_size
 from .subjects import PLUGIN, Listener, Span
 from .words import file_name, printable
 
 
 class Progress:
-    """12 of 200, where somebody looks."""
+    """Prints "12 of 200" to a terminal, or if it is wanted."""
 
     def __init__(self, total, wanted):
         self.total, self.done = total, 0
@@ -45,7 +45,7 @@ class Progress:
 
 
 def write(path, data):
-    """All of it or nothing."""
+    """Replaces a file as a whole."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".new", "wb") as file:
         file.write(data)
@@ -53,7 +53,7 @@ def write(path, data):
 
 
 def draw(make, base, output, picture_format, scratch):
-    """One picture in its variants: {folder: (url, width, height)}."""
+    """Draws all variants of a picture: {folder: (url, width, height)}."""
     found = {}
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         for variant in VARIANTS:
@@ -69,7 +69,7 @@ def draw(make, base, output, picture_format, scratch):
 
 
 def draw_host(host, span, output, options, each, progress, scratch):
-    """All pictures of a host, and its page."""
+    """Draws all pictures of a host, and writes its page."""
     pictures = {}
 
     def one_picture(one):
@@ -82,8 +82,8 @@ def draw_host(host, span, output, options, each, progress, scratch):
                 output, options.format, scratch)
             if not pictures[one.name]:
                 del pictures[one.name]
-        except Trouble as error:
-            host.troubles.append(f"{one.title}: {error}")
+        except Error as error:
+            host.errors.append(f"{one.title}: {error}")
         progress.step()
 
     each(one_picture, [*host.drawn, *host.listeners])
@@ -93,11 +93,11 @@ def draw_host(host, span, output, options, each, progress, scratch):
 
 def run(options, complain):
     datadir = os.path.abspath(options.datadir)
-    names, troubles = chosen_hosts(datadir, options.host, options.all_hosts)
-    for trouble in troubles:
-        complain(trouble)
+    names, unknown = chosen_hosts(datadir, options.host, options.all_hosts)
+    for error in unknown:
+        complain(error)
     if not shutil.which("rrdtool"):
-        raise Trouble("rrdtool is not installed")
+        raise Error("rrdtool is not installed")
     start = options.start or f"end-{options.span}s"
     span = Span(start, options.end)
     found = [Host(datadir, name) for name in names]
@@ -107,7 +107,7 @@ def run(options, complain):
             concurrent.futures.ThreadPoolExecutor(workers))
         stack.callback(rrdtool.end)
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
-        without.folder = scratch
+        linked.folder = scratch
 
         def each(function, items):
             for _ in pool.map(function, items):
@@ -118,7 +118,7 @@ def run(options, complain):
         progress = Progress(
             sum(len(host.listeners) + len(host.drawn) for host in found
                 if host.listeners), options.progress)
-        several = len(names) + len(troubles) > 1 or options.all_hosts
+        several = len(names) + len(unknown) > 1 or options.all_hosts
         drawn = [host for host in found if host.listeners]
         for host in drawn:
             output = os.path.join(options.output, file_name(host.name)) \
@@ -126,8 +126,8 @@ def run(options, complain):
             draw_host(host, span, output, options, each, progress, scratch)
         progress.end()
     for host in found:
-        for trouble in host.troubles:
-            complain(trouble)
+        for error in host.errors:
+            complain(error)
     if drawn and several:
         write(os.path.join(options.output, "index.html"),
               index(drawn, span).encode())
@@ -140,7 +140,7 @@ def seconds(text):
     found = re.fullmatch(r"(\d+)(s|min|m|h|d|w|y)", text)
     if not found or not int(found.group(1)):
         raise argparse.ArgumentTypeError(
-            f"not {text!r} but a number and a unit of s, min, h, d, w, y, "
+            f"{text!r}: expected a number and a unit (s, min, h, d, w, y), "
             "such as 6h")
     return int(found.group(1)) * {
         "s": 1, "min": MINUTE, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY,
@@ -150,28 +150,29 @@ def seconds(text):
 def arguments():
     parser = argparse.ArgumentParser(
         prog="listen_backlog-graph", allow_abbrev=False,
-        description="Draws the accept queues of a host's listeners, from "
-        "collectd's RRD files to pictures and a page, index.html.")
+        description="Draw the accept queues of listening sockets from "
+        "collectd's RRD files: pictures, and a page, index.html.")
     add = parser.add_argument
-    add("listener", nargs="*", help="port or name, as in the plugin instance; "
+    add("listener", nargs="*", help="port or label, as in the plugin instance; "
         "default: all")
     add("--datadir", default="/var/lib/collectd/rrd", metavar="DIR",
-        help="where collectd's RRD files are (default: %(default)s)")
+        help="directory of collectd's RRD files (default: %(default)s)")
     add("--host", action="append", metavar="NAME",
-        help="may be given several times; default: the one there is")
-    add("--all-hosts", action="store_true", help="a page for each host")
+        help="host to draw, may be repeated; not needed if there is only one")
+    add("--all-hosts", action="store_true", help="draw every host")
     add("--span", type=seconds, default="1h", metavar="TIME",
-        help="how far back, such as 6h, 1d, 1w (default: %(default)s)")
-    add("--start", metavar="TIME", help="as rrdtool takes it, instead of "
-        "--span")
-    add("--end", default="now", metavar="TIME", help="as rrdtool takes it "
-        "(default: %(default)s)")
+        help="length of time to draw, such as 6h, 1d, 1w (default: "
+        "%(default)s)")
+    add("--start", metavar="TIME", help="start, in the syntax of rrdtool, "
+        "instead of --span")
+    add("--end", default="now", metavar="TIME", help="end, in the syntax of "
+        "rrdtool (default: %(default)s)")
     add("--format", choices=("png", "svg"), default="png",
-        help="of the pictures (default: %(default)s)")
+        help="format of the pictures (default: %(default)s)")
     add("--output", default="listen_backlog-graph", metavar="DIR",
-        help="where to write (default: %(default)s)")
-    add("--progress", action="store_true", help="tell it even where standard "
-        "error is no terminal")
+        help="directory to write to (default: %(default)s)")
+    add("--progress", action="store_true", help="report progress even if "
+        "standard error is not a terminal")
     add("--version", action="version", version=f"%(prog)s {VERSION}")
     return parser.parse_args()
 
@@ -188,7 +189,7 @@ def main():
     sys.stdout.reconfigure(errors="surrogateescape")
     try:
         run(options, complain)
-    except Trouble as error:
+    except Error as error:
         complain(str(error))
     except OSError as error:
         complain(f"{error.filename}: {error.strerror}")

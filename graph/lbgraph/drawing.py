@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A picture: panels that rrdtool draws, one above the other, and a legend."""
+"""A picture: panels that rrdtool draws, one above the other, with a legend."""
 import collections
 import math
 import os
@@ -8,8 +8,8 @@ from .rrd import literal, rrdtool, source
 from .stack import stack_png, stack_svg
 from .words import short
 
-# Okabe and Ito's colours, which all people can tell apart, a little lighter
-# on dark; each kind of line has its own width or dashes as well.
+# The colours of Okabe and Ito, which colour-blind people can tell apart; a
+# little lighter on dark. Lines also differ in width or dashes.
 LIGHT = {
     "back": "#ffffff", "text": "#1f2328", "axis": "#59636e",
     "grid": "#0000000f", "major": "#00000022", "gap": "#8c959f30",
@@ -73,14 +73,14 @@ TIMES = (  # seconds between labels, rrdtool's --x-grid
 
 
 def time_grid(seconds, shape, labels):
-    """Grid lines that leave room for their labels, on whole times."""
+    """Grid lines at round times, with room for their labels."""
     room = seconds * shape.label_width / shape.width
     grid = next((grid for step, grid in TIMES if step >= room), TIMES[-1][1])
     return grid if labels else ":".join(grid.split(":", 7)[:7]) + ": "
 
 
 def nice_step(value, parts):
-    """1, 2 or 5 times a power of ten, so that about as many parts fit."""
+    """1, 2 or 5 times a power of ten, for about that number of parts."""
     step = 10.0 ** math.floor(math.log10(value / parts))
     return next(step * factor for factor in (1, 2, 5, 10)
                 if step * factor * parts >= value * 0.999)
@@ -90,7 +90,7 @@ Scale = collections.namedtuple("Scale", "top step decimals")
 
 
 def scale(highest, whole=False, parts=4, room=1.06):
-    """From 0 to a little above the highest."""
+    """A scale from 0 to a little above the highest value."""
     if not highest:
         return Scale(1.05, 1, 0)
     step = nice_step(highest, parts)
@@ -101,7 +101,7 @@ def scale(highest, whole=False, parts=4, room=1.06):
 
 
 class Panel:
-    """One graph of rrdtool's, a part of a picture."""
+    """One graph of rrdtool, a part of a picture."""
 
     def __init__(self, unit, bounds, height):
         self.unit, self.bounds, self.height = unit, bounds, height
@@ -113,7 +113,7 @@ class Panel:
 
 
 class Picture:
-    """Panels one above the other, the legend at the foot."""
+    """Panels one above the other, and a legend below them."""
 
     def __init__(self, title, narrow_title, span, variant):
         self.title, self.narrow_title, self.span = title, narrow_title, span
@@ -126,7 +126,7 @@ class Picture:
         return self.panels[-1]
 
     def gaps(self, panel, name, known_until):
-        """Where nothing is known it is grey; not yet known is no gap."""
+        """Grey areas where values are unknown, up to the newest value."""
         panel.sources.append(
             f"CDEF:gap={name},UN,TIME,{known_until},LE,*,INF,UNKN,IF")
         panel.below.append(f"AREA:gap{self.colours['gap']}")
@@ -136,7 +136,8 @@ class Picture:
             self.row("AREA:*:?", self.colours["gap"], "unknown", [])
 
     def row(self, style, colour, name, cells):
-        """A line of the legend, with the key in front."""
+        """A line of the legend. style draws its key: * is the colour, ? the
+        text."""
         first, *rest = self.shape.columns
         text = short(name, first - 1).ljust(first) + "".join(
             cell.rjust(width) for cell, width in zip(cells, rest))
@@ -160,7 +161,8 @@ class Picture:
         return stack_png(parts, self.title)
 
     def _share(self, panel, sizes):
-        """How much of a panel's height is used: no more than the graph."""
+        """The part of a panel's height to keep. Only the last panel keeps the
+        labels below its graph."""
         if panel is self.panels[-1]:
             return 1
         top, tall, whole = (int(sizes[name]) for name in (

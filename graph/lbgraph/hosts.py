@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""What the RRD files of a host say."""
+"""The hosts that have RRD files of the plugin, and what these hold."""
 import contextlib
 import os
 
-from .rrd import Trouble
+from .rrd import Error
 from .subjects import ONLY_NAMESPACE, PLUGIN, Listener, Namespace
 from .words import count, listed, moment, natural, printable
 
 
 class Host:
-    """What a host's RRD files say."""
+    """A host: its listeners, its network namespaces, and what went wrong."""
 
     def __init__(self, datadir, name):
         self.name, self.label = name, printable(name)
         self.path = os.path.join(datadir, name)
-        self.listeners, self.stale, self.troubles = [], [], []
+        self.listeners, self.errors = [], []
+        self.stale = []  # nothing in the span, and not an error
         self.namespace, self.others = Namespace(self, ""), []
-        self.drawn = []  # namespaces
+        self.drawn = []  # namespaces that get a picture
 
     def names(self):
-        """The listeners and the other namespaces that have a folder."""
+        """The names of the listeners and of the other namespaces."""
         listeners, namespaces = [], []
         for entry in os.listdir(self.path):
             folder = os.path.join(self.path, entry)
@@ -31,18 +32,18 @@ class Host:
         return sorted(listeners, key=natural), sorted(namespaces, key=natural)
 
     def read(self, wanted, span, width, each):
-        """Numbers of the listeners wanted, or of all, fullest first."""
+        """Reads the numbers of the wanted listeners, or of all."""
         names, namespaces = self.names()
         self.others = [Namespace(self, name) for name in namespaces]
         for name in wanted:
             if name not in names and not any(
                     one.name == name for one in self.others
                     if any(map(one.holds, names))):
-                self.troubles.append(
-                    f"no listener {printable(name)!r} on {self.label}: "
-                    f"{self.path} has {listed(names)}")
+                self.errors.append(
+                    f"no listener {printable(name)!r} on {self.label}; "
+                    f"listeners in {self.path}: {listed(names)}")
         if not names:
-            self.troubles.append(f"no listeners on {self.label}: no "
+            self.errors.append(f"no listeners on {self.label}: no "
                                  f"{PLUGIN}-* in {self.path}")
         subjects = [one for one in map(self._listener, names) if not wanted or
                     one.name in wanted or one.namespace.name in wanted]
@@ -52,7 +53,7 @@ class Host:
         each(lambda one: one.read(span, width),
              [*subjects, self.namespace, *spaces])
         for one in subjects:
-            self.troubles += one.troubles
+            self.errors += one.errors
         self.listeners = sorted((one for one in subjects if one.known()),
                                 key=Listener.rank)
         self._unknown([one for one in subjects if one.files and
@@ -60,14 +61,15 @@ class Host:
         self._group(spaces, wanted, span)
 
     def _listener(self, name):
+        """A listener in its namespace: "blue:deep:80" is in "blue:deep"."""
         found = [one for one in self.others if one.holds(name)]
         return Listener(self, name, max(
             found, key=lambda one: len(one.name), default=self.namespace))
 
     def _group(self, spaces, wanted, span):
-        """The listeners to their namespaces, and what to say of these."""
+        """Puts the listeners into their namespaces, and chooses those to draw."""
         for one in self.namespace, *spaces:
-            self.troubles += one.troubles
+            self.errors += one.errors
             one.listeners = [each for each in self.listeners
                              if each.namespace is one]
             if not self.listeners or not one.files or one.known():
@@ -76,58 +78,59 @@ class Host:
                     one.name not in wanted:
                 self.stale.append(one)
             else:
-                self._nothing(one, span)
+                self._no_values(one, span)
         self.drawn = sorted(
             (one for one in (self.namespace, *spaces) if one.listeners or
              one.known() and (not wanted or one.name in wanted)),
             key=Namespace.rank)
 
     def _unknown(self, subjects, wanted, span):
-        """A port that was closed long ago is no error, unless asked for."""
+        """Listeners without values in the span. If one stopped before the span
+        and was not asked for by name, that is no error."""
         if len(subjects) > 1 and not wanted and not self.listeners:
-            self.troubles.append(
+            self.errors.append(
                 f"no values of any listener on {self.label} from {span} in "
-                f"{printable(self.path)}" + _late(subjects, span))
+                f"{printable(self.path)}" + _newest(subjects, span))
             return
         for one in subjects:
             if one.updated <= span.start and not wanted and self.listeners:
                 self.stale.append(one)
             else:
-                self._nothing(one, span)
+                self._no_values(one, span)
 
-    def _nothing(self, one, span):
-        self.troubles.append(
+    def _no_values(self, one, span):
+        self.errors.append(
             f"{one.title}: no values from {span} in {printable(one.path)}" +
-            _late([one], span))
+            _newest([one], span))
 
     @property
     def overflows(self):
-        """Of all its namespaces; None where none is known."""
+        """The sum over its namespaces; None if unknown."""
         known = [one.get("overflows", "total") for one in self.drawn
                  if one.get("overflows") is not None]
         return sum(known) if known else None
 
     @property
     def where(self):
-        """Where these were counted."""
+        """Where these overflows were counted."""
         return self.drawn[0].where if len(self.drawn) == 1 \
             else f"in {count(len(self.drawn), 'network namespace')}"
 
 
-def _late(subjects, span):
+def _newest(subjects, span):
     updated = max(one.updated for one in subjects)
-    return f", which was written last at {moment(updated)}" + (
-        "; all were unknown, or are too few yet" if updated > span.start
-        else "")
+    return f"; newest value: {moment(updated)}" + (
+        " (all are unknown, or there are too few yet)"
+        if updated > span.start else "")
 
 
 def hosts(datadir):
-    """The hosts that have files of the plugin's."""
+    """The hosts with files of the plugin."""
     try:
         entries = os.listdir(datadir)
     except OSError as error:
-        raise Trouble(f"{printable(datadir)}: {error.strerror}; --datadir "
-                      "says where collectd's RRD files are") from None
+        raise Error(f"{printable(datadir)}: {error.strerror}; set --datadir "
+                    "to the directory of collectd's RRD files") from None
     found = []
     for host in entries:
         with contextlib.suppress(OSError):
@@ -138,20 +141,20 @@ def hosts(datadir):
 
 
 def chosen_hosts(datadir, wanted, everyone):
-    """Those to draw, and errors about those that are not there."""
+    """The hosts to draw, and an error for each that does not exist."""
     there = hosts(datadir)
-    where = f"{printable(datadir)} has {listed(there)}"
+    known = f"hosts in {printable(datadir)}: {listed(there)}"
     if not there:
-        raise Trouble(f"no {PLUGIN} RRD files of any host in "
-                      f"{printable(datadir)}")
+        raise Error(f"no {PLUGIN} RRD files of any host in "
+                    f"{printable(datadir)}")
     if everyone:
         return there, []
     if wanted:
         wanted = list(dict.fromkeys(wanted))
         return ([host for host in wanted if host in there],
-                [f"no host {printable(host)!r}: {where}"
+                [f"no host {printable(host)!r}; {known}"
                  for host in wanted if host not in there])
     if len(there) > 1:
-        raise Trouble(f"which host? {where}; --host takes one, --all-hosts "
-                      "draws all")
+        raise Error(f"several {known}; choose one with --host, or draw all "
+                    "with --all-hosts")
     return there, []

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The pages: one for each host, and one over all."""
+"""The pages: one for each host, and the list of all hosts."""
 import html
 
 from . import VERSION
 from .drawing import VARIANTS
 from .pictures import OVERVIEW_LINES, overview_sentence
-from .subjects import filled
+from .subjects import with_fill
 from .words import count, file_name, moment, natural, number, printable
 
 STYLE = """
@@ -59,22 +59,22 @@ dd { margin: 0 0 .3rem 6.5rem; }
 """
 
 MEANING = (
-    ("queue", "connections that wait for accept(); the pale area behind is "
-     "the peak, or the highest where the picture is too coarse for each "
-     "value"),
-    ("limit", "how many may; a limit of N holds N + 1"),
-    ("peak", "the longest queue of any look between two values"),
-    ("abandoned", "connections in the queue whose client has left"),
-    ("fill", "how full the fullest socket was at its fullest; at 100 % the "
-     "next client is turned away"),
-    ("busy", "in how many of the looks somebody waited: how often a new "
-     "client meets a queue"),
-    ("wait", "how long the one at the head of the queue has waited"),
-    ("syn", "half-open connections: the client's answer to the SYN/ACK is "
-     "still to come"),
-    ("overflows", "clients dropped because the queue was full"),
-    ("drops", "clients dropped for any cause, overflows included"),
-    ("grey", "nothing was measured: a gap is not a zero"),
+    ("queue", "connections that wait for accept(). The pale area is the peak, "
+     "or the highest value if one pixel covers several values"),
+    ("limit", "the backlog in force. A limit of N admits N + 1 connections"),
+    ("peak", "the highest queue of any sample in the interval"),
+    ("abandoned", "waiting connections whose client has closed or reset"),
+    ("fill", "the fullest moment of the fullest socket. At 100 % the kernel "
+     "turns the next client away"),
+    ("busy", "the share of the samples with a queue: how often a new client "
+     "meets one"),
+    ("wait", "how long the longest-waiting connection has waited"),
+    ("syn", "half-open connections, the SYN queue"),
+    ("overflows", "connection attempts dropped because the accept queue was "
+     "full"),
+    ("drops", "connection attempts dropped for any reason, including "
+     "overflows"),
+    ("grey", "not measured, which is not a zero"),
 )
 
 
@@ -89,26 +89,27 @@ class Page:
         title = html.escape(f"Accept queues of {self.host.label}")
         return document(title, "\n".join([
             f"<h1>{title}</h1>", f'<p class="soft">{self.span}</p>',
-            f"<p>{html.escape(self._summary())}</p>", *self._troubles(),
+            f"<p>{html.escape(self._summary())}</p>", *self._errors(),
             *self._namespaces(), *self._stale(), *self._meanings()]))
 
     def _summary(self):
         listeners = self.host.listeners
         full = sum(one.get("fill", default=0) >= 100 for one in listeners)
-        text = f"{full} of {count(len(listeners), 'listener')} " + (
-            "was full at some time" if full == 1 else
-            "were full at some time")
+        one = len(listeners) == 1
+        text = count(len(listeners), "listener") + ", " + (
+            f"{full} of them " * (not one) + "full at some time" if full
+            else "never full" if one else "none of them full")
         if self.host.overflows is not None:
             text += (f", {count(self.host.overflows, 'overflow')} "
                      f"{self.host.where}")
         return text + "."
 
     def _namespaces(self):
-        """Each with its listeners; where there are several, a list first."""
+        """Each namespace with its listeners; first a list, if several."""
         several = len(self.host.drawn) > 1
         if several:
             yield _comparison("Network namespace", "own_name", (
-                (f"#n{i}", printable(namespace.name) or "its own", namespace,
+                (f"#n{i}", printable(namespace.name) or "collectd's", namespace,
                  namespace.get("overflows", "total"))
                 for i, namespace in enumerate(self.host.drawn)))
         for i, namespace in enumerate(self.host.drawn):
@@ -124,11 +125,11 @@ class Page:
             for one in namespace.listeners:
                 yield from self._section(one, "h3" if titled else "h2")
 
-    def _troubles(self):
-        if self.host.troubles:
+    def _errors(self):
+        if self.host.errors:
             yield '<div class="note" role="alert">Not drawn:<ul>'
-            for trouble in self.host.troubles:
-                yield f"<li>{html.escape(printable(trouble))}</li>"
+            for error in self.host.errors:
+                yield f"<li>{html.escape(printable(error))}</li>"
             yield "</ul></div>"
 
     def _figure(self, name, alt, lazy=False):
@@ -185,11 +186,11 @@ class Page:
             names = ", ".join(
                 f"{html.escape(printable(one.name))} ({moment(one.updated)})"
                 for one in self.host.stale)
-            yield ("<section><h2>Not in this span</h2><p>Of these nothing "
-                   f"was written any more after: {names}.</p></section>")
+            yield ("<section><h2>Ended before this time</h2><p>Newest "
+                   f"values: {names}.</p></section>")
 
     def _meanings(self):
-        yield '<section><h2>How to read it</h2><dl class="soft">'
+        yield '<section><h2>How to read the graphs</h2><dl class="soft">'
         for name, meaning in MEANING:
             if name == "grey" or name in ("queue", "fill") or any(
                     one.get(name) is not None for one in self.host.listeners):
@@ -207,11 +208,11 @@ def document(title, body):
 
 def overview_alt(namespace):
     lines = [f"{printable(one.own_name)} {number(one.get('fill'))} %"
-             for one in filled(namespace.listeners)[:OVERVIEW_LINES]]
-    whose = f"{printable(namespace.name)} on " if namespace.name else ""
-    return (f"Fill of the fullest listeners of {whose}{namespace.host.label}, "
-            f"at most: {', '.join(lines) or 'unknown'}; "
-            f"{overview_sentence(namespace)}")
+             for one in with_fill(namespace.listeners)[:OVERVIEW_LINES]]
+    place = f"{printable(namespace.name)} on " if namespace.name else ""
+    return ("Highest fill of the fullest listeners of "
+            f"{place}{namespace.host.label}: "
+            f"{', '.join(lines) or 'unknown'}; {overview_sentence(namespace)}")
 
 
 def _bar(one):
@@ -226,7 +227,7 @@ def _bar(one):
 
 def _of(one):
     if one.get("queue") is None:
-        return "nobody listened" if one.get("sockets") == 0 else "-"
+        return "no socket" if one.get("sockets") == 0 else "-"
     limit = one.get("limit", "last")
     return number(one.highest) + (f" of {number(limit)}"
                                   if limit is not None else "")
@@ -247,11 +248,12 @@ def _total(total):
 
 
 def _comparison(what, name, rows):
-    """A table of hosts or namespaces: (url, label, which, overflows)"""
+    """A table of hosts or namespaces, from rows of (url, label, host or
+    namespace, overflows)."""
     lines = []
-    for url, label, whose, overflows in rows:
+    for url, label, subject, overflows in rows:
         bar = listener = "-"
-        for one in filled(whose.listeners)[:1]:
+        for one in with_fill(subject.listeners)[:1]:
             bar, listener = _bar(one), printable(getattr(one, name))
         lines.append(
             f'<tr><td><a href="{html.escape(url)}">{html.escape(label)}</a>'
@@ -263,7 +265,7 @@ def _comparison(what, name, rows):
 
 
 def index(drawn, span):
-    """The page over all hosts."""
+    """The page that lists all hosts."""
     return document(
         "Accept queues", "<h1>Accept queues</h1>"
         f'<p class="soft">{span}</p><p>{count(len(drawn), "host")}, the '

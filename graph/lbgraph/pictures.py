@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The pictures of a listener and of a network namespace."""
 from .drawing import WIDE, Picture, Scale, scale
-from .subjects import filled
+from .subjects import with_fill
 from .words import compact, count, number, printable, short
 
 OVERVIEW_LINES = 6
 
 
 def queue_scale(one):
-    """The limit belongs to the scale, unless it would flatten the queue."""
+    """The scale, and whether it shows the limit: not if the queue would look
+    flat below it."""
     highest = max(one.highest, one.get("abandoned", default=0))
     limit = one.get("limit")
     if limit is None or highest and limit > max(8 * highest, 16):
@@ -76,7 +77,7 @@ def percent_panel(picture, one):
 
 
 def inspected_panel(picture, one, reading, unit, title, whole=False):
-    """What only InspectQueue finds out, and not in every interval."""
+    """A reading of InspectQueue, which may be missing in some intervals."""
     panel = picture.panel(unit, scale(one.get(reading), whole, parts=2))
     name = panel.line(reading, one.files[reading])
     colour = picture.colours[reading]
@@ -104,7 +105,7 @@ def drops_panel(picture, one):
 def listener_picture(one, span, variant):
     picture = Picture(f"{short(one.title, 50)}: {one.sentence(brief=True)}",
                       short(one.label, 36), span, variant)
-    picture.header("last", "average", "maximum", "in all")
+    picture.header("last", "average", "maximum", "total")
     if one.get("queue") is not None:
         queue_panel(picture, one)
     if one.get("fill") is not None or one.get("busy") is not None:
@@ -120,14 +121,14 @@ def listener_picture(one, span, variant):
 
 
 def overview_picture(namespace, span, variant):
-    found = filled(namespace.listeners)
+    found = with_fill(namespace.listeners)
     shown, others = found[:OVERVIEW_LINES], found[OVERVIEW_LINES:]
     host = short(namespace.host.label, 36)
     name = short(printable(namespace.name), 36)
     picture = Picture(
         (f"{name} on {host}" if name else host) +
         f": {overview_sentence(namespace)}", name or host, span, variant)
-    picture.header("last", "average", "maximum", "in all")
+    picture.header("last", "average", "maximum", "total")
     if shown:
         panel = picture.panel("fill, %", Scale(104, 25, 0))
     for i, one in enumerate(shown):
@@ -154,7 +155,7 @@ def overview_picture(namespace, span, variant):
 
 def overview_sentence(namespace):
     parts = []
-    for one in filled(namespace.listeners)[:1]:
+    for one in with_fill(namespace.listeners)[:1]:
         name = one.short_label.lower() if one.own_name.isdecimal() \
             else printable(one.own_name)
         parts.append(f"fullest is {short(name, 40)}, "
@@ -162,4 +163,4 @@ def overview_sentence(namespace):
     overflows = namespace.get("overflows", "total")
     if overflows is not None:
         parts.append(f"{count(overflows, 'overflow')} {namespace.where}")
-    return "; ".join(parts) or "nothing known"
+    return "; ".join(parts) or "no values"

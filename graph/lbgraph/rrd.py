@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""rrdtool, and how it is asked."""
+"""Runs rrdtool."""
 import contextlib
 import hashlib
 import os
@@ -8,16 +8,16 @@ import threading
 
 from .words import printable
 
-# What the values of a type are called in a file, where not "value" (types.db).
-INSIDE = {"duration": "seconds"}
+# The data source of a type in types.db, if it is not "value".
+DATA_SOURCES = {"duration": "seconds"}
 
 
-class Trouble(Exception):
+class Error(Exception):
     """What could not be drawn, and why."""
 
 
 class Rrdtool:
-    """One rrdtool that takes commands from a pipe."""
+    """One rrdtool process that takes commands from a pipe."""
 
     def __init__(self):
         self.process = subprocess.Popen(
@@ -29,7 +29,7 @@ class Rrdtool:
         """The lines that a command prints."""
         line = " ".join(map(_quoted, args)) + "\n"
         if line.count("\n") > 1 or "\0" in line:
-            raise Trouble(f"a line break in {line.strip()!r}")
+            raise Error(f"rrdtool takes no line break: {line.strip()!r}")
         lines = []
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(os.fsencode(line))
@@ -39,9 +39,9 @@ class Rrdtool:
             if answer.startswith("OK u:"):
                 return lines
             if answer.startswith("ERROR: "):
-                raise Trouble(printable(answer[len("ERROR: "):]))
+                raise Error(printable(answer[len("ERROR: "):]))
             lines.append(answer)
-        raise Trouble(f"rrdtool ended by itself, status {self.end()}")
+        raise Error(f"rrdtool exited with status {self.end()}")
 
     def end(self):
         with contextlib.suppress(BrokenPipeError):
@@ -50,7 +50,7 @@ class Rrdtool:
 
 
 class Rrdtools:
-    """One rrdtool for each thread that asks."""
+    """One rrdtool process for each thread."""
 
     def __init__(self):
         self.mine = threading.local()
@@ -72,17 +72,18 @@ rrdtool = Rrdtools()
 
 
 def _quoted(arg):
-    """An argument as rrdtool splits its input: no escapes, two quotes."""
+    """An argument in the quotes of rrdtool, which knows no escapes."""
     return "'" + str(arg).replace("'", "'\"'\"'") + "'"
 
 
 def literal(text):
-    """Text as it stands in a legend, where a backslash is a command."""
+    """Text for a legend, in which rrdtool takes a backslash for a command."""
     return text.replace("\\", "\u2216").replace(":", "\\:")
 
 
 class Links:
-    """For paths with a backslash before a colon: rrdtool has no word for it."""
+    """Symbolic links to the files that rrdtool cannot name: it has no way to
+    write a backslash before a colon."""
 
     def __init__(self):
         self.folder, self.lock = None, threading.Lock()
@@ -98,10 +99,11 @@ class Links:
         return link
 
 
-without = Links()
+linked = Links()
 
 
 def source(name, path, function):
+    """rrdtool's DEF of an RRD file's values."""
     kind = os.path.basename(path).partition("-")[0]
-    path = without(path).replace(":", "\\:")
-    return f"DEF:{name}={path}:{INSIDE.get(kind, 'value')}:{function}"
+    path = linked(path).replace(":", "\\:")
+    return f"DEF:{name}={path}:{DATA_SOURCES.get(kind, 'value')}:{function}"

@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""Puts rrdtool's pictures one above the other."""
+"""Joins pictures of rrdtool, one above the other."""
 import html
 import itertools
 import re
 import struct
 import zlib
 
-from .rrd import Trouble
+from .rrd import Error
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def stack_png(parts, title):
-    """Rows of pixels depend on the row above; the first of a part must not."""
+    """Joins the rows of pixels."""
     rows, height, head = [], 0, None
     for part, share in parts:
         chunks = list(_png_chunks(part))
         width, tall, *rest = struct.unpack(">IIBBBBB", chunks[0][1])
         if head not in (None, (width, *rest)):
-            raise Trouble("rrdtool's pictures are not of one width")
+            raise Error("the pictures of rrdtool differ in width")
         head = (width, *rest)
         pixels = bytearray(zlib.decompress(
             b"".join(data for kind, data in chunks if kind == b"IDAT")))
         row, used = len(pixels) // tall, round(tall * share)
-        _freestanding(pixels, row, {2: 3, 6: 4}[rest[1]])
+        _detach(pixels, row, {2: 3, 6: 4}[rest[1]])
         rows.append(pixels[:row * used])
         height += used
     header = struct.pack(">IIBBBBB", head[0], height, *head[1:])
@@ -46,8 +46,10 @@ def _png_chunk(kind, data):
         ">I", zlib.crc32(kind + data))
 
 
-def _freestanding(pixels, row, depth):
-    """Filters 2, 3, 4 of the first row look at the row above, which was 0."""
+def _detach(pixels, row, depth):
+    """Makes the first row independent of the row above it.
+
+    The PNG filters 2, 3 and 4 use that row, which counts as 0 at the top."""
     if pixels[0] == 2:
         pixels[0] = 0
     elif pixels[0] == 4:
@@ -59,7 +61,7 @@ def _freestanding(pixels, row, depth):
 
 
 def stack_svg(parts, title):
-    """Each part in an <svg> of its own, with ids of its own."""
+    """Joins the parts as nested <svg> elements, and keeps their ids apart."""
     inner, width, height = [], 0, 0
     for i, (part, share) in enumerate(parts):
         text = part.decode()
@@ -82,7 +84,7 @@ def stack_svg(parts, title):
 
 
 def picture_size(data, picture_format):
-    """Width and height on the page."""
+    """The width and height on the page."""
     if picture_format == "png":
         return tuple(side // 2 for side in struct.unpack_from(">II", data, 16))
     found = re.search(rb' width="([\d.]+)" height="([\d.]+)" viewBox', data)

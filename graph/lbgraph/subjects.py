@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""The numbers of a listener or a network namespace, out of its RRD files."""
+"""The numbers of a listener or a network namespace, from its RRD files."""
 import collections
 import contextlib
 import math
 import os
 import time
 
-from .rrd import Trouble, rrdtool, source
+from .rrd import Error, rrdtool, source
 from .words import count, moment, natural, number, printable
 
-# reading: file of collectd's, as in the plugin's own table (src/core/readings.c)
+# What is drawn, by reading: its type and name in the plugin's table of readings,
+# which is the name of its RRD file.
 LISTENER = {
     "queue": "queue_length-queue", "limit": "queue_length-limit",
     "peak": "queue_length-peak", "busy": "percent-busy",
@@ -19,21 +20,22 @@ LISTENER = {
     "syn": "queue_length-syn",
 }
 NAMESPACE = {"drops": "derive-drops", "overflows": "derive-overflows"}
-# What no listener has: whose folder this is in is a network namespace.
+# A folder with one of these is a network namespace, not a listener.
 ONLY_NAMESPACE = "queue_length-somaxconn", "derive-overflows_unattributed"
+# If one file of a set is there, the others must be there, too.
 TOGETHER = {"queue", "limit", "fill"}, {"drops", "overflows"}
 PLUGIN = "listen_backlog"
 
 
 class Span:
-    """From when to when, in seconds of the epoch."""
+    """The time to draw, in seconds since the epoch."""
 
     def __init__(self, start, end):
         try:
             lines = rrdtool("graphv", os.devnull, "--start", start,
                             "--end", end, "LINE:0")
-        except Trouble as error:
-            raise Trouble(f"--start {start} --end {end}: {error}") from None
+        except Error as error:
+            raise Error(f"--start {start} --end {end}: {error}") from None
         found = dict(line.split(" = ", 1) for line in lines if " = " in line)
         self.start = int(found["graph_start"])
         self.end = int(found["graph_end"])
@@ -50,7 +52,7 @@ Numbers = collections.namedtuple("Numbers", "last average maximum total gap")
 
 
 def numbers(path, span, width, until):
-    """The numbers of one file within the span; None where none is known."""
+    """The numbers of one file within the span; None if all are unknown."""
     lines = rrdtool(
         "graph", os.devnull, "--start", span.start, "--end", span.end,
         "--width", width, source("a", path, "AVERAGE"),
@@ -70,14 +72,14 @@ class Subject:
         self.host, self.name = host, name
         self.path = os.path.join(
             host.path, PLUGIN + ("-" + name if name else ""))
-        self.files, self.numbers, self.troubles = {}, {}, []
-        self.updated = 0  # when anything of it was written last
+        self.files, self.numbers, self.errors = {}, {}, []
+        self.updated = 0  # the time of the newest value in any file
 
     def file(self, reading):
         return os.path.join(self.path, self.readings[reading] + ".rrd")
 
     def read(self, span, width):
-        """Finds out what is there."""
+        """Reads the numbers of the files that exist."""
         self.files = {reading: self.file(reading) for reading in self.readings
                       if os.path.lexists(self.file(reading))}
         for reading, path in list(self.files.items()):
@@ -85,25 +87,25 @@ class Subject:
                 updated = int(rrdtool("last", path)[0])
                 self.numbers[reading] = numbers(path, span, width, updated)
                 self.updated = max(self.updated, updated)
-            except Trouble as error:
+            except Error as error:
                 del self.files[reading]
                 why = str(error) if path in str(error) else f"{path}: {error}"
-                self.trouble(f"an RRD file cannot be read: {why}" +
-                             _if_empty(path))
-        if not self.troubles:
+                self.error(f"cannot read an RRD file: {why}" +
+                           _if_empty(path))
+        if not self.errors:
             self._missing()
 
     def _missing(self):
         for group in self.together:
             if group & set(self.files):
                 for reading in sorted(group - set(self.files)):
-                    self.trouble(f"{printable(self.file(reading))} "
-                                 "is not there")
+                    self.error(f"{printable(self.file(reading))} does not "
+                               "exist")
         if not self.files:
-            self.trouble(f"no RRD files of it in {printable(self.path)}")
+            self.error(f"no RRD files in {printable(self.path)}")
 
-    def trouble(self, what):
-        self.troubles.append(f"{self.title}: {what}")
+    def error(self, what):
+        self.errors.append(f"{self.title}: {what}")
 
     def known(self):
         return any(self.numbers.values())
@@ -122,7 +124,7 @@ class Subject:
 
 
 class Listener(Subject):
-    """What waits to be accepted."""
+    """A port, a UNIX socket or a <Listener>."""
     readings, together = LISTENER, TOGETHER
 
     def __init__(self, host, name, namespace):
@@ -133,7 +135,7 @@ class Listener(Subject):
 
     @property
     def highest(self):
-        """The longest the queue has been."""
+        """The maximum of queue and peak."""
         return max(self.get("queue", default=0), self.get("peak", default=0))
 
     @property
@@ -148,19 +150,19 @@ class Listener(Subject):
             f" {self.namespace.where}" if self.namespace.name else "")
 
     def rank(self):
-        """The fullest first, then who overflowed most, then by name."""
+        """A sort key: the fullest first, then the one with most overflows."""
         return (-self.get("fill", default=-1),
                 -self.get("overflows", "total", default=0), -self.highest,
                 natural(self.name))
 
     def sentence(self, brief=False):
-        """What its picture shows."""
+        """What its picture shows, in words."""
         if "queue" in self.files and self.numbers["queue"]:
             parts = [f"queue at most {number(self.highest)}"]
             if self.get("limit", "last") is not None:
                 parts[0] += f" of {number(self.get('limit', 'last'))}"
         elif self.get("sockets") == 0:
-            parts = ["nobody listened"]
+            parts = ["no listening socket"]
         else:
             parts = ["queue unknown"]
         if not brief:
@@ -174,10 +176,10 @@ class Listener(Subject):
         return ", ".join(parts)
 
     def _waiting(self):
-        """What was found out about those who wait, where there were any."""
+        """Non-zero numbers about the waiting connections."""
         if self.get("busy"):
             yield (f"clients waited in {number(self.get('busy', 'average'))}"
-                   "\u00a0% of the looks")
+                   "\u00a0% of the samples")
         for reading, before, after in (("wait", "waits of ", "\u00a0s"),
                                        ("abandoned", "", " abandoned"),
                                        ("syn", "", " half-open")):
@@ -186,8 +188,8 @@ class Listener(Subject):
 
 
 class Namespace(Subject):
-    """A network namespace, with the listeners in it; collectd's own has no
-    name."""
+    """A network namespace and the listeners in it. The one that collectd runs in
+    has no name."""
     readings, together = NAMESPACE, TOGETHER[1:]
 
     def __init__(self, host, name):
@@ -202,30 +204,30 @@ class Namespace(Subject):
     def where(self):
         if self.name:
             return f"in {printable(self.name)}"
-        return "in its own namespace" if self.host.others \
+        return "in collectd's namespace" if self.host.others \
             else "on the whole host"
 
     @property
     def label(self):
         if self.name:
             return f"Network namespace {printable(self.name)}"
-        return "Its own network namespace" if self.host.others \
+        return "The network namespace of collectd" if self.host.others \
             else "The whole host"
 
     def holds(self, name):
-        """Whether a listener of that name is in it, and not in the own."""
+        """Whether a listener of that name is in it, as "blue:80" is in "blue"."""
         return name.startswith(self.name + ":")
 
     def rank(self):
-        """As of listeners, but collectd's own comes first."""
-        fullest = filled(self.listeners)
+        """A sort key: collectd's own first, then as for listeners."""
+        fullest = with_fill(self.listeners)
         return (self.name != "",
                 -fullest[0].get("fill") if fullest else 1,
                 -self.get("overflows", "total", 0), natural(self.name))
 
 
-def filled(listeners):
-    """Those that can be compared."""
+def with_fill(listeners):
+    """The listeners that have a fill, in their order."""
     return [one for one in listeners if one.get("fill") is not None]
 
 

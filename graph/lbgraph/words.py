@@ -7,7 +7,7 @@ import time
 
 
 def printable(text):
-    """Text that may stand in a picture or on a terminal, whatever it was."""
+    """Any text in a form that a picture or a terminal can show."""
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
@@ -42,7 +42,7 @@ def count(value, what):
 
 
 def file_name(name):
-    """A file's and a URL's name for any name, another for each."""
+    """A name for files and URLs, a different one for each name."""
     escaped = "".join(
         chr(byte) if chr(byte).isalnum() and byte < 128 or byte in b"-_."
         else f"={byte:02X}" for byte in os.fsencode(name))
@@ -52,7 +52,7 @@ def file_name(name):
 
 
 def natural(name):
-    """Sorts port 80 before port 443."""
+    """A sort key: port 80 comes before port 443."""
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part)
             for part in re.split(r"([0-9]+)", name) if part]
 

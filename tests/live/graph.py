@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""listen_backlog-graph: RRD files of the real daemon and made up ones, looked
-at as pictures, as text and in a browser."""
+"""listen_backlog-graph draws RRD files, of the real daemon and made up ones:
+the pictures, the text of the page, and the page in a browser."""
 import contextlib
 import functools
 import glob
@@ -87,14 +87,14 @@ def listener(datadir, name, queue, limit, overflows=0, host="web1", **more):
 
 
 def unix_listener(datadir, name, queue, limit, **more):
-    """The kernel counts no drops of UNIX sockets."""
+    """A UNIX socket: the kernel counts no drops of it."""
     folder = listener(datadir, name, queue, limit, **more)
     for name in "derive-drops", "derive-overflows":
         os.unlink(f"{folder}/{name}.rrd")
 
 
 def namespace(datadir, overflows=0, host="web1", name="", samples=SAMPLES):
-    """The own network namespace, or another one."""
+    """The network namespace of collectd, or another one."""
     folder = f"{datadir}/{host}/listen_backlog" + (name and "-" + name)
     counted = [round(overflows * i / samples) for i in range(samples)]
     for name in "derive-drops", "derive-overflows":
@@ -121,7 +121,7 @@ VOID = {"meta", "img", "source", "br"}
 
 
 class Reader(html.parser.HTMLParser):
-    """A page that is sound: all that is opened is closed in order."""
+    """A page whose elements are all closed in order."""
 
     def __init__(self, text):
         super().__init__()
@@ -147,7 +147,7 @@ class Reader(html.parser.HTMLParser):
 
 
 class Drawn:
-    """What a run of listen_backlog-graph left behind."""
+    """The output of a run of listen_backlog-graph."""
 
     def __init__(self, datadir, *args, span=(START, END), form="svg"):
         self.dir = scratch() + "/out"
@@ -189,7 +189,7 @@ class Drawn:
 
 
 class Svg:
-    """A picture of ours; text in it is curves, but for its title."""
+    """A picture. rrdtool draws all text in it as curves, except the title."""
 
     def __init__(self, data):
         self.root = ElementTree.fromstring(data)
@@ -198,7 +198,7 @@ class Svg:
         equal(len(set(ids)), len(ids), "ids are used once")
 
     def shapes(self, colour, attribute="fill"):
-        """What is drawn in a colour: [(left, top, right, bottom)], in rows."""
+        """The places of a colour: [(left, top, right, bottom)], in rows."""
         want = [int(colour[i:i + 2], 16) for i in (1, 3, 5)]
         found = []
         for path in self.root.iter(
@@ -222,7 +222,7 @@ def png_size(data):
 
 
 def png_rows(data):
-    """All chunks are sound, and there are as many rows as it says."""
+    """The pixels, after a check of all chunks and of the number of rows."""
     at, packed = 8, b""
     while at < len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
@@ -241,7 +241,7 @@ def png_rows(data):
 
 # -------------------------------------------------------------- what is drawn
 
-@test("idle at 0 of 4096 and full at 129 of 128: PNG pictures and their page")
+@test("an idle and a full listener have PNG pictures and a page")
 def _():
     drawn = Drawn(two_listeners(), form="png").good()
     equal(drawn.alts(), ["Port 80: queue at most 129 of 128, 1,790 overflows",
@@ -261,7 +261,7 @@ def _():
     equal(pixels[1:1 + depth][:3], b"\x0d\x11\x17", "a corner in dark")
 
 
-@test("in SVG the numbers are in the title, the queue fills its scale")
+@test("an SVG picture has its numbers as title, and the queue fills the scale")
 def _():
     drawn = Drawn(two_listeners()).good()
     full = drawn.svg("listen_backlog-80")
@@ -278,7 +278,7 @@ def _():
     check(bottom - top < 0.1 and right - left > 740, "a line at the foot")
 
 
-@test("a short queue below a high limit has a scale of its own")
+@test("the scale ends at a short queue that is far below its limit")
 def _():
     datadir = scratch()
     listener(datadir, "80", [0, 0, 1, 3, 2, 0] * 30, 4096)
@@ -304,7 +304,7 @@ def _():
               f"scale of {highest} of {limit}")
 
 
-@test("gaps are gaps, and grey")
+@test("unknown values are a gap with a grey area, values still to come are not")
 def _():
     datadir = scratch()
     listener(datadir, "80", [9] * 60 + [None] * 60 + [9] * 60, 10)
@@ -328,7 +328,7 @@ def _():
           "what is not yet measured is no gap")
 
 
-@test("peak, busy, wait, abandoned and syn are drawn where they exist")
+@test("peak, busy, wait, abandoned and syn are drawn if their files exist")
 def _():
     datadir = scratch()
     listener(datadir, "80", constant(4), 10)
@@ -350,7 +350,7 @@ def _():
             equal(bool(picture.shapes(colour, attribute)), name in there,
                   f"{name} of {port}")
     texts = [
-        "clients waited in 90\u00a0% of the looks, ",
+        "clients waited in 90\u00a0% of the samples, ",
         "waits of up to 2.5\u00a0s, ", "up to 2 abandoned, ",
         "up to 7 half-open, "]
     equal(sorted(drawn.alts()), sorted([
@@ -367,7 +367,7 @@ def _():
         check(word not in text, f"{word} on the page of what has none")
 
 
-@test("the peak is the upper edge of the queue, where it is known")
+@test("the peak is the upper edge of the pale area, if it is known")
 def _():
     datadir = scratch()
     listener(datadir, "80", constant(4), 10, **{
@@ -384,7 +384,7 @@ def _():
     check(abs(left - (queue[0] + queue[2]) / 2) < 5, f"{left} in {queue}")
 
 
-@test("fill and busy share a scale of 0 to 100 %")
+@test("fill and busy share a scale from 0 to 100 %")
 def _():
     datadir = scratch()
     listener(datadir, "80", constant(4), 99, **{
@@ -401,7 +401,7 @@ def _():
     check(38 < bottom - top < 46, f"half of the panel, {top} to {bottom}")
 
 
-@test("an interval without a walk is a gap of wait and syn alone")
+@test("without an inspection there is a gap in wait, syn and abandoned alone")
 def _():
     datadir = scratch()
     seldom = [3] * 60 + [None] * 60 + [3] * 60
@@ -422,7 +422,7 @@ def _():
                   for other in inspected), f"{box} beside one of {inspected}")
 
 
-@test("UNIX sockets have no drops, and no error is made of it")
+@test("it is no error that a UNIX socket has no drops and overflows")
 def _():
     datadir = scratch()
     for i, name in enumerate(("run-gunicorn.sock", "@shop")):
@@ -434,7 +434,7 @@ def _():
     drawn = Drawn(datadir).good()
     equal(drawn.alts(), [
         f"Listener {name}: queue at most {highest} of 7, clients waited in "
-        "20\u00a0% of the looks, up to 1 abandoned"
+        "20\u00a0% of the samples, up to 1 abandoned"
         for name, highest in (("run-gunicorn.sock", 5), ("@shop", 4))])
     for name in "run-gunicorn.sock", "=40shop":
         picture = drawn.svg(f"listen_backlog-{name}")
@@ -447,8 +447,8 @@ def _():
 # ------------------------------------------------------------------ namespaces
 
 def three_namespaces():
-    """A host, "blue" with two listeners, "green" without, and a listener that
-    only looks as if it was in a namespace. "blue:deep" holds one as well."""
+    """A host with namespaces: "blue" with two listeners, "green" without, and
+    "blue:deep" with one. "red:80" is not in a namespace."""
     datadir = two_listeners()
     listener(datadir, "red:80", constant(2), 128)
     listener(datadir, "blue:80", constant(10), 19, overflows=400)
@@ -473,35 +473,35 @@ def outline(drawn):
     return found
 
 
-@test("each network namespace has its overview, and its listeners below it")
+@test("each network namespace has an overview, and its listeners below it")
 def _():
     drawn = Drawn(three_namespaces()).good()
     equal(outline(drawn), [
-        "Its own network namespace",
-        "  Fill of the fullest listeners of web1, at most",
+        "The network namespace of collectd",
+        "  Highest fill of the fullest listeners of web1",
         "Port 80", "  Port 80", "Listener red:80", "  Listener red",
         "Port 443", "  Port 443",
         "Network namespace blue",
-        "  Fill of the fullest listeners of blue on web1, at most",
+        "  Highest fill of the fullest listeners of blue on web1",
         "Port 80 in blue", "  Port 80 in blue",
         "Listener run-x.sock in blue", "  Listener run-x.sock in blue",
         "Network namespace blue:deep",
-        "  Fill of the fullest listeners of blue",
+        "  Highest fill of the fullest listeners of blue",
         "Port 80 in blue:deep", "  Port 80 in blue",
         "Network namespace green",
-        "  Fill of the fullest listeners of green on web1, at most",
-        "How to read it"], "the page")
+        "  Highest fill of the fullest listeners of green on web1",
+        "How to read the graphs"], "the page")
     page = drawn.page()
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     equal(len(set(ids)), len(ids), f"ids are used once, {ids}")
     targets = {link["href"] for link in page.all("a")}
     equal(targets, {"#" + each for each in ids}, "links")
-    check("1 of 6 listeners was full at some time, 2,317 overflows in 4 "
+    check("6 listeners, 1 of them full at some time, 2,317 overflows in 4 "
           "network namespaces." in page.text, "the sum")
     equal([drawn.svg(name).title for name in (
         "overview", "listen_backlog-blue", "listen_backlog-green",
         "listen_backlog-blue=3A80")], [
-        "web1: fullest is port 80, 100 %; 1,790 overflows in its own "
+        "web1: fullest is port 80, 100 %; 1,790 overflows in collectd's "
         "namespace",
         "blue on web1: fullest is port 80, 50 %; 497 overflows in blue",
         "green on web1: 0 overflows in green",
@@ -515,7 +515,7 @@ def _():
           "a third listener in blue")
 
 
-@test("a host with one network namespace has no list of them")
+@test("a page with one network namespace has no list of namespaces")
 def _():
     drawn = Drawn(two_listeners()).good()
     check("amespace" not in drawn.read().decode(), "the page")
@@ -525,23 +525,24 @@ def _():
     only = Drawn(datadir, "blue:80").good()
     equal(outline(only), [
         "Network namespace blue",
-        "  Fill of the fullest listeners of blue on web1, at most",
-        "Port 80 in blue", "  Port 80 in blue", "How to read it"], "the page")
+        "  Highest fill of the fullest listeners of blue on web1",
+        "Port 80 in blue", "  Port 80 in blue", "How to read the graphs"],
+          "the page")
     check("497 overflows in blue." in only.page().text, "the sum")
 
 
-@test("a namespace by name is all listeners in it")
+@test("the name of a namespace selects all listeners in it")
 def _():
     datadir = three_namespaces()
     names = [line.strip() for line in outline(
         Drawn(datadir, "443", "blue").good()) if not line.startswith(" ")]
-    equal(names, ["Its own network namespace", "Port 443",
+    equal(names, ["The network namespace of collectd", "Port 443",
                   "Network namespace blue", "Port 80 in blue",
-                  "Listener run-x.sock in blue", "How to read it"])
+                  "Listener run-x.sock in blue", "How to read the graphs"])
     Drawn(datadir, "80", "green").bad("'green'", "web1", "blue:80")
 
 
-@test("a namespace that has gone is no error, one without values is")
+@test("a namespace that ended before the time is an error only if asked for")
 def _():
     datadir = three_namespaces()
     for name in "80", "443", "red:80":
@@ -553,7 +554,7 @@ def _():
     namespace(datadir, samples=2 * SAMPLES)
     drawn = Drawn(datadir, span=(END + 60, END + STEP * SAMPLES)).good()
     text = drawn.page().text
-    gone = text[text.index("Not in this span"):]
+    gone = text[text.index("Ended before this time"):]
     for name in "blue", "blue:80", "green", "blue:deep":
         check(f"{name} (2023-11-14 22:43)" in gone, f"{name} in {gone}")
     check("Network namespace" not in text, "a section of one that has gone")
@@ -564,7 +565,7 @@ def _():
               for line in drawn.errors), f"{drawn.errors}")
 
 
-@test("a broken file of a namespace: one error that names it")
+@test("a broken file of a namespace is one error, which names the file")
 def _():
     datadir = three_namespaces()
     path = f"{datadir}/web1/listen_backlog-blue/derive-overflows.rrd"
@@ -573,7 +574,7 @@ def _():
     check("Port 80 in blue" in outline(drawn), "the rest is drawn")
 
 
-@test("over several hosts all their namespaces count")
+@test("the list of hosts counts the overflows of all their namespaces")
 def _():
     datadir = three_namespaces()
     listener(datadir, "25", constant(1), 50, host="mail")
@@ -583,7 +584,7 @@ def _():
           page.text[-99:])
 
 
-@test("a listener that nobody serves is drawn by what is known of it")
+@test("a listener without a socket has a picture of its counters")
 def _():
     datadir = scratch()
     folder = f"{datadir}/web1/listen_backlog-80"
@@ -592,10 +593,10 @@ def _():
         archive(f"{folder}/{name}.rrd", constant(0))
     namespace(datadir)
     equal(Drawn(datadir).good().alts(),
-          ["Port 80: nobody listened, 0 overflows"])
+          ["Port 80: no listening socket, 0 overflows"])
 
 
-@test("a span of days shows the highest of each of its pixels")
+@test("over days the picture shows the highest value in each pixel")
 def _():
     datadir = scratch()
     listener(datadir, "80", ([1] * 59 + [100]) * 3, 128)
@@ -609,7 +610,7 @@ def _():
     check(high > 10 * mean, f"highest {high}, average {mean}")
 
 
-@test("names are the plugin's")
+@test("each drawn reading has its type and name in the plugin's table")
 def _():
     there = {}
     for line in probe_run("--list-values").stdout.splitlines():
@@ -648,7 +649,7 @@ def _():
 
 # --------------------------------------------------------------- what is wrong
 
-@test("a broken RRD file: one error that names it, the rest is drawn")
+@test("a broken RRD file is one error, which names it; the rest is drawn")
 def _():
     for spoil, why in ((lambda file: file.truncate(900), ""),
                        (lambda file: file.truncate(9000), "too small"),
@@ -659,18 +660,18 @@ def _():
         with open(path, "r+b") as file:
             spoil(file)
         drawn = Drawn(datadir).bad("Port 80 on web1", path,
-                                   "cannot be read", why)
+                                   "cannot read", why)
         equal(len(drawn.alts()), 2, "pictures")
         check("1,790 overflows" in drawn.alts()[0], drawn.alts()[0])
         check(path in drawn.page().text, "the page names it")
 
 
-@test("a missing RRD file: one error that names it, the rest is drawn")
+@test("a missing RRD file is one error, which names it; the rest is drawn")
 def _():
     datadir = two_listeners()
     path = f"{datadir}/web1/listen_backlog-443/queue_length-limit.rrd"
     os.unlink(path)
-    drawn = Drawn(datadir).bad("Port 443 on web1", path, "not there")
+    drawn = Drawn(datadir).bad("Port 443 on web1", path, "does not exist")
     equal(drawn.alts(), ["Port 80: queue at most 129 of 128, 1,790 overflows",
                          "Port 443: queue at most 0, 0 overflows"])
     datadir = two_listeners()
@@ -680,7 +681,7 @@ def _():
     equal(len(drawn.alts()), 2, "pictures")
 
 
-@test("no values in the span: an error, but not for a port closed before it")
+@test("no values in the time is an error, except for a port closed before it")
 def _():
     datadir = two_listeners()
     listener(datadir, "8080", constant(None), 10)
@@ -701,7 +702,7 @@ def _():
     check("443" in drawn.page().text, "the page names what has ended")
 
 
-@test("an unknown host, or more than one: an error that lists them")
+@test("an unknown host, or several and no choice, is an error with a list")
 def _():
     datadir = two_listeners()
     listener(datadir, "25", constant(1), 50, host="mail")
@@ -722,7 +723,7 @@ def _():
     Drawn(f"{empty}/nope").bad(f"{empty}/nope", "--datadir")
 
 
-@test("an unknown listener: an error that lists them, the rest is drawn")
+@test("an unknown listener is an error with a list; the rest is drawn")
 def _():
     datadir = two_listeners()
     drawn = Drawn(datadir, "8080", "443").bad("'8080'", "web1", "80, 443")
@@ -731,7 +732,7 @@ def _():
     check("'8080'" in drawn.page().text, "the page says it")
 
 
-@test("wrong usage and times")
+@test("a wrong time is an error that names the option")
 def _():
     datadir = two_listeners()
     drawn = Drawn(datadir, "--span", "soon", span=None)
@@ -743,7 +744,7 @@ def _():
                     span=None).good().alts()), 2, "pictures")
 
 
-@test("no rrdtool: an error that says so")
+@test("without rrdtool there is one error")
 def _():
     run = subprocess.run(
         [sys.executable, GRAPH, "--datadir", two_listeners()], text=True,
@@ -752,7 +753,7 @@ def _():
           (1, "listen_backlog-graph: rrdtool is not installed\n"))
 
 
-@test("progress is told where it is asked for")
+@test("--progress counts the pictures without a terminal")
 def _():
     drawn = Drawn(two_listeners(), "--progress")
     equal((drawn.run.returncode, drawn.errors),
@@ -766,7 +767,7 @@ ODD = ("my api & <x>", "a'b\"c", "100%:1#2?3", "-x", "ä€", "back\\slash",
        "\\:", "overview", "<script>alert(1)</script>".replace("/", "|"))
 
 
-@test("odd names: each has its picture, none breaks the page")
+@test("each odd name has its picture, and none breaks the page")
 def _():
     datadir = scratch()
     for i, name in enumerate(ODD):
@@ -789,7 +790,7 @@ def _():
     equal(len(Drawn(datadir, "--", *ODD).good().alts()), len(ODD), "chosen")
 
 
-@test("the page is sound, says all in text, and refers to nothing outside")
+@test("the page is valid, has all numbers as text, and needs no other server")
 def _():
     drawn = Drawn(two_listeners()).good()
     page = drawn.page()
@@ -813,6 +814,25 @@ def _():
         check(word in overview, f"{word} in {overview}")
     for word in "129 of 128", "0 of 4,096", "2023-11-14 22:13 to 22:43 UTC":
         check(word in page.text, f"{word} in the page")
+
+
+@test("the page says how many listeners were full, in the right number")
+def _():
+    datadir = two_listeners()
+    listener(datadir, "25", constant(51), 50)
+    for ports, words in (
+            ([], "3 listeners, 2 of them full at some time, 1,790 overflows"),
+            (["443", "80"], "2 listeners, 1 of them full at some time, "),
+            (["80"], "1 listener, full at some time, 1,790 overflows on"),
+            (["443"], "1 listener, never full, 1,790 overflows on")):
+        text = Drawn(datadir, *ports).good().page().text
+        check(words in text, f"{words!r} in {text[:300]!r}")
+    unix = scratch()
+    for name in "@a", "@b":
+        unix_listener(unix, name, constant(0), 7)
+    namespace(unix)
+    check("2 listeners, none of them full, 0 overflows on the whole host." in
+          Drawn(unix).good().page().text, "two that were not")
 
 
 def browse(*args):
@@ -851,7 +871,7 @@ Promise.all([...document.querySelectorAll("iframe")].map(look)).then(
 
 
 class Site(http.server.ThreadingHTTPServer):
-    """A folder at a port of lo. The browser waits until it has told."""
+    """Serves a folder on lo. The browser ends after it has reported."""
 
     def __init__(self, folder):
         super().__init__(("127.0.0.1", 8000), functools.partial(
@@ -888,14 +908,14 @@ class Request(http.server.SimpleHTTPRequestHandler):
 
 
 def seen(folder, scheme):
-    """What a browser makes of the page at the width of a phone and a desk."""
+    """How a browser shows the page at the width of a phone and a desktop."""
     with Site(folder) as site:
         browse("--dump-dom", f"--blink-settings=preferredColorScheme={scheme}",
                "http://127.0.0.1:8000/frames.html")
         return site.found
 
 
-@test("in a browser: phone and desktop, light and dark, nothing to scroll")
+@test("phone and desktop browsers show the page, light and dark, unscrolled")
 def _():
     datadir = two_listeners()
     for name in "my api & <x>", "n" * 127, "8080":
@@ -937,7 +957,7 @@ WRITER = """
 """
 
 
-@test("what the real daemon wrote: the numbers are the kernel's")
+@test("from the real daemon's files come the kernel's numbers")
 def _():
     begin = time.monotonic()
     busy = Listener(8080, backlog=5)
@@ -954,13 +974,13 @@ def _():
     first, second = drawn.alts()
     wait, = re.fullmatch(
         r"Port 8080: queue at most 6 of 5, clients waited in 100\s% of the "
-        r"looks, waits of up to ([\d.]+)\ss, 17 overflows", first).groups()
+        r"samples, waits of up to ([\d.]+)\ss, 17 overflows", first).groups()
     check(0 < float(wait) < time.monotonic() - begin, f"wait {wait}")
     equal(second, "Port 8081: queue at most 0 of 4,096, 0 overflows")
     check("17 overflows on the whole host" in drawn.page().text, "the host")
 
 
-@test("what the real daemon wrote of UNIX sockets and another namespace")
+@test("from the real daemon's files come UNIX sockets and another namespace")
 def _():
     UnixListener(b"\0shop", backlog=7).connect(2)
     blue = Namespace("blue")
@@ -972,23 +992,23 @@ def _():
     equal(daemon.stop(), 0, "the daemon's end")
     drawn = Drawn(f"{daemon.dir}/rrd", "--span", "1min", span=None).good()
     alts = [image["alt"] for image in drawn.page().all("img")]
-    waited = "clients waited in 100\u00a0% of the looks"
+    waited = "clients waited in 100\u00a0% of the samples"
     equal(alts, [
-        "Fill of the fullest listeners of testhost, at most: @shop 25 %; "
-        "fullest is @shop, 25 %; 0 overflows in its own namespace",
+        "Highest fill of the fullest listeners of testhost: @shop 25 %; "
+        "fullest is @shop, 25 %; 0 overflows in collectd's namespace",
         f"Listener @shop: queue at most 2 of 7, {waited}",
-        "Port 8080: nobody listened, 0 overflows",
-        "Fill of the fullest listeners of blue on testhost, at most: "
+        "Port 8080: no listening socket, 0 overflows",
+        "Highest fill of the fullest listeners of blue on testhost: "
         "8080 50 %; fullest is port 8080, 50 %; 0 overflows in blue",
         f"Port 8080 in blue: queue at most 2 of 3, {waited}, 0 overflows"],
           "alt texts")
-    check("Listener @shop in blueNobody listened." in drawn.page().text,
-          "whom nobody serves has no picture, but is told of")
+    check("Listener @shop in blueNo listening socket." in drawn.page().text,
+          "a listener without values has no picture, but a line")
 
 
 # ------------------------------------------------------------------- the demo
 
-@test("the demo fills Apache's queue, draws it, and leaves nothing running")
+@test("the demo fills Apache's queue, draws it, and leaves no process")
 def _():
     work = scratch()
     run = subprocess.run(
@@ -1006,8 +1026,8 @@ def _():
         r"dropped (\d+) ", run.stdout).groups())
     check(highest > 128 and full > 0 and overflows > 50, "an overload")
     busy, wait, abandoned = map(float, re.search(
-        r"In (\d+) % of the looks somebody waited, one for ([\d.]+) s. Of "
-        r"those in the queue, up to (\d+) had left", run.stdout).groups())
+        r"Clients waited in (\d+) % of the samples, up to ([\d.]+) s. Up to "
+        r"(\d+) connections in the queue had been", run.stdout).groups())
     check(30 < busy < 100 and wait > 1 and abandoned > 5, "what waited")
     with open(f"{work}/graph/index.html") as file:
         text = file.read()
