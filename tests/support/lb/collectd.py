@@ -177,11 +177,21 @@ class Collectd(Daemon):
             return sum(when > since + 0.001 for when in self.times()) >= count
         until(there, f"collectd has written {count} reads")
 
+    def reads_since(self, now):
+        """The complete reads that began after a time; the first one after it may have begun before."""
+        return [(when, table) for when, table in self.reads() if when > now + 0.001][1:]
+
+    def inspected(self, listener):
+        """The values of a listener in the first read with an inspection of its queue that began after this call."""
+        now = time.time()
+        return until(lambda: next((table[listener] for _, table in self.reads_since(now)
+                                   if "abandoned" in table.get(listener, ())), None), f"{listener} is inspected")
+
     def read(self):
         """The values of one read that began after this call."""
         now = time.time()
-        self.await_reads(3, now)  # the first may have begun before the call, the third may be incomplete
-        return [table for when, table in self.reads() if when > now + 0.001][1]
+        self.await_reads(3, now)
+        return self.reads_since(now)[0][1]
 
     def check_valgrind(self):
         """Fails if valgrind, under which the daemon has run, found an error in our code."""

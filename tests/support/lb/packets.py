@@ -37,7 +37,7 @@ def _checksum(data):
 class Wire:
     """A link to hosts that send packets to this one and never hear an answer: what this host sends goes to a hardware
     address that no interface has, so neither RST nor ICMP comes back and connections stay half open."""
-    OURS = "10.9.0.1/24", "10.9.0.2/24", "fd09::1/64", "fd09::2/64"
+    OURS = [f"{net}{n}/{bits}" for net, bits in (("10.9.0.", 24), ("fd09::", 64)) for n in (1, 2, 3)]
     OUR_MAC, NO_MAC = "02:00:00:00:00:01", "02:00:00:00:00:09"
 
     def __init__(self):
