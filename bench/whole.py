@@ -131,7 +131,7 @@ def share(goal, what, most, config, interval, intervals, port=None):
     thread, whole = percent(daemon, intervals, port)
     equal(daemon.errors(), [])
     print(f"{what:44} {thread:10.3f} {whole:10.3f} {most:8g}", flush=True)
-    for line in daemon.log("Looking at the waiting connections"):
+    for line in daemon.log("Inspecting waiting connections"):
         note(line)
     daemon.stop()
     goal(whole <= most, f"{what}: at most {most:g} % of a CPU: {whole:.3f} %")

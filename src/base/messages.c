@@ -6,17 +6,25 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *lb_message(char out[static LB_MESSAGE_SIZE], const char *format,
-                       ...) {
-  va_list args;
-  va_start(args, format);
+const char *lb_vmessage(char out[static LB_MESSAGE_SIZE], const char *format,
+                        va_list args) {
   vsnprintf(out, LB_MESSAGE_SIZE, format, args);
-  va_end(args);
   for (char *c = out; *c; c++)
     if ((unsigned char)*c < ' ' || *c == 0x7f)
       *c = '?';
   return out;
 }
+
+const char *lb_message(char out[static LB_MESSAGE_SIZE], const char *format,
+                       ...) {
+  va_list args;
+  va_start(args, format);
+  lb_vmessage(out, format, args);
+  va_end(args);
+  return out;
+}
+
+/* --- reasons ------------------------------------------------------------- */
 
 const char *lb_file_error(int err, char buf[static LB_REASON_SIZE]) {
   switch (err) {
@@ -81,4 +89,47 @@ const char *lb_ports_error(int err) {
   default:
     return LB_WHY_PORTS_REVERSED;
   }
+}
+
+/* --- tasks --------------------------------------------------------------- */
+
+const char *lb_task_failed(char out[static LB_MESSAGE_SIZE], enum lb_task task,
+                           const char *netns, int err) {
+  char buf[LB_REASON_SIZE], in[LB_MESSAGE_SIZE] = "";
+  if (*netns)
+    snprintf(in, sizeof(in), LB_IN_NETNS, netns);
+  switch (task) {
+  case LB_TASK_TCP:
+    return lb_message(out, LB_MSG_TCP, in,
+                      lb_netlink_error(err, "tcp_diag", buf));
+  case LB_TASK_NETSTAT:
+    return lb_message(out, LB_MSG_NETSTAT, in, lb_file_error(err, buf));
+  case LB_TASK_SOMAXCONN:
+    return lb_message(out, LB_MSG_SOMAXCONN, in, lb_file_error(err, buf));
+  case LB_TASK_UNIX:
+    return lb_message(out, LB_MSG_UNIX, in,
+                      lb_netlink_error(err, "unix_diag", buf));
+  case LB_TASK_INSPECT:
+    return lb_message(out, LB_MSG_INSPECT, in,
+                      lb_netlink_error(err, "tcp_diag", buf));
+  case LB_TASK_NETNS:
+    return lb_message(out, LB_MSG_NETNS, netns, lb_netns_error(err, buf));
+  default:
+    return lb_message(out, LB_MSG_LIST, lb_netns_error(err, buf));
+  }
+}
+
+const char *lb_task_recovered(char out[static LB_MESSAGE_SIZE],
+                              enum lb_task task, const char *netns) {
+  static const char *const what[LB_TASKS] = {
+      [LB_TASK_TCP] = LB_WHAT_TCP,
+      [LB_TASK_NETSTAT] = LB_WHAT_NETSTAT,
+      [LB_TASK_SOMAXCONN] = LB_WHAT_SOMAXCONN,
+      [LB_TASK_UNIX] = LB_WHAT_UNIX,
+      [LB_TASK_INSPECT] = LB_WHAT_INSPECT,
+      [LB_TASK_LIST] = LB_WHAT_LIST,
+  };
+  if (task == LB_TASK_NETNS)
+    return lb_message(out, LB_MSG_NETNS_RECOVERED, netns);
+  return lb_message(out, LB_MSG_RECOVERED, what[task]);
 }

@@ -12,6 +12,7 @@
 #ifndef LB_BASE_MESSAGES_H
 #define LB_BASE_MESSAGES_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* --- start --------------------------------------------------------------- */
@@ -34,7 +35,8 @@
 #define LB_WHAT_NETNS "Sampling network namespace"
 #define LB_WHAT_LIST "Listing /run/netns and /run/docker/netns"
 
-/* The first %s is LB_IN_NETNS or "", the last is the reason. */
+/* The first %s is LB_IN_NETNS or "", the last one is the reason. */
+#define LB_IN_NETNS " in network namespace %s"
 #define LB_MSG_TCP LB_WHAT_TCP "%s failed, nothing is reported: %s"
 #define LB_MSG_NETSTAT                                                         \
   LB_WHAT_NETSTAT "%s failed, drops and overflows are missing: %s"
@@ -45,8 +47,7 @@
 #define LB_MSG_NETNS LB_WHAT_NETNS " %s failed: %s"
 #define LB_MSG_LIST LB_WHAT_LIST " failed: %s"
 #define LB_MSG_RECOVERED "%s works again."
-
-#define LB_IN_NETNS " in network namespace %s"
+#define LB_MSG_NETNS_RECOVERED LB_WHAT_NETNS " %s works again."
 
 #define LB_MSG_INSPECTIONS_SLOWED                                              \
   LB_WHAT_INSPECT " takes %.1f ms: limited to 1 %% of the time, so wait, "     \
@@ -124,13 +125,37 @@
 #define LB_WHY_NETNS_GONE "it does not exist"
 #define LB_WHY_NETNS_NAME "a name is longer than 127 bytes"
 
-#define LB_MESSAGE_SIZE 512 /* c_complain() cuts longer ones off */
+#define LB_MESSAGE_SIZE                                                        \
+  480 /* and a prefix: c_complain() cuts 512 bytes off                         \
+       */
 #define LB_REASON_SIZE 160
 
 /* Formats a sentence for one line: control characters become "?", what is too
  * long is cut off. Returns out. */
 __attribute__((format(printf, 2, 3))) const char *
 lb_message(char out[static LB_MESSAGE_SIZE], const char *format, ...);
+__attribute__((format(printf, 2, 0))) const char *
+lb_vmessage(char out[static LB_MESSAGE_SIZE], const char *format, va_list args);
+
+/* What can fail in an interval, and what works again later. */
+enum lb_task {
+  LB_TASK_TCP,       /* errors of lb_netlink_error() */
+  LB_TASK_NETSTAT,   /* lb_file_error() */
+  LB_TASK_SOMAXCONN, /* lb_file_error() */
+  LB_TASK_UNIX,      /* lb_netlink_error() */
+  LB_TASK_INSPECT,   /* lb_netlink_error() */
+  LB_TASK_NETNS,     /* a whole namespace: lb_netns_error() */
+  LB_TASK_LIST,      /* lb_netns_error() */
+  LB_TASKS
+};
+
+/* Formats that a task failed with the error err, or that it works again. netns
+ * is the label of a network namespace, "" for the own one; for LB_TASK_NETNS
+ * there may be several. Return out. */
+const char *lb_task_failed(char out[static LB_MESSAGE_SIZE], enum lb_task task,
+                           const char *netns, int err);
+const char *lb_task_recovered(char out[static LB_MESSAGE_SIZE],
+                              enum lb_task task, const char *netns);
 
 /* The reason that a negative errno stands for; in buf if it is no literal.
  * They may allocate: strerror_r() of glibc 2.41 does. */

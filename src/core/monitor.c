@@ -33,7 +33,6 @@ struct namespace {
   int err;            /* of the last sample, or of the finding */
   unsigned unmounted; /* ends in a row at which there was only a file */
   struct lb_sample_errors errors;
-  int said;
 };
 
 struct lb_monitor {
@@ -420,7 +419,6 @@ void lb_monitor_visit(struct lb_monitor *monitor,
         .inspection_err = ns->inspection.err,
         .errors = ns->errors,
         .collector = err ? NULL : ns->collector,
-        .said = &ns->said,
     };
     visit(data, &outcome);
   }

@@ -59,7 +59,6 @@ struct lb_outcome {
   int inspection_err; /* of the last inspection; 0 also if there was none */
   struct lb_sample_errors errors; /* where err is 0 */
   struct lb_collector *collector; /* NULL where err is not 0 */
-  int *said; /* the caller's, kept for the namespace, 0 at first */
 };
 
 /* Visits the own namespace first. Those of "*" that are gone are passed over;

@@ -143,15 +143,13 @@ class Scene:
 
 # After these the socket is opened anew.
 REOPEN = "recvmsg ENOBUFS - 1 0"
-LISTENING = "listening sockets by sock_diag failed, so nothing is reported: "
+LISTENING = "listening sockets failed, nothing is reported: "
 ALLOWED = "; allow AF_NETLINK (RestrictAddressFamilies, seccomp)"
 NO_TCP_DIAG = "the kernel has no tcp_diag, try: modprobe tcp_diag"
-WAITING = ("waiting connections by sock_diag failed, so wait, abandoned and "
-           "syn are not reported: ")
-PATHS = ("listening UNIX sockets by sock_diag failed, so nothing is reported "
-         "of them: ")
-NETSTAT = "counters in /proc/net/netstat failed: "
-SOMAXCONN = "/proc/sys/net/core/somaxconn failed: "
+WAITING = "waiting connections failed, wait, abandoned and syn are missing: "
+PATHS = "listening UNIX sockets failed, they are missing: "
+NETSTAT = "/proc/net/netstat failed, drops and overflows are missing: "
+SOMAXCONN = "/proc/sys/net/core/somaxconn failed, it is missing: "
 BLUE = "network namespace blue failed: "
 LISTING = "/run/netns and /run/docker/netns failed: "
 
@@ -323,7 +321,7 @@ def _():
 
 # ------------------------------------------------------------ at the start
 
-FAILED = "Starting failed, and each read tries again: "
+FAILED = "Starting failed, each read retries: "
 
 
 @test("a thread that cannot start is tried again by each read")

@@ -8,6 +8,8 @@
 
 #include <plugin.h>
 
+#include <utils_complain.h>
+
 static struct {
   int (*config)(oconfig_item_t *block);
   int (*init)(void);
@@ -41,6 +43,19 @@ int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
   check_name(name);
   plugin_has.shutdown = callback;
   return 0;
+}
+
+/* utils_complain.c, by means of the program's c_complain(). */
+void c_complain_once(int level, c_complain_t *c, const char *format, ...) {
+  char line[512];
+  if (c->complained_once)
+    return;
+  c->complained_once = true;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(line, sizeof(line), format, args);
+  va_end(args);
+  c_complain(level, c, "%s", line);
 }
 
 #endif

@@ -522,7 +522,7 @@ void plugin_log(int level, const char *format, ...) {
   va_start(args, format);
   vsnprintf(line, sizeof(line), format, args);
   va_end(args);
-  if (level > LOG_ERR || strstr(line, "Looking at the network namespace"))
+  if (level > LOG_ERR || strstr(line, "Sampling network namespace"))
     return;
   print_message("# %s\n", line);
   fake.errors++;

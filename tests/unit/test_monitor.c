@@ -779,27 +779,6 @@ static void between_looks_it_is(void **state) {
   assert_true(fixture->universe.doors[1]->is_open);
 }
 
-static void keep_said(void *data, const struct lb_outcome *outcome) {
-  int *sum = data;
-  *sum += *outcome->said;
-  *outcome->said += 1;
-}
-
-static void what_was_said_of_one_is_kept_for_it(void **state) {
-  struct fixture *fixture = *state;
-  int sum = 0;
-  go_to(fixture, "a");
-  struct place *a = add_place(&fixture->universe, "/run/netns/a", "a", 10,
-                              &fixture->kernels[0]);
-  start(fixture);
-  for (int i = 0; i < 3; i++) {
-    a->ino = i == 1 ? 0 : 10;
-    interval(fixture);
-    lb_monitor_visit(fixture->monitor, keep_said, &sum);
-  }
-  assert_int_equal(sum, 2 * (0 + 1 + 2));
-}
-
 /* Between any two steps of an interval. */
 static void change_world(struct fixture *fixture, unsigned *seed) {
   static uint64_t next_ino = 100;
@@ -1285,7 +1264,6 @@ int main(void) {
       IN_WORLD(what_fails_at_the_end_is_told_and_nothing_else),
       IN_WORLD(between_intervals_of_one_look_nothing_is_kept_open),
       IN_WORLD(between_looks_it_is),
-      IN_WORLD(what_was_said_of_one_is_kept_for_it),
       IN_WORLD(whatever_comes_and_goes_is_opened_and_closed_once),
       IN_WORLD(without_the_option_no_walk_is_made),
       IN_WORLD(with_it_one_in_each_interval),

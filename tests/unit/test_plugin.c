@@ -577,9 +577,8 @@ static void with_nothing_valid_left_init_fails(void **state) {
     configure("LocalPort \"htps\"\n");
     reset(&fake.log);
     assert_int_equal(plugin_has.init(), -1);
-    check_log("ERR: listen_backlog plugin: Nothing of what the configuration "
-              "selects is valid, so nothing will be reported; the errors above "
-              "say why.\n");
+    check_log("ERR: listen_backlog plugin: No valid selection: nothing "
+              "will be reported. See the errors above.\n");
     do_read(); /* collectd would not */
     assert_string_equal(fake.values.at, "");
     check_log("");
@@ -612,8 +611,8 @@ static void a_shutdown_needs_no_init(void **state) {
 
 /* --- trouble ------------------------------------------------------------- */
 
-#define LOOK "listen_backlog plugin: Reading the listening sockets by sock_diag"
-#define NO_LOOK "ERR: " LOOK " failed, so nothing is reported: "
+#define LOOK "listen_backlog plugin: Reading the listening sockets"
+#define NO_LOOK "ERR: " LOOK " failed, nothing is reported: "
 #define LOOK_AGAIN "NOTICE: " LOOK " works again.\n"
 
 static void check_silent_reads(int reads) {
@@ -733,8 +732,7 @@ static void say_without_counters(struct text *text) {
       label_of(&world.half, buf));
 }
 
-#define NETSTAT                                                                \
-  "listen_backlog plugin: Reading the counters in /proc/net/netstat"
+#define NETSTAT "listen_backlog plugin: Reading /proc/net/netstat"
 
 static void without_netstat_there_are_no_counters(void **state) {
   (void)state;
@@ -751,13 +749,16 @@ static void without_netstat_there_are_no_counters(void **state) {
       do_read();
       assert_string_equal(fake.values.at, without.at);
     }
-    check_complaint("ERR: " NETSTAT " failed: ", strerror(ENOENT));
+    check_complaint("ERR: " NETSTAT
+                    " failed, drops and overflows are missing: ",
+                    strerror(ENOENT));
     write_proc(&proc, "net/netstat", "TcpExt: ListenDrops\nTcpExt: 2");
     for (int j = 0; j < 3; j++) {
       do_read();
       assert_string_equal(fake.values.at, without.at);
     }
-    check_log("ERR: " NETSTAT " failed: malformed data\n");
+    check_log("ERR: " NETSTAT
+              " failed, drops and overflows are missing: malformed data\n");
     write_netstat(3, 10, 20, 4);
     do_read();
     assert_string_equal(fake.values.at, with.at);
@@ -808,13 +809,15 @@ static void without_somaxconn_only_somaxconn_is_missing(void **state) {
       do_read();
       assert_string_equal(fake.values.at, without.at);
     }
-    check_complaint("ERR: " SOMAXCONN_FILE " failed: ", strerror(ENOENT));
+    check_complaint("ERR: " SOMAXCONN_FILE " failed, it is missing: ",
+                    strerror(ENOENT));
     write_somaxconn("many\n");
     for (int j = 0; j < 6; j++) { /* the other reason may have to wait */
       do_read();
       assert_string_equal(fake.values.at, without.at);
     }
-    check_log("ERR: " SOMAXCONN_FILE " failed: malformed data\n");
+    check_log("ERR: " SOMAXCONN_FILE
+              " failed, it is missing: malformed data\n");
     write_somaxconn("4096\n");
     do_read();
     assert_string_equal(fake.values.at, with.at);
@@ -837,16 +840,15 @@ static void a_clamped_limit_is_hinted_at_once(void **state) {
   assert_int_equal(plugin_has.init(), 0);
   check_log("");
   do_read();
-  check_log("INFO: listen_backlog plugin: The backlog limit of a, c equals "
-            "net.core.somaxconn (3): the server may have asked for more than "
-            "it got.\n");
+  check_log("INFO: listen_backlog plugin: Listeners a, c: the limit equals "
+            "net.core.somaxconn (3). The server may have asked for more.\n");
   do_read();
   check_log("");
   write_somaxconn("128\n");
   do_read();
-  check_log("INFO: listen_backlog plugin: The backlog limit of a, c equals an "
-            "older net.core.somaxconn, which is 128 now: the server must call "
-            "listen() again, as by a restart, to get more.\n");
+  check_log("INFO: listen_backlog plugin: Listeners a, c: the limit is the "
+            "former net.core.somaxconn (now 128). Restart the server to raise "
+            "it.\n");
   do_read();
   write_somaxconn("3\n");
   do_read();
@@ -865,9 +867,9 @@ static void a_hint_counts_the_sockets_of_a_listener(void **state) {
             (unsigned)world.half.port, (unsigned)twin.port);
   assert_int_equal(plugin_has.init(), 0);
   do_read();
-  check_log("INFO: listen_backlog plugin: The backlog limit of twins (2 "
-            "sockets) equals net.core.somaxconn (3): the server may have asked "
-            "for more than it got.\n");
+  check_log("INFO: listen_backlog plugin: Listener twins (2 sockets): the "
+            "limit equals net.core.somaxconn (3). The server may have asked "
+            "for more.\n");
   close(twin.fd);
   do_read();
   check_log("");
@@ -878,15 +880,15 @@ static void a_long_hint_says_how_many_more(void **state) {
   (void)state;
   struct text want = {.len = 0};
   write_somaxconn("3\n");
-  say(&want, "INFO: listen_backlog plugin: The backlog limit of ");
+  say(&want, "INFO: listen_backlog plugin: Listeners ");
   for (int i = 0; i < 60; i++) {
     configure("<Listener \"listener %02d\">\n  LocalPort %u\n</Listener>\n", i,
               (unsigned)world.half.port);
-    if (i < 39) /* 11 bytes and ", " each, of 511 */
+    if (i < 24) /* 11 bytes and ", " each, of LB_NAMES_SIZE */
       say(&want, "%slistener %02d", i ? ", " : "", i);
   }
-  say(&want, " and 21 more equals net.core.somaxconn (3): the server may have "
-             "asked for more than it got.\n");
+  say(&want, " and 36 more: the limit equals net.core.somaxconn (3). The "
+             "server may have asked for more.\n");
   assert_int_equal(plugin_has.init(), 0);
   do_read();
   check_log(want.at);
@@ -966,7 +968,7 @@ static void a_thousand_intervals_with_everything_on_three_times(void **state) {
 /* --- what it cannot have at the start ------------------------------------- */
 
 #define TRY_AGAIN                                                              \
-  "ERR: listen_backlog plugin: Starting failed, and each read tries again: "
+  "ERR: listen_backlog plugin: Starting failed, each read retries: "
 
 static void without_a_thread_each_read_tries_again(void **state) {
   (void)state;
@@ -1010,7 +1012,7 @@ static void check_told_of(bool is_refused, bool is_running) {
   if (!is_running)
     assert_string_equal(fake.log.at,
                         "ERR: listen_backlog plugin: Reading the "
-                        "configuration failed, so nothing will be reported: "
+                        "configuration failed, nothing will be reported: "
                         "Cannot allocate memory\n");
   reset(&fake.log);
 }

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+#include "collectd/report.h"
+
+#include "base/array.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* --- names --------------------------------------------------------------- */
+
+static void add_name(struct lb_names *names, const char *label,
+                     uint32_t sockets) {
+  char suffix[32] = "";
+  if (sockets > 1)
+    snprintf(suffix, sizeof(suffix), " (%u sockets)", (unsigned)sockets);
+  size_t room = sizeof(names->text) - names->len;
+  int n = snprintf(names->text + names->len, room, "%s%s%s",
+                   names->len ? ", " : "", label, suffix);
+  names->count++;
+  if (n > 0 && (size_t)n < room) {
+    names->len += (size_t)n;
+    return;
+  }
+  names->text[names->len] = '\0';
+  snprintf(names->more, sizeof(names->more), " and %u more", ++names->left_out);
+}
+
+static const char *plural(const struct lb_names *names) {
+  return names->count > 1 ? "s" : "";
+}
+
+/* --- hints --------------------------------------------------------------- */
+
+static void log_hints(struct lb_report *report) {
+  struct lb_names *at = &report->at_somaxconn;
+  struct lb_names *raised = &report->somaxconn_raised;
+  if (at->count)
+    lb_log(LOG_INFO, LB_MSG_AT_SOMAXCONN, plural(at), at->text, at->more,
+           report->somaxconn);
+  if (raised->count)
+    lb_log(LOG_INFO, LB_MSG_SOMAXCONN_RAISED, plural(raised), raised->text,
+           raised->more, report->somaxconn);
+  *at = *raised = (struct lb_names){.len = 0};
+}
+
+void lb_report_reading(struct lb_report *report,
+                       const struct lb_readings *reading) {
+  if (reading->at_somaxconn)
+    add_name(&report->at_somaxconn, reading->label, reading->at_somaxconn);
+  if (reading->somaxconn_raised)
+    add_name(&report->somaxconn_raised, reading->label,
+             reading->somaxconn_raised);
+}
+
+/* --- conflicts ----------------------------------------------------------- */
+
+static void log_conflict(struct lb_report *report,
+                         struct lb_conflict *conflict) {
+  char more[32] = "";
+  if (conflict->count > 1)
+    snprintf(more, sizeof(more), " (and %u more)", conflict->count - 1);
+  if (conflict->err == -EEXIST)
+    lb_log_event(&report->conflict, LOG_ERR, LB_MSG_LABEL_TAKEN,
+                 conflict->label, conflict->source, more);
+  else
+    lb_log_event(&report->conflict, LOG_ERR, LB_MSG_LABEL_TOO_LONG,
+                 conflict->label, conflict->source, more);
+  conflict->count = 0;
+}
+
+/* --- network namespaces that cannot be sampled ---------------------------- */
+
+static struct lb_lost_netns *find_lost(struct lb_report *report,
+                                       const char *path) {
+  for (size_t i = 0; i < report->lost_len; i++)
+    if (strcmp(report->lost[i].path, path) == 0)
+      return &report->lost[i];
+  return NULL;
+}
+
+/* NULL without memory: the log may then have the same error again. */
+static struct lb_lost_netns *add_lost(struct lb_report *report,
+                                      const char *path) {
+  struct lb_lost_netns lost = {.path = strdup(path)};
+  if (!lost.path ||
+      lb_append(&report->lost, &report->lost_len, &lost, 1, sizeof(lost))) {
+    free(lost.path);
+    return NULL;
+  }
+  return &report->lost[report->lost_len - 1];
+}
+
+/* One line names all namespaces that have the same error. Those with another
+ * one wait for the next read. */
+static void note_lost(struct lb_report *report,
+                      const struct lb_outcome *outcome) {
+  struct lb_lost_netns *lost = find_lost(report, outcome->path);
+  if (!lost)
+    lost = add_lost(report, outcome->path);
+  if (lost) {
+    lost->is_current = true;
+    lost->err = outcome->err;
+    if (lost->logged_err == lost->err)
+      return;
+  }
+  if (!report->lost_err)
+    report->lost_err = outcome->err;
+  if (report->lost_err == outcome->err)
+    add_name(&report->lost_names, outcome->label, 1);
+}
+
+static void note_found(struct lb_report *report,
+                       const struct lb_outcome *outcome) {
+  const struct lb_lost_netns *lost = find_lost(report, outcome->path);
+  char text[LB_MESSAGE_SIZE];
+  if (lost && lost->logged_err)
+    lb_log(LOG_NOTICE, "%s",
+           lb_task_recovered(text, LB_TASK_NETNS, outcome->label));
+}
+
+static void forget_found(struct lb_report *report) {
+  size_t kept = 0;
+  for (size_t i = 0; i < report->lost_len; i++) {
+    struct lb_lost_netns *lost = &report->lost[i];
+    if (lost->is_current)
+      report->lost[kept++] = *lost;
+    else
+      free(lost->path);
+  }
+  report->lost_len = kept;
+}
+
+static void log_lost(struct lb_report *report) {
+  char names[LB_MESSAGE_SIZE], text[LB_MESSAGE_SIZE];
+  int err = report->lost_err;
+  forget_found(report);
+  if (!err)
+    return;
+  snprintf(names, sizeof(names), "%s%s", report->lost_names.text,
+           report->lost_names.more);
+  if (!lb_log_event(&report->netns, LOG_ERR, "%s",
+                    lb_task_failed(text, LB_TASK_NETNS, names, err)))
+    return;
+  for (size_t i = 0; i < report->lost_len; i++)
+    if (report->lost[i].err == err)
+      report->lost[i].logged_err = err;
+}
+
+/* --- errors -------------------------------------------------------------- */
+
+static void note_error(struct lb_report *report, enum lb_task task, int err,
+                       const char *netns) {
+  if (!err || report->errors[task].err)
+    return;
+  report->errors[task].err = err;
+  report->errors[task].netns = netns;
+}
+
+static void log_errors(struct lb_report *report) {
+  char text[LB_MESSAGE_SIZE];
+  for (enum lb_task task = 0; task < LB_TASKS; task++) {
+    struct lb_condition *condition = &report->tasks[task];
+    int err = report->errors[task].err;
+    const char *netns = report->errors[task].netns;
+    if (!err && lb_condition_end(condition))
+      lb_log(LOG_NOTICE, "%s", lb_task_recovered(text, task, ""));
+    else if (err && lb_condition_is_news(condition, err))
+      lb_condition_begin(condition, LOG_ERR, err, "%s",
+                         lb_task_failed(text, task, netns, err));
+  }
+}
+
+/* --- samples and inspections --------------------------------------------- */
+
+static void log_slowed(struct lb_report *report,
+                       const struct lb_monitor *monitor) {
+  struct lb_inspection_cost cost = lb_monitor_inspection_cost(monitor);
+  if (cost.slowed)
+    lb_log_once(&report->slowed, LOG_INFO, LB_MSG_INSPECTIONS_SLOWED,
+                (double)cost.cost_ns / 1e6);
+}
+
+/* Some are late on any host now and then. */
+static void log_missed_samples(struct lb_report *report,
+                               struct lb_sample_counts counts) {
+  if (counts.late > 10 && counts.late > counts.made)
+    lb_condition_begin(&report->missed_samples, LOG_WARNING, -ETIME,
+                       LB_MSG_SAMPLES_MISSED, (unsigned long long)counts.late,
+                       (unsigned long long)(counts.late + counts.made));
+  else
+    lb_condition_end(&report->missed_samples);
+}
+
+/* --- a read -------------------------------------------------------------- */
+
+void lb_report_begin(struct lb_report *report) {
+  memset(report->errors, 0, sizeof(report->errors));
+  report->lost_err = 0;
+  report->lost_names = (struct lb_names){.len = 0};
+  for (size_t i = 0; i < report->lost_len; i++)
+    report->lost[i].is_current = false;
+}
+
+void lb_report_outcome(struct lb_report *report,
+                       const struct lb_outcome *outcome) {
+  const char *netns = outcome->label;
+  if (!outcome->path)
+    note_error(report, LB_TASK_TCP, outcome->err, netns);
+  else if (outcome->err)
+    note_lost(report, outcome);
+  else
+    note_found(report, outcome);
+  if (outcome->err)
+    return;
+  note_error(report, LB_TASK_NETSTAT, outcome->errors.netstat, netns);
+  note_error(report, LB_TASK_SOMAXCONN, outcome->errors.somaxconn, netns);
+  note_error(report, LB_TASK_UNIX, outcome->errors.unix_sockets, netns);
+  note_error(report, LB_TASK_INSPECT, outcome->inspection_err, netns);
+  unsigned somaxconn = lb_collector_somaxconn(outcome->collector);
+  if (somaxconn != report->somaxconn)
+    log_hints(report);
+  report->somaxconn = somaxconn;
+  struct lb_conflict *conflict = lb_collector_conflict(outcome->collector);
+  if (conflict->count)
+    log_conflict(report, conflict);
+}
+
+void lb_report_end(struct lb_report *report, const struct lb_monitor *monitor,
+                   struct lb_sample_counts counts) {
+  log_hints(report);
+  note_error(report, LB_TASK_LIST, lb_monitor_listing_error(monitor), "");
+  log_errors(report);
+  log_lost(report);
+  log_slowed(report, monitor);
+  log_missed_samples(report, counts);
+}
+
+void lb_report_clear(struct lb_report *report) {
+  for (size_t i = 0; i < report->lost_len; i++)
+    free(report->lost[i].path);
+  free(report->lost);
+  memset(report, 0, sizeof(*report));
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* What a read has to say in collectd's log: errors, hints, label conflicts,
+ * slowed inspections and missed samples. What lasts is said once.
+ *
+ *   lb_report_begin(r);
+ *   lb_report_outcome(r, outcome);     of each network namespace, and then
+ *   lb_report_reading(r, reading);     each reading of it
+ *   lb_report_end(r, monitor, counts);
+ *
+ * is one read. */
+#ifndef LB_COLLECTD_REPORT_H
+#define LB_COLLECTD_REPORT_H
+
+#include "base/messages.h"
+#include "collectd/log.h"
+#include "collectd/sampler.h"
+#include "core/monitor.h"
+
+enum { LB_NAMES_SIZE = LB_MESSAGE_SIZE - 160 }; /* the sentence has the rest */
+
+/* The names of a sentence: "80, 443 (8 sockets)" and " and 3 more". */
+struct lb_names {
+  char text[LB_NAMES_SIZE];
+  size_t len;
+  unsigned count;
+  char more[24];
+  unsigned left_out;
+};
+
+/* A network namespace that could not be sampled at the last read. */
+struct lb_lost_netns {
+  char *path;
+  int err;
+  int logged_err; /* 0: the log does not have it yet */
+  bool is_current;
+};
+
+/* Zeroed at first; its fields are report.c's own. */
+struct lb_report {
+  struct lb_condition tasks[LB_TASKS];
+  struct lb_condition missed_samples;
+  c_complain_t netns;
+  c_complain_t conflict;
+  c_complain_t slowed;
+  struct lb_lost_netns *lost;
+  size_t lost_len;
+
+  struct { /* of this read: the first namespace that has the error */
+    int err;
+    const char *netns;
+  } errors[LB_TASKS];
+  int lost_err; /* of the namespaces in lost_names */
+  struct lb_names lost_names;
+  unsigned somaxconn; /* that the hints are about */
+  struct lb_names at_somaxconn;
+  struct lb_names somaxconn_raised;
+};
+
+void lb_report_begin(struct lb_report *report);
+
+/* Keeps the outcome's label until lb_report_end(). */
+void lb_report_outcome(struct lb_report *report,
+                       const struct lb_outcome *outcome);
+void lb_report_reading(struct lb_report *report,
+                       const struct lb_readings *reading);
+void lb_report_end(struct lb_report *report, const struct lb_monitor *monitor,
+                   struct lb_sample_counts counts);
+
+/* Frees what it remembers, and zeroes it. */
+void lb_report_clear(struct lb_report *report);
+
+#endif
