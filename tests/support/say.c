@@ -13,6 +13,29 @@ void say(struct text *text, const char *format, ...) {
   text->len += (size_t)n;
 }
 
+bool is_said(const char *reading) {
+  static const char *const said[] = {"queue",
+                                     "limit",
+                                     "peak",
+                                     "busy",
+                                     "fill",
+                                     "sockets",
+                                     "full",
+                                     "drops",
+                                     "overflows",
+                                     "wait",
+                                     "abandoned",
+                                     "syn",
+                                     "syn_drops",
+                                     "somaxconn",
+                                     "syncookies_sent",
+                                     "overflows_unattributed"};
+  for (size_t i = 0; i < LEN(said); i++)
+    if (strcmp(said[i], reading) == 0)
+      return true;
+  return false;
+}
+
 static void say_row(struct text *text, const struct lb_listen_sock *row) {
   bool v6 = row->family == AF_INET6;
   char address[INET6_ADDRSTRLEN], drops[16] = "?";

@@ -16,6 +16,10 @@ struct text {
 __attribute__((format(printf, 2, 3))) void say(struct text *text,
                                                const char *format, ...);
 
+/* Whether texts show this reading. A new reading has its own test and need not
+ * appear here: then no other test changes. */
+bool is_said(const char *reading);
+
 /* In quotes; \xHH is a byte that is no printable ASCII. */
 void say_path(struct text *text, const struct lb_unix_name *path);
 

@@ -221,7 +221,7 @@ void say_reading(void *data, const struct lb_readings *reading) {
   const struct lb_values *values = &reading->values;
   say(out, "%s:", reading->label);
   for (int i = 0; i < LB_READINGS; i++) {
-    if (!(values->present & 1u << i))
+    if (!(values->present & 1u << i) || !is_said(lb_reading_table[i].name))
       continue;
     double value = lb_reading_table[i].is_counter ? (double)values->v[i].counter
                                                   : values->v[i].gauge;

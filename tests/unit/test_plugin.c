@@ -128,7 +128,8 @@ int plugin_dispatch_values(value_list_t const *list) {
   assert_string_equal(list->plugin, "listen_backlog");
   snprintf(id, sizeof(id), "%s %s-%s", list->plugin_instance, list->type,
            list->type_instance);
-  if (!fake.crowded || is_ours(list->plugin_instance))
+  if (is_said(list->type_instance) &&
+      (!fake.crowded || is_ours(list->plugin_instance)))
     say_value(id, list->type, list->values[0]);
   return 0;
 }
