@@ -393,8 +393,8 @@ static void listen_elsewhere(struct lb_listeners *group,
 
 static void check_values(const struct lb_listeners *group) {
   for (size_t i = 0; i < lb_listeners_len(group); i++) {
-    struct lb_values values =
-        lb_listener_values(lb_listeners_get(group, i), true);
+    struct lb_values values = {.present = 0};
+    lb_listener_put(lb_listeners_get(group, i), &values);
     if (values.present & 1u << LB_FILL)
       CHECK(values.v[LB_FILL].gauge >= 0 && values.v[LB_FILL].gauge <= 100);
     if (values.present & 1u << LB_BUSY)

@@ -1,64 +1,219 @@
 // SPDX-License-Identifier: MIT
-/* An overflow is a drop as well, so a socket's overflows are handed out first
- * and count as its first drops; the drops that are no overflows follow out of
- * the movement that is left. */
+/* Two reads are not one instant, which matters twice:
+ *
+ * - A drop between the dump before the counters and the dump after them may be
+ *   younger than the counters. Its movement stays open for the next round,
+ *   unless this round's increments already used it (settle_socket()).
+ * - The kernel counts an overflow just before its drop, and a read can come
+ *   between. Such an overflow waits for the next round (hold_back()). */
 #include "core/attribution.h"
 
-static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* part * of / whole, where part and of are at most whole. Beyond 64 bits, which
- * only years of unread movement reach, the proportion is rounded. */
-static uint64_t proportion(uint64_t part, uint64_t of, uint64_t whole) {
-  uint64_t product;
-  while (__builtin_mul_overflow(part, of, &product)) {
-    of >>= 1;
-    whole >>= 1;
-  }
-  return whole ? product / whole : 0;
+void lb_attribution_free(struct lb_attribution *attribution) {
+  free(attribution->movers);
+  *attribution = (struct lb_attribution){.movers = NULL};
 }
 
-/* Whole units whose sum is exact: each mover takes its proportion of what is
- * left among those that are left, so that no unit is lost to rounding. */
-static uint64_t hand_out(struct lb_mover *movers, size_t len, bool full,
-                         uint64_t amount, bool overflows) {
-  uint64_t room = 0;
-  for (size_t i = 0; i < len; i++)
-    if (movers[i].full == full)
-      room += movers[i].movement - movers[i].drops;
-
-  uint64_t left = min(amount, room), uncovered = amount - left;
-  for (size_t i = 0; i < len; i++) {
-    struct lb_mover *mover = &movers[i];
-    if (mover->full != full)
-      continue;
-    uint64_t own = mover->movement - mover->drops;
-    uint64_t share = min(proportion(left, own, room), own);
-    if (left - share > room - own)
-      share = left - (room - own);
-    mover->drops += (uint32_t)share;
-    if (overflows)
-      mover->overflows += (uint32_t)share;
-    left -= share;
-    room -= own;
-  }
-  return uncovered;
+void lb_attribution_rebind(struct lb_attribution *attribution) {
+  memset(attribution->settled.counter, 0, sizeof(attribution->settled.counter));
+  attribution->overflows_read = 0;
 }
 
-struct lb_increments lb_attribute(struct lb_mover *movers, size_t len,
-                                  struct lb_increments increments) {
-  for (size_t i = 0; i < len; i++)
-    movers[i].overflows = movers[i].drops = 0;
+/* How far sk_drops has moved since it was last attributed. It wraps at 32 bits.
+ */
+static uint32_t movement_of(const struct lb_socket *socket) {
+  return socket->sock.has_drops
+             ? socket->sock.sk_drops - socket->attribution.settled
+             : 0;
+}
 
-  uint64_t both = min(increments.overflows, increments.drops);
-  uint64_t left = hand_out(movers, len, true, both, true);
-  left = hand_out(movers, len, false, left, true);
-  uint64_t given = both - left;
+static bool was_full(const struct lb_socket *socket) {
+  return socket->full_now || socket->full_before;
+}
 
-  uint64_t others = increments.drops - both;
-  others = hand_out(movers, len, true, others, false);
-  others = hand_out(movers, len, false, others, false);
+/* --- reading ------------------------------------------------------------- */
+
+/* The counters of a 32-bit kernel wrap. Any other step back is not counted. */
+static uint64_t increment(uint64_t before, uint64_t now) {
+  if (now >= before)
+    return now - before;
+  uint32_t wrapped = (uint32_t)now - (uint32_t)before;
+  return before <= UINT32_MAX && wrapped <= INT32_MAX ? wrapped : 0;
+}
+
+static struct lb_increments
+increments_of(const struct lb_attribution *attribution) {
+  const uint64_t *before = attribution->settled.counter;
+  const uint64_t *now = attribution->read.counter;
   return (struct lb_increments){
-      .overflows = increments.overflows - given,
-      .drops = left + others,
+      .drops = increment(before[LB_MIB_LISTEN_DROPS], now[LB_MIB_LISTEN_DROPS]),
+      .overflows = increment(before[LB_MIB_LISTEN_OVERFLOWS],
+                             now[LB_MIB_LISTEN_OVERFLOWS]),
   };
+}
+
+static void prime(struct lb_attribution *attribution,
+                  struct lb_socket_table *table) {
+  const uint64_t *counter = attribution->read.counter;
+  memcpy(attribution->total, counter, sizeof(attribution->total));
+  attribution->overflows_unattributed = counter[LB_MIB_LISTEN_OVERFLOWS];
+  attribution->overflows_read = counter[LB_MIB_LISTEN_OVERFLOWS];
+  attribution->settled = attribution->read;
+  attribution->is_primed = true;
+  for (size_t i = 0; i < table->len; i++)
+    table->v[i].attribution.settled = table->v[i].sock.sk_drops;
+}
+
+/* Takes an overflow whose drop is not counted yet out of what was read, but
+ * only once: tcp_conn_request() and tcp_v4_syn_recv_sock() (net/ipv4) raise
+ * ListenOverflows before they call tcp_listendrop(). */
+static void hold_back(struct lb_attribution *attribution) {
+  uint64_t *overflows = &attribution->read.counter[LB_MIB_LISTEN_OVERFLOWS];
+  uint64_t fresh = increment(attribution->overflows_read, *overflows);
+  attribution->overflows_read = *overflows;
+  struct lb_increments read = increments_of(attribution);
+  if (read.overflows <= read.drops)
+    return;
+  uint64_t early = read.overflows - read.drops;
+  *overflows -= early < fresh ? early : fresh;
+}
+
+static uint64_t sum_movements(const struct lb_socket_table *table,
+                              bool full_only) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < table->len; i++)
+    if (!full_only || was_full(&table->v[i]))
+      sum += movement_of(&table->v[i]);
+  return sum;
+}
+
+void lb_attribution_begin(struct lb_socket_table *table) {
+  for (size_t i = 0; i < table->len; i++)
+    table->v[i].attribution.asked = table->v[i].sock.sk_drops;
+}
+
+/* Overflows have to be covered by sockets that were full, so that a socket that
+ * is only scanned meanwhile does not get them. */
+bool lb_attribution_read(struct lb_attribution *attribution,
+                         struct lb_socket_table *table,
+                         const struct lb_netstat *netstat) {
+  attribution->read = *netstat;
+  if (!attribution->is_primed)
+    prime(attribution, table);
+  hold_back(attribution);
+  struct lb_increments increments = increments_of(attribution);
+  return increments.drops > sum_movements(table, false) ||
+         increments.overflows > sum_movements(table, true);
+}
+
+/* --- settling ------------------------------------------------------------ */
+
+static int reserve_movers(struct lb_attribution *attribution, size_t cap) {
+  if (attribution->movers_cap >= cap)
+    return 0;
+  struct lb_mover *movers =
+      reallocarray(attribution->movers, cap, sizeof(*movers));
+  if (!movers)
+    return -ENOMEM;
+  attribution->movers = movers;
+  attribution->movers_cap = cap;
+  return 0;
+}
+
+static size_t find_movers(struct lb_attribution *attribution,
+                          const struct lb_socket_table *table) {
+  size_t len = 0;
+  for (size_t i = 0; i < table->len; i++) {
+    const struct lb_socket *socket = &table->v[i];
+    uint32_t movement = movement_of(socket);
+    if (movement)
+      attribution->movers[len++] = (struct lb_mover){
+          .socket = i,
+          .movement = movement,
+          .full = was_full(socket),
+      };
+  }
+  return len;
+}
+
+/* Closes the socket's movement, except what is younger than the counters and
+ * got no share. Returns whether some stays open. */
+static bool settle_socket(struct lb_socket *socket, uint32_t given) {
+  uint32_t sk_drops = socket->sock.sk_drops;
+  uint32_t open = movement_of(socket) - given;
+  uint32_t young = sk_drops - socket->attribution.asked;
+  socket->attribution.settled = sk_drops - (young < open ? young : open);
+  return socket->attribution.settled != sk_drops;
+}
+
+static void credit_listeners(struct lb_listeners *listeners,
+                             const struct lb_socket *socket,
+                             const struct lb_mover *mover) {
+  struct lb_visit visit = lb_listeners_visit(listeners, &socket->sock);
+  for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));) {
+    listener->attribution.drops += mover->drops;
+    listener->attribution.overflows += mover->overflows;
+  }
+}
+
+static void add_totals(struct lb_attribution *attribution) {
+  const uint64_t *before = attribution->settled.counter;
+  const uint64_t *now = attribution->read.counter;
+  for (int i = 0; i < LB_MIBS; i++)
+    attribution->total[i] += increment(before[i], now[i]);
+  attribution->settled = attribution->read;
+}
+
+int lb_attribution_settle(struct lb_attribution *attribution,
+                          struct lb_socket_table *table,
+                          struct lb_listeners *listeners) {
+  if (reserve_movers(attribution, table->cap))
+    return -ENOMEM;
+  size_t len = find_movers(attribution, table);
+  struct lb_increments left = lb_attribution_split(attribution->movers, len,
+                                                   increments_of(attribution));
+  attribution->overflows_unattributed += left.overflows;
+  table->drops_moved = false;
+  for (size_t i = 0; i < len; i++) {
+    const struct lb_mover *mover = &attribution->movers[i];
+    struct lb_socket *socket = &table->v[mover->socket];
+    credit_listeners(listeners, socket, mover);
+    table->drops_moved |= settle_socket(socket, mover->drops);
+  }
+  add_totals(attribution);
+  return 0;
+}
+
+/* --- readings ------------------------------------------------------------ */
+
+bool lb_attribution_has_shares(const struct lb_attribution *attribution) {
+  unsigned needed = 1u << LB_MIB_LISTEN_DROPS | 1u << LB_MIB_LISTEN_OVERFLOWS;
+  return (attribution->settled.present & needed) == needed;
+}
+
+void lb_attribution_put(const struct lb_attribution *attribution,
+                        struct lb_values *values) {
+  static const enum lb_reading_id readings[LB_MIBS] = {
+      [LB_MIB_LISTEN_DROPS] = LB_DROPS,
+      [LB_MIB_LISTEN_OVERFLOWS] = LB_OVERFLOWS,
+      [LB_MIB_REQQ_FULL_DROP] = LB_SYN_DROPS,
+      [LB_MIB_SYNCOOKIES_SENT] = LB_SYNCOOKIES_SENT,
+  };
+  for (int i = 0; i < LB_MIBS; i++)
+    if (attribution->settled.present & 1u << i)
+      lb_put_counter(values, readings[i], attribution->total[i]);
+  if (lb_attribution_has_shares(attribution))
+    lb_put_counter(values, LB_OVERFLOWS_UNATTRIBUTED,
+                   attribution->overflows_unattributed);
+}
+
+void lb_attribution_put_listener(const struct lb_listener *listener,
+                                 struct lb_values *values) {
+  if (!listener->has_ports)
+    return;
+  lb_put_counter(values, LB_DROPS, listener->attribution.drops);
+  lb_put_counter(values, LB_OVERFLOWS, listener->attribution.overflows);
 }

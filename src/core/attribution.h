@@ -1,36 +1,78 @@
 /* SPDX-License-Identifier: MIT */
-/* Shares of a namespace's ListenDrops and ListenOverflows among its sockets.
+/* Attribution: which listening sockets dropped what one network namespace
+ * dropped.
  *
- * The kernel counts both per namespace only. Per socket it has sk_drops, which
- * every listen drop moves too, but which also moves without one: each bare ACK
- * that TCP_DEFER_ACCEPT waits out, each SYN of a scan, and twice for one final
- * ACK dropped (tcp_check_req() and discard_and_relse in tcp_v4_rcv(),
- * net/ipv4). So the increments say how much, the movements say whose. */
+ * The kernel counts ListenDrops and ListenOverflows per namespace only. Each
+ * socket has sk_drops, which every listen drop moves (tcp_listendrop(),
+ * include/net/tcp.h). But sk_drops also moves without a listen drop: once for
+ * each bare ACK that TCP_DEFER_ACCEPT ignores and for each half-open check of a
+ * scan, and twice for a final ACK that is dropped (tcp_check_req(), and
+ * discard_and_relse in tcp_v4_rcv(), net/ipv4). So the increments of the
+ * counters say how much was dropped, and the movements of sk_drops say where.
+ *
+ * One round, after a dump:
+ *
+ *   lb_attribution_begin(table);                     before the counters are read
+ *   if (lb_attribution_read(attribution, table, &netstat))
+ *     merge another dump of the TCP sockets into table;
+ *   lb_attribution_settle(attribution, table, listeners);
+ *
+ * A round that is given up before lb_attribution_settle() attributes nothing,
+ * and loses nothing: the next round includes it. */
 #ifndef LB_CORE_ATTRIBUTION_H
 #define LB_CORE_ATTRIBUTION_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "core/attribution_rule.h"
+#include "core/listeners.h"
+#include "core/socket_table.h"
+#include "kernel/netstat.h"
 
-struct lb_mover {
-  size_t socket;      /* the caller's */
-  uint32_t movement;  /* of sk_drops since the last settling */
-  bool full;          /* seen full in this sample or the one before */
-  uint32_t overflows; /* out: share of ListenOverflows */
-  uint32_t drops;     /* out: share of ListenDrops, overflows included */
+/* The counters of one namespace, in segments. All 0 at first. */
+struct lb_attribution {
+  struct lb_netstat settled; /* the kernel's, as far as attributed */
+  struct lb_netstat read;    /* as last read, less what has to wait */
+  uint64_t overflows_read;   /* ListenOverflows as last read */
+  bool is_primed;            /* the counters were read once */
+
+  /* What is reported: it never goes back. */
+  uint64_t total[LB_MIBS];
+  uint64_t overflows_unattributed;
+
+  struct lb_mover *movers; /* memory for the rule */
+  size_t movers_cap;
 };
 
-struct lb_increments {
-  uint64_t drops;
-  uint64_t overflows;
-};
+void lb_attribution_free(struct lb_attribution *attribution);
 
-/* Hands the increments out: to the sockets seen full first, in proportion to
- * their movement, to none more than its movement and to none more overflows
- * than drops. With one mover its share is exact. Returns what no movement
- * covers. */
-struct lb_increments lb_attribute(struct lb_mover *movers, size_t len,
-                                  struct lb_increments increments);
+/* Continues with another namespace: its counters began at 0. */
+void lb_attribution_rebind(struct lb_attribution *attribution);
+
+/* Begins a round, just before the counters are read. */
+void lb_attribution_begin(struct lb_socket_table *table);
+
+/* Takes the counters read. Returns whether the movements in the table do not
+ * cover the increments; another dump may show more. What the kernel counted
+ * before the very first read is never attributed. */
+bool lb_attribution_read(struct lb_attribution *attribution,
+                         struct lb_socket_table *table,
+                         const struct lb_netstat *netstat);
+
+/* Ends the round: adds to each listener what its sockets dropped, and to the
+ * unattributed overflows what no movement explains. Shares and unattributed add
+ * up to the total. Returns 0, or -ENOMEM and has attributed nothing. */
+int lb_attribution_settle(struct lb_attribution *attribution,
+                          struct lb_socket_table *table,
+                          struct lb_listeners *listeners);
+
+/* Whether the kernel has the counters that listeners get a share of. */
+bool lb_attribution_has_shares(const struct lb_attribution *attribution);
+
+/* Puts the counters of the namespace. */
+void lb_attribution_put(const struct lb_attribution *attribution,
+                        struct lb_values *values);
+
+/* Puts the counters of a listener: none if it has UNIX sockets only. */
+void lb_attribution_put_listener(const struct lb_listener *listener,
+                                 struct lb_values *values);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What one port, address and device have in common stands in one endpoint;
- * endpoints are sorted, so that a connection finds its own by bisection. The
- * arrays are kept from inspection to inspection; qsort(3) may allocate for the
- * time of its call. */
+/* The plan asks for ranges of ports, because the kernel walks all its
+ * connections once, whatever is asked for. The endpoints are sorted, so that
+ * each connection finds its own by bisection. qsort(3) may allocate memory for
+ * the time of its call. */
 #include "core/inspection.h"
 
 #include "base/array.h"
@@ -22,24 +22,25 @@ void lb_inspection_free(struct lb_inspection *inspection) {
 
 /* --- the plan ------------------------------------------------------------ */
 
-void lb_inspection_begin_plan(struct lb_inspection *inspection) {
-  inspection->ports_len = inspection->targets_len = inspection->endpoints_len =
-      0;
+void lb_inspection_clear(struct lb_inspection *inspection) {
+  inspection->ports_len = 0;
+  inspection->targets_len = 0;
+  inspection->endpoints_len = 0;
   inspection->conns.len = 0;
   inspection->queued = inspection->planned = inspection->done = false;
 }
 
-static int add_target(struct lb_inspection *inspection,
-                      const struct lb_listen_sock *row) {
+static int plan_target(struct lb_inspection *inspection,
+                       const struct lb_listen_sock *sock) {
   int err = lb_reserve(&inspection->targets, inspection->targets_len,
                        &inspection->targets_cap, sizeof(*inspection->targets));
   if (!err)
     inspection->targets[inspection->targets_len++] =
-        (struct lb_unix_target){.row = *row};
+        (struct lb_unix_target){.sock = *sock};
   return err;
 }
 
-static int add_port(struct lb_inspection *inspection, uint16_t port) {
+static int plan_port(struct lb_inspection *inspection, uint16_t port) {
   if (inspection->ports_len &&
       inspection->ports[inspection->ports_len - 1].last == port)
     return 0;
@@ -50,12 +51,16 @@ static int add_port(struct lb_inspection *inspection, uint16_t port) {
   return err;
 }
 
-int lb_inspection_add_socket(struct lb_inspection *inspection,
-                             const struct lb_listen_sock *row) {
-  if (row->family == AF_UNIX)
-    return row->queue ? add_target(inspection, row) : 0;
-  inspection->queued |= row->queue > 0;
-  return add_port(inspection, row->port);
+/* A TCP socket without a queue can have half-open connections. */
+static int plan_socket(struct lb_inspection *inspection,
+                       struct lb_socket *socket) {
+  const struct lb_listen_sock *sock = &socket->sock;
+  socket->inspection.number = inspection->number;
+  socket->inspection.queue = sock->queue;
+  if (sock->family == AF_UNIX)
+    return sock->queue ? plan_target(inspection, sock) : 0;
+  inspection->queued |= sock->queue > 0;
+  return plan_port(inspection, sock->port);
 }
 
 static int compare_ports(const void *a, const void *b) {
@@ -77,13 +82,24 @@ static void merge_ports(struct lb_inspection *inspection) {
   inspection->ports_len = kept + 1;
 }
 
-void lb_inspection_end_plan(struct lb_inspection *inspection) {
+int lb_inspection_plan(struct lb_inspection *inspection,
+                       struct lb_socket_table *table,
+                       struct lb_listeners *listeners) {
+  int err = 0;
+  lb_inspection_clear(inspection);
+  inspection->number++;
+  for (size_t i = 0; i < table->len && !err; i++) {
+    struct lb_socket *socket = &table->v[i];
+    if (lb_socket_is_present(table, socket) &&
+        lb_listeners_want(listeners, &socket->sock))
+      err = plan_socket(inspection, socket);
+  }
   merge_ports(inspection);
-  inspection->planned = true;
+  inspection->planned = !err;
+  return err;
 }
 
-/* --- the inspection
- * ------------------------------------------------------------ */
+/* --- the run ------------------------------------------------------------- */
 
 void lb_inspection_run(struct lb_inspection *inspection,
                        struct lb_source *source, uint64_t *cost_ns) {
@@ -96,12 +112,12 @@ void lb_inspection_run(struct lb_inspection *inspection,
   for (size_t i = 0; i < inspection->targets_len && !inspection->err; i++) {
     struct lb_unix_target *target = &inspection->targets[i];
     target->err =
-        source->pending(source, &target->row, &target->found, cost_ns);
+        source->pending(source, &target->sock, &target->found, cost_ns);
   }
   inspection->done = inspection->err == 0;
 }
 
-/* --- the results --------------------------------------------------------- */
+/* --- endpoints ----------------------------------------------------------- */
 
 static int compare_port(const void *key, const void *item) {
   const uint16_t *port = key;
@@ -109,41 +125,51 @@ static int compare_port(const void *key, const void *item) {
   return (*port > ports->last) - (*port < ports->first);
 }
 
-static bool asks_for(const struct lb_inspection *inspection, uint16_t port) {
+static bool asks_for_port(const struct lb_inspection *inspection,
+                          uint16_t port) {
   return inspection->ports_len &&
          bsearch(&port, inspection->ports, inspection->ports_len,
                  sizeof(*inspection->ports), compare_port);
 }
 
-int lb_inspection_add_endpoint(struct lb_inspection *inspection,
-                               const struct lb_listen_sock *row,
-                               uint32_t queue) {
-  if (!asks_for(inspection, row->port))
+/* tcp_reset() takes a connection that its client resets out of the kernel's
+ * tables, but not out of the accept queue. So if a queue is longer than what
+ * the kernel showed of it, the rest was reset. Connections come and go between
+ * two samples, so only as many count as both samples had. */
+static uint32_t lasting_queue(const struct lb_inspection *inspection,
+                              const struct lb_socket *socket) {
+  uint32_t before = socket->inspection.queue, now = socket->sock.queue;
+  if (socket->inspection.number != inspection->number)
+    return 0;
+  return before < now ? before : now;
+}
+
+/* Unselected sockets get an endpoint, too: otherwise their connections would
+ * count for a selected socket of any address. */
+static int add_endpoint(struct lb_inspection *inspection,
+                        const struct lb_socket *socket) {
+  if (!asks_for_port(inspection, socket->sock.port))
     return 0;
   int err =
       lb_reserve(&inspection->endpoints, inspection->endpoints_len,
                  &inspection->endpoints_cap, sizeof(*inspection->endpoints));
   if (!err)
-    inspection->endpoints[inspection->endpoints_len++] =
-        (struct lb_endpoint){.row = *row, .queue = queue};
+    inspection->endpoints[inspection->endpoints_len++] = (struct lb_endpoint){
+        .sock = socket->sock, .queue = lasting_queue(inspection, socket)};
   return err;
 }
 
-static int compare_rows(const struct lb_listen_sock *a,
-                        const struct lb_listen_sock *b) {
-  if (a->port != b->port)
-    return a->port < b->port ? -1 : 1;
-  if (a->family != b->family)
-    return a->family < b->family ? -1 : 1;
-  int order = memcmp(a->address, b->address, sizeof(a->address));
+static int compare_endpoints(const void *a, const void *b) {
+  const struct lb_listen_sock *left = &((const struct lb_endpoint *)a)->sock;
+  const struct lb_listen_sock *right = &((const struct lb_endpoint *)b)->sock;
+  if (left->port != right->port)
+    return left->port < right->port ? -1 : 1;
+  if (left->family != right->family)
+    return left->family < right->family ? -1 : 1;
+  int order = memcmp(left->address, right->address, sizeof(left->address));
   if (order)
     return order;
-  return (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
-}
-
-static int compare_endpoints(const void *a, const void *b) {
-  const struct lb_endpoint *left = a, *right = b;
-  return compare_rows(&left->row, &right->row);
+  return (left->ifindex > right->ifindex) - (left->ifindex < right->ifindex);
 }
 
 static void merge_endpoints(struct lb_inspection *inspection) {
@@ -162,53 +188,150 @@ static void merge_endpoints(struct lb_inspection *inspection) {
 }
 
 static struct lb_endpoint *find_endpoint(const struct lb_inspection *inspection,
-                                         const struct lb_listen_sock *row) {
-  const struct lb_endpoint key = {.row = *row};
+                                         const struct lb_listen_sock *sock) {
+  const struct lb_endpoint key = {.sock = *sock};
   return inspection->endpoints_len
              ? bsearch(&key, inspection->endpoints, inspection->endpoints_len,
                        sizeof(*inspection->endpoints), compare_endpoints)
              : NULL;
 }
 
-static struct lb_listen_sock any_address(struct lb_listen_sock row) {
-  memset(row.address, 0, sizeof(row.address));
-  if (row.family == AF_INET)
-    row.address[10] = row.address[11] = 0xff;
-  return row;
+static struct lb_listen_sock any_address(struct lb_listen_sock sock) {
+  memset(sock.address, 0, sizeof(sock.address));
+  if (sock.family == AF_INET)
+    sock.address[10] = sock.address[11] = 0xff;
+  return sock;
 }
 
-static struct lb_listen_sock any_device(struct lb_listen_sock row) {
-  row.ifindex = 0;
-  return row;
+static struct lb_listen_sock any_device(struct lb_listen_sock sock) {
+  sock.ifindex = 0;
+  return sock;
 }
 
+/* As the kernel finds the listener of a SYN: an exact address wins over any
+ * address, and then an exact device over any device (inet_lhash2_lookup() and
+ * compute_score(), net/ipv4/inet_hashtables.c). */
 static struct lb_endpoint *endpoint_of(const struct lb_inspection *inspection,
                                        const struct lb_conn *conn) {
-  struct lb_listen_sock row = {
+  struct lb_listen_sock sock = {
       .port = conn->port, .family = conn->family, .ifindex = conn->ifindex};
-  memcpy(row.address, conn->address, sizeof(row.address));
-  const struct lb_listen_sock likely[] = {
-      row, any_device(row), any_address(row), any_device(any_address(row))};
+  memcpy(sock.address, conn->address, sizeof(sock.address));
+  const struct lb_listen_sock candidates[] = {
+      sock, any_device(sock), any_address(sock), any_device(any_address(sock))};
   struct lb_endpoint *endpoint = NULL;
-  for (size_t i = 0; i < sizeof(likely) / sizeof(likely[0]) && !endpoint; i++)
-    endpoint = find_endpoint(inspection, &likely[i]);
+  for (size_t i = 0;
+       i < sizeof(candidates) / sizeof(candidates[0]) && !endpoint; i++)
+    endpoint = find_endpoint(inspection, &candidates[i]);
   return endpoint;
 }
 
-void lb_inspection_match(struct lb_inspection *inspection) {
-  merge_endpoints(inspection);
+static void count_conn(struct lb_endpoint *endpoint,
+                       const struct lb_conn *conn) {
+  if (conn->kind == LB_CONN_HALF_OPEN) {
+    endpoint->half_open++;
+    return;
+  }
+  endpoint->visible++;
+  endpoint->closed += conn->kind == LB_CONN_CLOSED;
+  if (conn->wait_ms > endpoint->wait_ms)
+    endpoint->wait_ms = conn->wait_ms;
+}
+
+static void match_conns(struct lb_inspection *inspection) {
   for (size_t i = 0; i < inspection->conns.len; i++) {
     const struct lb_conn *conn = &inspection->conns.v[i];
     struct lb_endpoint *endpoint = endpoint_of(inspection, conn);
-    if (!endpoint)
-      continue;
-    if (conn->kind == LB_CONN_HALF_OPEN) {
-      endpoint->half_open++;
-      continue;
-    }
-    endpoint->visible++;
-    endpoint->closed += conn->kind == LB_CONN_CLOSED;
-    if (conn->wait_ms > endpoint->wait_ms)
-      endpoint->wait_ms = conn->wait_ms;
+    if (endpoint)
+      count_conn(endpoint, conn);
   }
+}
+
+/* --- the results --------------------------------------------------------- */
+
+/* A listener stays unknown if all its sockets are younger than the plan. */
+static void begin_results(const struct lb_inspection *inspection,
+                          const struct lb_socket_table *table,
+                          struct lb_listeners *listeners) {
+  for (size_t i = 0; i < lb_listeners_len(listeners); i++)
+    lb_listeners_get(listeners, i)->inspection =
+        (struct lb_listener_inspection){.done = false};
+  for (size_t i = 0; i < table->len; i++) {
+    const struct lb_socket *socket = &table->v[i];
+    if (socket->inspection.number != inspection->number ||
+        !lb_socket_is_present(table, socket))
+      continue;
+    struct lb_visit visit = lb_listeners_visit(listeners, &socket->sock);
+    for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
+      listener->inspection.done = true;
+  }
+}
+
+static void add_endpoint_results(struct lb_listener_inspection *sum,
+                                 const struct lb_endpoint *endpoint) {
+  sum->queue += endpoint->queue;
+  sum->visible += endpoint->visible;
+  sum->abandoned += endpoint->closed;
+  if (endpoint->queue > endpoint->visible)
+    sum->abandoned += endpoint->queue - endpoint->visible;
+  sum->syn += endpoint->half_open;
+  if (endpoint->wait_ms > sum->wait_ms)
+    sum->wait_ms = endpoint->wait_ms;
+}
+
+static void add_target_results(struct lb_listener_inspection *sum,
+                               const struct lb_unix_target *target) {
+  if (!target->err)
+    sum->abandoned += target->found.closed;
+  else if (target->err != -ENOENT)
+    sum->lacks_abandoned = true;
+}
+
+static void add_results(const struct lb_inspection *inspection,
+                        struct lb_listeners *listeners) {
+  for (size_t i = 0; i < inspection->endpoints_len; i++) {
+    const struct lb_endpoint *endpoint = &inspection->endpoints[i];
+    struct lb_visit visit = lb_listeners_visit(listeners, &endpoint->sock);
+    for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
+      add_endpoint_results(&listener->inspection, endpoint);
+  }
+  for (size_t i = 0; i < inspection->targets_len; i++) {
+    const struct lb_unix_target *target = &inspection->targets[i];
+    struct lb_visit visit = lb_listeners_visit(listeners, &target->sock);
+    for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
+      add_target_results(&listener->inspection, target);
+  }
+}
+
+int lb_inspection_take(struct lb_inspection *inspection,
+                       const struct lb_socket_table *table,
+                       struct lb_listeners *listeners) {
+  int err = 0;
+  for (size_t i = 0; i < table->len && !err; i++) {
+    const struct lb_socket *socket = &table->v[i];
+    if (socket->sock.family != AF_UNIX && lb_socket_is_present(table, socket))
+      err = add_endpoint(inspection, socket);
+  }
+  if (err)
+    return err;
+  merge_endpoints(inspection);
+  match_conns(inspection);
+  begin_results(inspection, table, listeners);
+  add_results(inspection, listeners);
+  return 0;
+}
+
+/* If all waiting connections were reset, the kernel shows none of them, and the
+ * wait is unknown. */
+void lb_inspection_put_listener(const struct lb_listener *listener,
+                                struct lb_values *values) {
+  const struct lb_listener_inspection *found = &listener->inspection;
+  if (!found->done || listener->sample.sockets == 0)
+    return;
+  if (listener->sample.tcp_sockets) {
+    if (found->visible > 0 || found->queue == 0)
+      lb_put_gauge(values, LB_WAIT, found->wait_ms / 1000.0);
+    lb_put_gauge(values, LB_SYN, (double)found->syn);
+  }
+  if (!found->lacks_abandoned)
+    lb_put_gauge(values, LB_ABANDONED, (double)found->abandoned);
 }

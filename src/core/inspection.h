@@ -1,80 +1,81 @@
 /* SPDX-License-Identifier: MIT */
-/* One inspection of the connections that wait at the listeners of a network
- * namespace: what is asked for, what came, and to which socket it belongs.
+/* An inspection: one pass over the connections that wait at the listening
+ * sockets of one network namespace.
  *
- * An inspection takes the kernel time in proportion to all connections of the
- * host, so samples go on meanwhile in another thread: between
- * lb_inspection_end_plan() and the last result nothing here is shared with
- * them. */
+ *   lb_inspection_plan(inspection, table, listeners);  after a sample
+ *   lb_inspection_run(inspection, source, &cost_ns);
+ *   lb_inspection_take(inspection, table, listeners);  after another sample
+ *
+ * The run takes the kernel time in proportion to all connections of the host,
+ * so that it may be done in another thread, beside samples: it shares nothing
+ * with them but the source. */
 #ifndef LB_CORE_INSPECTION_H
 #define LB_CORE_INSPECTION_H
 
+#include "core/listeners.h"
+#include "core/socket_table.h"
 #include "kernel/source.h"
 
-/* A UNIX socket in whose queue somebody waits. */
+/* A UNIX socket at which connections wait. */
 struct lb_unix_target {
-  struct lb_listen_sock row;
+  struct lb_listen_sock sock;
   struct lb_pending found;
-  int err; /* 0: found holds */
+  int err; /* 0: found is valid; -ENOENT: the socket has gone; or -errno */
 };
 
-/* All TCP sockets of one port, family, address and device: to tell the members
- * of a SO_REUSEPORT group apart is beyond what the kernel shows of a connection
- * that waits. */
+/* All TCP sockets of one port, family, address and device. The kernel does not
+ * say which member of a SO_REUSEPORT group a connection belongs to. */
 struct lb_endpoint {
-  struct lb_listen_sock row; /* one of them */
-  uint64_t queue;            /* of all, as far as it stood all the while */
-  uint64_t visible; /* connections that wait, as the inspection showed them */
-  uint64_t closed;  /* of these, whose client has sent FIN */
+  struct lb_listen_sock sock; /* one of them */
+  uint64_t queue;             /* of all, as far as it lasted */
+  uint64_t visible;           /* waiting connections that the kernel showed */
+  uint64_t closed;            /* of these, the client has sent a FIN */
   uint64_t half_open;
-  uint32_t wait_ms; /* of the longest-waiting one */
+  uint32_t wait_ms; /* of the longest-waiting visible one */
 };
 
+/* All 0 at first. The memory is kept from one inspection to the next. */
 struct lb_inspection {
-  struct lb_ports *ports;
+  struct lb_ports *ports; /* of the TCP sockets, ascending */
   size_t ports_len;
   size_t ports_cap;
   struct lb_unix_target *targets;
   size_t targets_len;
   size_t targets_cap;
-  struct lb_endpoint *endpoints;
+  struct lb_endpoint *endpoints; /* by port, family, address and device */
   size_t endpoints_len;
   size_t endpoints_cap;
   struct lb_conns conns;
-  bool queued; /* at some TCP socket somebody waits */
+  uint32_t number; /* of the plan */
+  bool queued;     /* a connection waits at some TCP socket */
   bool planned;
-  bool done; /* the results hold */
-  int err;   /* of the last inspection: one that is left out tells nothing */
+  bool done; /* the run succeeded */
+  int err;   /* of the last run, until the next one */
 };
 
 void lb_inspection_free(struct lb_inspection *inspection);
 
-/* Starts a plan: nothing is asked for. The memory is kept. */
-void lb_inspection_begin_plan(struct lb_inspection *inspection);
+/* Drops plan and results. */
+void lb_inspection_clear(struct lb_inspection *inspection);
 
-/* Asks for what waits at a socket. 0 or -ENOMEM. */
-int lb_inspection_add_socket(struct lb_inspection *inspection,
-                             const struct lb_listen_sock *row);
+/* Plans to ask for the sockets of the last sample that are reported. Returns 0,
+ * or -ENOMEM without a plan. */
+int lb_inspection_plan(struct lb_inspection *inspection,
+                       struct lb_socket_table *table,
+                       struct lb_listeners *listeners);
 
-/* Ends the plan. */
-void lb_inspection_end_plan(struct lb_inspection *inspection);
-
-/* Asks the source; sets done or err, and adds what it took to *cost_ns. */
+/* Asks the source, sets done or err, and adds the CPU time that it took to
+ * *cost_ns. */
 void lb_inspection_run(struct lb_inspection *inspection,
                        struct lb_source *source, uint64_t *cost_ns);
 
-/* Adds a TCP socket that is there after the inspection, with the number that
- * stood in its queue all the while; also one that nobody wants, for what
- * belongs to it must not be laid on another. Passes over it where its port was
- * not asked for. 0 or -ENOMEM. */
-int lb_inspection_add_endpoint(struct lb_inspection *inspection,
-                               const struct lb_listen_sock *row,
-                               uint32_t queue);
+/* Gives each listener the results of its sockets. Returns 0 or -ENOMEM. */
+int lb_inspection_take(struct lb_inspection *inspection,
+                       const struct lb_socket_table *table,
+                       struct lb_listeners *listeners);
 
-/* Lays every connection found on the endpoint that it belongs to, as the
- * kernel's own lookup of a SYN's listener would: by address before any address,
- * by device before any device (inet_lhash2_lookup() and compute_score(),
- * net/ipv4/inet_hashtables.c). */
-void lb_inspection_match(struct lb_inspection *inspection);
+/* Puts wait, syn and abandoned of a listener, as far as they are known. */
+void lb_inspection_put_listener(const struct lb_listener *listener,
+                                struct lb_values *values);
 
 #endif

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Each port and each path has a chain of nodes, one per listener that selects
- * it, in the order of the configuration, and last the one that was found. The
- * heads of the ports are 256 KiB of which the kernel gives us the pages we
- * touch. A path has no counters to be kept, so its found listener goes with its
- * last socket, and its place serves for another: names of UNIX sockets are
- * without end, unlike ports. */
+/* Each port and each UNIX name has a chain of nodes, one per listener: the
+ * selections in the order of the configuration, then the one that was found.
+ * The chain heads of all ports take 256 KiB, of which only the pages in use
+ * take memory.
+ *
+ * Found ports stay, because they have counters. UNIX names come without end and
+ * have no counters, so the found listener of a UNIX name goes with its last
+ * socket, and its entry is used again. */
 #include "core/listeners.h"
 
 #include "base/array.h"
@@ -17,11 +19,19 @@
 
 enum { PORTS = 65536 };
 
-#define NOBODY UINT32_MAX /* the listener of a path that is ignored */
+#define IGNORED                                                                \
+  UINT32_MAX /* in place of a listener: ListeningPaths skips it                \
+              */
 
-struct node {
-  uint32_t listener;
-  uint32_t next; /* index + 1; 0: last */
+struct chain_node {
+  uint32_t listener; /* index */
+  uint32_t next;     /* node index + 1; 0: last */
+};
+
+struct entry {
+  struct lb_listener listener;
+  uint32_t node;      /* of a found listener: node index + 1 */
+  uint32_t next_free; /* of an unused entry: index + 1 of the next */
 };
 
 struct lb_listeners {
@@ -29,19 +39,19 @@ struct lb_listeners {
   const struct lb_netns_ref *netns;
   struct lb_label_registry *labels;
   struct lb_unix_names *unix_names;
-  struct lb_listener *v; /* the selections first, in their order */
+  struct entry *v; /* the selections first, in their order */
   size_t len;
-  uint32_t spare; /* listener without a source, index + 1; 0: none */
-  struct node *nodes;
+  uint32_t first_free; /* index + 1; 0: none */
+  struct chain_node *nodes;
   size_t nodes_len;
   uint32_t *ports;      /* by port: node index + 1; 0: none */
-  uint32_t *unix_heads; /* the same by number of path */
+  uint32_t *unix_heads; /* the same by number of the UNIX name */
   size_t unix_heads_len;
   size_t selected_unix; /* numbers below this are the configuration's */
   bool finds_ports;
   bool finds_unix;
   bool wants_unix;
-  bool knows_unix; /* in this sample */
+  bool knows_unix; /* in the last sample */
   struct lb_conflict conflict;
 };
 
@@ -49,18 +59,17 @@ struct lb_listeners {
 
 void lb_listeners_note_conflict(struct lb_listeners *listeners, int err,
                                 const char *label, const char *source) {
-  if (listeners->conflict.count++)
+  struct lb_conflict *conflict = &listeners->conflict;
+  if (conflict->count++)
     return;
-  listeners->conflict.err = err;
-  snprintf(listeners->conflict.label, sizeof(listeners->conflict.label), "%s",
-           label);
-  snprintf(listeners->conflict.source, sizeof(listeners->conflict.source), "%s",
-           source);
+  conflict->err = err;
+  snprintf(conflict->label, sizeof(conflict->label), "%s", label);
+  snprintf(conflict->source, sizeof(conflict->source), "%s", source);
 }
 
-/* *out stays NULL where the label cannot be had. 0 or -ENOMEM. */
-static int claim(struct lb_listeners *listeners, const char *own, bool plain,
-                 const char *source, const char **out) {
+/* Returns 0 also after a conflict, with *out still NULL, or -ENOMEM. */
+static int claim_label(struct lb_listeners *listeners, const char *own,
+                       bool plain, const char *source, const char **out) {
   char label[LB_LABEL_SIZE];
   int err = lb_label_in(label, plain ? "" : listeners->netns->label, own);
   if (err)
@@ -76,8 +85,8 @@ static int claim(struct lb_listeners *listeners, const char *own, bool plain,
 
 /* --- chains -------------------------------------------------------------- */
 
-static int reserve_unix_head(struct lb_listeners *listeners, uint32_t path) {
-  while (listeners->unix_heads_len <= path) {
+static int reserve_unix_head(struct lb_listeners *listeners, uint32_t number) {
+  while (listeners->unix_heads_len <= number) {
     uint32_t none = 0;
     int err = lb_append(&listeners->unix_heads, &listeners->unix_heads_len,
                         &none, 1, sizeof(none));
@@ -87,13 +96,14 @@ static int reserve_unix_head(struct lb_listeners *listeners, uint32_t path) {
   return 0;
 }
 
-/* Puts a listener at the end of a chain. 0 or -ENOMEM. */
+/* Appends a listener to a chain, once even if its port ranges overlap. Returns
+ * 0 or -ENOMEM. */
 static int link_listener(struct lb_listeners *listeners, uint32_t *head,
                          uint32_t listener) {
-  struct node node = {.listener = listener};
+  struct chain_node node = {.listener = listener};
   uint32_t last = 0;
   for (uint32_t at = *head; at; at = listeners->nodes[at - 1].next) {
-    if (listeners->nodes[at - 1].listener == listener) /* its ranges overlap */
+    if (listeners->nodes[at - 1].listener == listener)
       return 0;
     last = at;
   }
@@ -115,9 +125,9 @@ static int link_ports(struct lb_listeners *listeners, struct lb_ports ports,
 }
 
 static int link_unix_name(struct lb_listeners *listeners,
-                          const struct lb_unix_name *path, uint32_t listener) {
+                          const struct lb_unix_name *name, uint32_t listener) {
   uint32_t number;
-  int err = lb_unix_names_intern(listeners->unix_names, path, &number);
+  int err = lb_unix_names_intern(listeners->unix_names, name, &number);
   if (!err)
     err = reserve_unix_head(listeners, number);
   if (!err)
@@ -127,41 +137,43 @@ static int link_unix_name(struct lb_listeners *listeners,
   return err;
 }
 
-static uint32_t *head_of(const struct lb_listeners *listeners,
-                         const struct lb_listen_sock *row) {
-  if (row->family != AF_UNIX)
-    return &listeners->ports[row->port];
-  return row->path < listeners->unix_heads_len
-             ? &listeners->unix_heads[row->path]
+/* NULL: no listener of this UNIX name yet. */
+static uint32_t *chain_of(const struct lb_listeners *listeners,
+                          const struct lb_listen_sock *sock) {
+  if (sock->family != AF_UNIX)
+    return &listeners->ports[sock->port];
+  return sock->path < listeners->unix_heads_len
+             ? &listeners->unix_heads[sock->path]
              : NULL;
 }
 
 /* --- selections ---------------------------------------------------------- */
 
-static int claim_selection(struct lb_listeners *listeners,
-                           const struct lb_selection *selection,
-                           const char **label) {
+static int claim_selection_label(struct lb_listeners *listeners,
+                                 const struct lb_selection *selection,
+                                 const char **label) {
   char source[LB_LABEL_SIZE + 40];
   snprintf(source, sizeof(source),
            selection->by == LB_BY_LOCAL_PORT ? "LocalPort \"%s\""
                                              : "<Listener \"%s\">",
            selection->label);
   bool plain = lb_selection_is_plain(selection, listeners->netns);
-  return claim(listeners, selection->label, plain, source, label);
+  return claim_label(listeners, selection->label, plain, source, label);
 }
 
 static int add_selection(struct lb_listeners *listeners,
                          const struct lb_selection *selection) {
   uint32_t index = (uint32_t)listeners->len;
-  struct lb_listener listener = {.selection = selection,
-                                 .has_ports = selection->ports_len > 0,
-                                 .has_unix = selection->unix_names_len > 0};
-  int err = claim_selection(listeners, selection, &listener.label);
+  struct entry entry = {
+      .listener = {.selection = selection,
+                   .has_ports = selection->ports_len > 0,
+                   .has_unix = selection->unix_names_len > 0}};
+  const char **label = &entry.listener.label;
+  int err = claim_selection_label(listeners, selection, label);
   if (!err)
-    err = lb_append(&listeners->v, &listeners->len, &listener, 1,
-                    sizeof(listener));
+    err = lb_append(&listeners->v, &listeners->len, &entry, 1, sizeof(entry));
   if (err) {
-    lb_label_registry_release(listeners->labels, listener.label);
+    lb_label_registry_release(listeners->labels, *label);
     return err;
   }
   for (size_t i = 0; i < selection->ports_len && !err; i++)
@@ -172,20 +184,20 @@ static int add_selection(struct lb_listeners *listeners,
   return err;
 }
 
-static int set_up(struct lb_listeners *listeners) {
+static int apply_settings(struct lb_listeners *listeners) {
   const struct lb_settings *settings = listeners->settings;
-  bool applies = lb_settings_apply(settings, listeners->netns);
+  const struct lb_netns_ref *netns = listeners->netns;
+  bool applies = lb_settings_apply(settings, netns);
   listeners->finds_ports = settings->listening_ports && applies;
   listeners->finds_unix = settings->listening_paths && applies;
   listeners->wants_unix = listeners->finds_unix;
   listeners->ports = calloc(PORTS, sizeof(*listeners->ports));
   int err = listeners->ports ? 0 : -ENOMEM;
   for (size_t i = 0; i < settings->selections_len && !err; i++)
-    if (lb_selection_applies(settings, &settings->selections[i],
-                             listeners->netns))
+    if (lb_selection_applies(settings, &settings->selections[i], netns))
       err = add_selection(listeners, &settings->selections[i]);
   for (size_t i = 0; i < settings->ignored_paths_len && !err; i++)
-    err = link_unix_name(listeners, &settings->ignored_paths[i], NOBODY);
+    err = link_unix_name(listeners, &settings->ignored_paths[i], IGNORED);
   return err;
 }
 
@@ -201,7 +213,7 @@ int lb_listeners_new(const struct lb_settings *settings,
   listeners->netns = netns;
   listeners->labels = labels;
   listeners->unix_names = unix_names;
-  int err = set_up(listeners);
+  int err = apply_settings(listeners);
   if (err) {
     lb_listeners_free(listeners);
     return err;
@@ -214,7 +226,8 @@ void lb_listeners_free(struct lb_listeners *listeners) {
   if (!listeners)
     return;
   for (size_t i = 0; i < listeners->len; i++)
-    lb_label_registry_release(listeners->labels, listeners->v[i].label);
+    lb_label_registry_release(listeners->labels,
+                              listeners->v[i].listener.label);
   free(listeners->v);
   free(listeners->nodes);
   free(listeners->ports);
@@ -228,39 +241,42 @@ bool lb_listeners_want_unix(const struct lb_listeners *listeners) {
 
 /* --- found listeners ----------------------------------------------------- */
 
-static int claim_found(struct lb_listeners *listeners,
-                       const struct lb_listen_sock *row, const char **label) {
+static int claim_found_label(struct lb_listeners *listeners,
+                             const struct lb_listen_sock *sock,
+                             const char **label) {
   char own[LB_LABEL_SIZE], source[LB_LABEL_SIZE + 40];
-  if (row->family == AF_UNIX) {
-    const struct lb_unix_name *path =
-        lb_unix_names_get(listeners->unix_names, row->path);
-    lb_label_of_unix_name(own, path);
+  if (sock->family == AF_UNIX) {
+    const struct lb_unix_name *name =
+        lb_unix_names_get(listeners->unix_names, sock->path);
+    lb_label_of_unix_name(own, name);
     snprintf(source, sizeof(source), "the UNIX socket \"%s%.*s\"",
-             path->bytes[0] ? "" : "@", path->len - !path->bytes[0],
-             path->bytes + !path->bytes[0]);
+             name->bytes[0] ? "" : "@", name->len - !name->bytes[0],
+             name->bytes + !name->bytes[0]);
   } else {
-    lb_label_of_port(own, row->port);
+    lb_label_of_port(own, sock->port);
     snprintf(source, sizeof(source), "port %s", own);
   }
-  return claim(listeners, own, false, source, label);
+  return claim_label(listeners, own, false, source, label);
 }
 
-/* A listener in the place of one that was forgotten, or a new one at the end.
- */
+/* An unused entry brings its node, which is in no chain. */
+static void reuse_entry(struct lb_listeners *listeners, uint32_t *head,
+                        const struct lb_listener *listener) {
+  struct entry *entry = &listeners->v[listeners->first_free - 1];
+  listeners->first_free = entry->next_free;
+  entry->listener = *listener;
+  *head = entry->node;
+}
+
 static int add_found(struct lb_listeners *listeners, uint32_t *head,
-                     struct lb_listener listener) {
-  uint32_t spare = listeners->spare;
-  if (spare && listener.has_unix) {
-    struct lb_listener *old = &listeners->v[spare - 1];
-    listeners->spare = old->next_spare;
-    listener.node = old->node;
-    *old = listener;
-    *head = listener.node;
+                     const struct lb_listener *listener) {
+  if (listeners->first_free && listener->has_unix) {
+    reuse_entry(listeners, head, listener);
     return 0;
   }
-  listener.node = (uint32_t)listeners->nodes_len + 1;
-  int err =
-      lb_append(&listeners->v, &listeners->len, &listener, 1, sizeof(listener));
+  struct entry entry = {.listener = *listener,
+                        .node = (uint32_t)listeners->nodes_len + 1};
+  int err = lb_append(&listeners->v, &listeners->len, &entry, 1, sizeof(entry));
   if (err)
     return err;
   err = link_listener(listeners, head, (uint32_t)listeners->len - 1);
@@ -269,43 +285,43 @@ static int add_found(struct lb_listeners *listeners, uint32_t *head,
   return err;
 }
 
-static bool finds(const struct lb_listeners *listeners,
-                  const struct lb_listen_sock *row) {
-  if (row->family == AF_UNIX)
+static bool finds_socket(const struct lb_listeners *listeners,
+                         const struct lb_listen_sock *sock) {
+  if (sock->family == AF_UNIX)
     return listeners->finds_unix;
   return listeners->finds_ports &&
-         !lb_portset_has(&listeners->settings->ignored, row->port);
+         !lb_portset_has(&listeners->settings->ignored, sock->port);
 }
 
 int lb_listeners_discover(struct lb_listeners *listeners,
-                          const struct lb_listen_sock *row) {
-  if (!finds(listeners, row))
+                          const struct lb_listen_sock *sock) {
+  if (!finds_socket(listeners, sock))
     return 0;
-  struct lb_visit visit = lb_listeners_visit(listeners, row);
+  struct lb_visit visit = lb_listeners_visit(listeners, sock);
   if (lb_listeners_next(&visit) || visit.found)
     return 0;
-  struct lb_listener listener = {.has_ports = row->family != AF_UNIX,
-                                 .has_unix = row->family == AF_UNIX};
-  int err = listener.has_unix ? reserve_unix_head(listeners, row->path) : 0;
+  struct lb_listener listener = {.has_ports = sock->family != AF_UNIX,
+                                 .has_unix = sock->family == AF_UNIX};
+  int err = listener.has_unix ? reserve_unix_head(listeners, sock->path) : 0;
   if (!err)
-    err = claim_found(listeners, row, &listener.label);
+    err = claim_found_label(listeners, sock, &listener.label);
   if (!err)
-    err = add_found(listeners, head_of(listeners, row), listener);
+    err = add_found(listeners, chain_of(listeners, sock), &listener);
   if (err)
     lb_label_registry_release(listeners->labels, listener.label);
   return err;
 }
 
-void lb_listeners_forget_unix(struct lb_listeners *listeners, uint32_t path) {
-  if (path >= listeners->unix_heads_len || !listeners->unix_heads[path])
+void lb_listeners_forget_unix(struct lb_listeners *listeners, uint32_t number) {
+  if (number >= listeners->unix_heads_len || !listeners->unix_heads[number])
     return;
-  uint32_t index = listeners->nodes[listeners->unix_heads[path] - 1].listener;
-  struct lb_listener *listener = &listeners->v[index];
-  lb_label_registry_release(listeners->labels, listener->label);
-  *listener = (struct lb_listener){.node = listener->node,
-                                   .next_spare = listeners->spare};
-  listeners->spare = index + 1;
-  listeners->unix_heads[path] = 0;
+  uint32_t index = listeners->nodes[listeners->unix_heads[number] - 1].listener;
+  struct entry *entry = &listeners->v[index];
+  lb_label_registry_release(listeners->labels, entry->listener.label);
+  entry->listener = (struct lb_listener){.label = NULL};
+  entry->next_free = listeners->first_free;
+  listeners->first_free = index + 1;
+  listeners->unix_heads[number] = 0;
 }
 
 void lb_listeners_keep_unix_names(const struct lb_listeners *listeners) {
@@ -313,58 +329,36 @@ void lb_listeners_keep_unix_names(const struct lb_listeners *listeners) {
     lb_unix_names_keep(listeners->unix_names, (uint32_t)i);
 }
 
-/* --- samples ---------------------------------------------------------------
- */
-
-void lb_listeners_begin_interval(struct lb_listeners *listeners) {
-  for (size_t i = 0; i < listeners->len; i++) {
-    struct lb_listener *listener = &listeners->v[i];
-    listener->peak = 0;
-    listener->samples = listener->busy = listener->full = 0;
-    listener->fill = 0;
-    listener->inspected = (struct lb_inspected){0};
-    listener->at_somaxconn = listener->somaxconn_raised = 0;
-  }
-}
-
-void lb_listeners_begin_sample(struct lb_listeners *listeners,
-                               bool knows_unix) {
-  listeners->knows_unix = knows_unix;
-  for (size_t i = 0; i < listeners->len; i++) {
-    struct lb_listener *listener = &listeners->v[i];
-    listener->queue = listener->limit = 0;
-    listener->sockets = listener->tcp_sockets = 0;
-  }
-}
+/* --- the listeners of a socket ------------------------------------------- */
 
 static bool is_bound_to(const struct lb_selection *selection,
-                        const struct lb_listen_sock *row) {
-  if (selection->addresses_len == 0 || row->family == AF_UNIX)
+                        const struct lb_listen_sock *sock) {
+  if (selection->addresses_len == 0 || sock->family == AF_UNIX)
     return true;
   for (size_t i = 0; i < selection->addresses_len; i++)
-    if (memcmp(selection->addresses[i].bytes, row->address,
-               sizeof(row->address)) == 0)
+    if (memcmp(selection->addresses[i].bytes, sock->address,
+               sizeof(sock->address)) == 0)
       return true;
   return false;
 }
 
 struct lb_visit lb_listeners_visit(struct lb_listeners *listeners,
-                                   const struct lb_listen_sock *row) {
-  const uint32_t *head = head_of(listeners, row);
-  return (struct lb_visit){listeners, row, head ? *head : 0, false};
+                                   const struct lb_listen_sock *sock) {
+  const uint32_t *head = chain_of(listeners, sock);
+  return (struct lb_visit){listeners, sock, head ? *head : 0, false};
 }
 
 struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
   struct lb_listeners *listeners = visit->listeners;
   while (visit->node) {
-    const struct node *node = &listeners->nodes[visit->node - 1];
+    const struct chain_node *node = &listeners->nodes[visit->node - 1];
     visit->node = node->next;
-    if (node->listener == NOBODY) {
+    if (node->listener == IGNORED) {
       visit->found = true;
       continue;
     }
-    struct lb_listener *listener = &listeners->v[node->listener];
-    if (listener->selection ? is_bound_to(listener->selection, visit->row)
+    struct lb_listener *listener = &listeners->v[node->listener].listener;
+    if (listener->selection ? is_bound_to(listener->selection, visit->sock)
                             : !visit->found) {
       visit->found = true;
       return listener;
@@ -374,55 +368,41 @@ struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
 }
 
 bool lb_listeners_want(struct lb_listeners *listeners,
-                       const struct lb_listen_sock *row) {
-  struct lb_visit visit = lb_listeners_visit(listeners, row);
+                       const struct lb_listen_sock *sock) {
+  struct lb_visit visit = lb_listeners_visit(listeners, sock);
   for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
     if (lb_listeners_reports(listeners, listener))
       return true;
   return false;
 }
 
-/* In percent of the limit + 1 connections that fit, and never above 100,
- * where collectd's type "percent" ends. */
-static double fill_percent(const struct lb_listen_sock *row) {
-  if (lb_is_full(row->queue, row->limit))
-    return 100;
-  return 100.0 * row->queue / ((double)row->limit + 1);
+/* --- samples ------------------------------------------------------------- */
+
+void lb_listeners_begin_interval(struct lb_listeners *listeners) {
+  for (size_t i = 0; i < listeners->len; i++)
+    lb_listener_begin_interval(&listeners->v[i].listener);
 }
 
-static void add_queue(struct lb_listener *listener,
-                      const struct lb_listen_sock *row) {
-  double fill = fill_percent(row);
-  if (fill > listener->fill)
-    listener->fill = fill;
-  listener->busy += listener->queue == 0;
-  listener->queue += row->queue;
-  if (listener->queue > listener->peak)
-    listener->peak = listener->queue;
+void lb_listeners_begin_sample(struct lb_listeners *listeners,
+                               bool knows_unix) {
+  listeners->knows_unix = knows_unix;
+  for (size_t i = 0; i < listeners->len; i++)
+    listeners->v[i].listener.sample = (struct lb_listener_sample){.queue = 0};
 }
 
 void lb_listeners_add_socket(struct lb_listeners *listeners,
-                             const struct lb_listen_sock *row, bool is_full) {
-  struct lb_visit visit = lb_listeners_visit(listeners, row);
+                             const struct lb_listen_sock *sock, bool is_full) {
+  struct lb_visit visit = lb_listeners_visit(listeners, sock);
   for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));) {
-    listener->full += is_full; /* which is said once, so in any sample */
-    if (listener->has_unix && !listeners->knows_unix)
-      continue;
-    listener->samples += listener->sockets == 0;
-    listener->sockets++;
-    listener->tcp_sockets += row->family != AF_UNIX;
-    listener->limit += row->limit;
-    if (row->queue)
-      add_queue(listener, row);
+    listener->interval.full += is_full; /* also if the sample does not count */
+    if (!listener->has_unix || listeners->knows_unix)
+      lb_listener_add_socket(listener, sock);
   }
 }
 
 void lb_listeners_repeat_sample(struct lb_listeners *listeners) {
-  for (size_t i = 0; i < listeners->len; i++) {
-    struct lb_listener *listener = &listeners->v[i];
-    listener->samples += listener->sockets > 0;
-    listener->busy += listener->queue > 0;
-  }
+  for (size_t i = 0; i < listeners->len; i++)
+    lb_listener_repeat_sample(&listeners->v[i].listener);
 }
 
 /* --- readings ------------------------------------------------------------ */
@@ -433,7 +413,7 @@ size_t lb_listeners_len(const struct lb_listeners *listeners) {
 
 struct lb_listener *lb_listeners_get(const struct lb_listeners *listeners,
                                      size_t i) {
-  return &listeners->v[i];
+  return &listeners->v[i].listener;
 }
 
 struct lb_conflict *lb_listeners_conflict(struct lb_listeners *listeners) {
@@ -444,43 +424,5 @@ bool lb_listeners_reports(const struct lb_listeners *listeners,
                           const struct lb_listener *listener) {
   if (!listener->label || (listener->has_unix && !listeners->knows_unix))
     return false;
-  return listener->selection || listener->sockets > 0;
-}
-
-/* Where all that wait have been reset, nobody can tell since when the first one
- * does. */
-static void put_inspected(const struct lb_listener *listener,
-                          struct lb_values *values) {
-  const struct lb_inspected *inspected = &listener->inspected;
-  if (!inspected->done || listener->sockets == 0)
-    return;
-  if (listener->tcp_sockets &&
-      (inspected->visible > 0 || inspected->queue == 0))
-    lb_put_gauge(values, LB_WAIT, inspected->wait_ms / 1000.0);
-  if (listener->tcp_sockets)
-    lb_put_gauge(values, LB_SYN, (double)inspected->syn);
-  if (!inspected->lacks_abandoned)
-    lb_put_gauge(values, LB_ABANDONED, (double)inspected->abandoned);
-}
-
-struct lb_values lb_listener_values(const struct lb_listener *listener,
-                                    bool counters) {
-  struct lb_values values = {.present = 0};
-  lb_put_gauge(&values, LB_SOCKETS, listener->sockets);
-  if (listener->sockets > 0) {
-    lb_put_gauge(&values, LB_QUEUE, (double)listener->queue);
-    lb_put_gauge(&values, LB_LIMIT, (double)listener->limit);
-  }
-  if (listener->samples > 0) {
-    lb_put_gauge(&values, LB_PEAK, (double)listener->peak);
-    lb_put_gauge(&values, LB_BUSY, 100.0 * listener->busy / listener->samples);
-    lb_put_gauge(&values, LB_FILL, listener->fill);
-    lb_put_gauge(&values, LB_FULL, listener->full);
-  }
-  put_inspected(listener, &values);
-  if (counters && listener->has_ports) {
-    lb_put_counter(&values, LB_DROPS, listener->drops);
-    lb_put_counter(&values, LB_OVERFLOWS, listener->overflows);
-  }
-  return values;
+  return listener->selection || listener->sample.sockets > 0;
 }

@@ -336,7 +336,7 @@ void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
   refresh(monitor, now_ms);
   for (size_t i = 0; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
-    lb_inspection_begin_plan(&ns->inspection);
+    lb_inspection_clear(&ns->inspection);
     if (!ns->source)
       ns->inspection.err = 0;
   }

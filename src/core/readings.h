@@ -5,6 +5,7 @@
 #ifndef LB_CORE_READINGS_H
 #define LB_CORE_READINGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum lb_reading_id {
@@ -61,5 +62,14 @@ static inline void lb_put_counter(struct lb_values *values,
   values->v[id].counter = counter;
   values->present |= 1u << id;
 }
+
+/* The values of one listener or of the namespace. */
+struct lb_readings {
+  const char *label; /* "": the own namespace; valid for the visit only */
+  bool is_namespace; /* else a listener */
+  struct lb_values values;
+  uint32_t at_somaxconn;     /* sockets that gave this hint; see hints.h */
+  uint32_t somaxconn_raised; /* the same */
+};
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The kernel inspections its tables in the same order each time, so the socket
- * after the one just found is nearly always the next row: the merge samples
- * there first, and the hash serves only where sockets came or went. */
+/* The kernel dumps its tables in the same order each time, so the next row is
+ * nearly always the socket after the one just found. The merge tries that one
+ * first and uses the hash table only if sockets came or went. */
 #include "core/socket_table.h"
 
 #include <errno.h>
@@ -17,15 +17,14 @@ void lb_socket_table_free(struct lb_socket_table *table) {
   *table = (struct lb_socket_table){0};
 }
 
-/* splitmix64's finaliser: cookies are counters, their low bits are not enough
- */
+/* The finaliser of splitmix64: cookies are consecutive numbers. */
 static size_t first_slot(const struct lb_socket_table *table, uint64_t cookie) {
   cookie = (cookie ^ cookie >> 30) * 0xbf58476d1ce4e5b9u;
   cookie = (cookie ^ cookie >> 27) * 0x94d049bb133111ebu;
   return (size_t)(cookie ^ cookie >> 31) & (table->slots_len - 1);
 }
 
-/* The slot that holds the cookie, or the empty one where it belongs. */
+/* The slot of the cookie, or the empty slot that it would take. */
 static uint32_t *find_slot(const struct lb_socket_table *table,
                            uint64_t cookie) {
   size_t i = first_slot(table, cookie);
@@ -34,14 +33,14 @@ static uint32_t *find_slot(const struct lb_socket_table *table,
   return &table->slots[i];
 }
 
-static void rebuild(struct lb_socket_table *table) {
+static void fill_slots(struct lb_socket_table *table) {
   memset(table->slots, 0, table->slots_len * sizeof(*table->slots));
   for (size_t i = 0; i < table->len; i++)
     *find_slot(table, table->v[i].sock.cookie) = (uint32_t)(i + 1);
 }
 
-/* Room for one more socket, with at most half of the slots taken. */
-static int reserve(struct lb_socket_table *table) {
+/* Makes room for one more socket; at most half of the slots are in use. */
+static int reserve_socket(struct lb_socket_table *table) {
   if (table->len < table->cap)
     return 0;
   size_t slots_len = table->slots_len ? table->slots_len * 2 : FIRST_SLOTS;
@@ -57,12 +56,12 @@ static int reserve(struct lb_socket_table *table) {
   table->slots = slots;
   table->slots_len = slots_len;
   table->cap = slots_len / 2;
-  rebuild(table);
+  fill_slots(table);
   return 0;
 }
 
-static struct lb_socket *find(const struct lb_socket_table *table, size_t guess,
-                              uint64_t cookie) {
+static struct lb_socket *find_socket(const struct lb_socket_table *table,
+                                     size_t guess, uint64_t cookie) {
   if (guess < table->len && table->v[guess].sock.cookie == cookie)
     return &table->v[guess];
   if (table->len == 0)
@@ -71,13 +70,15 @@ static struct lb_socket *find(const struct lb_socket_table *table, size_t guess,
   return slot ? &table->v[slot - 1] : NULL;
 }
 
-static struct lb_socket *add(struct lb_socket_table *table,
-                             const struct lb_listen_sock *row) {
-  if (reserve(table))
+/* The rest of the row follows in merge_row(), which compares sk_drops with 0:
+ * all drops of a new socket are movement. */
+static struct lb_socket *add_socket(struct lb_socket_table *table,
+                                    const struct lb_listen_sock *row) {
+  if (reserve_socket(table))
     return NULL;
   struct lb_socket *socket = &table->v[table->len];
   *socket = (struct lb_socket){
-      .sock = *row,
+      .sock = {.cookie = row->cookie},
       .sample = table->sample,
   };
   *find_slot(table, row->cookie) = (uint32_t)++table->len;
@@ -86,9 +87,8 @@ static struct lb_socket *add(struct lb_socket_table *table,
   return socket;
 }
 
-/* The first sight of a socket in this sample. */
-static void enter_look(struct lb_socket_table *table,
-                       struct lb_socket *socket) {
+static void enter_sample(struct lb_socket_table *table,
+                         struct lb_socket *socket) {
   bool was_there = socket->sample == table->complete;
   socket->full_before = was_there && socket->full_now;
   socket->full_now = false;
@@ -98,33 +98,45 @@ static void enter_look(struct lb_socket_table *table,
   table->present++;
 }
 
-static bool is_changed(const struct lb_listen_sock *before,
-                       const struct lb_listen_sock *now) {
-  return before->queue != now->queue || before->limit != now->limit ||
-         before->port != now->port;
+struct merged {
+  bool changed;
+  bool drops_moved;
+  bool lacks_drops;
+};
+
+/* A socket that listens again can do so on another port. */
+static void merge_row(struct merged *merged, struct lb_socket *socket,
+                      const struct lb_listen_sock *row, uint64_t now_ms) {
+  const struct lb_listen_sock *before = &socket->sock;
+  merged->changed |= before->queue != row->queue ||
+                     before->limit != row->limit || before->port != row->port;
+  merged->drops_moved |= before->sk_drops != row->sk_drops;
+  merged->lacks_drops |= !row->has_drops && row->family != AF_UNIX;
+  socket->sock = *row;
+  socket->seen_ms = now_ms;
+  socket->full_now |= lb_is_full(row->queue, row->limit);
 }
 
 int lb_socket_table_merge(struct lb_socket_table *table,
                           const struct lb_listen_socks *rows, uint64_t now_ms) {
-  size_t guess = 0;
-  for (size_t i = 0; i < rows->len; i++) {
+  struct merged merged = {.changed = false};
+  size_t guess = 0, i = 0;
+  for (; i < rows->len; i++) {
     const struct lb_listen_sock *row = &rows->v[i];
-    struct lb_socket *socket = find(table, guess, row->cookie);
+    struct lb_socket *socket = find_socket(table, guess, row->cookie);
     if (!socket)
-      socket = add(table, row);
+      socket = add_socket(table, row);
     else if (!lb_socket_is_present(table, socket))
-      enter_look(table, socket);
+      enter_sample(table, socket);
     if (!socket)
-      return -ENOMEM;
-    table->changed |= is_changed(&socket->sock, row);
-    socket->sock = *row;
-    socket->seen_ms = now_ms;
-    socket->full_now |= lb_is_full(row->queue, row->limit);
-    table->lacks_drops |= !row->has_drops && row->family != AF_UNIX;
-    table->moved |= lb_socket_movement(socket) != 0;
+      break;
+    merge_row(&merged, socket, row, now_ms);
     guess = (size_t)(socket - table->v) + 1;
   }
-  return 0;
+  table->changed |= merged.changed;
+  table->drops_moved |= merged.drops_moved;
+  table->lacks_drops |= merged.lacks_drops;
+  return i < rows->len ? -ENOMEM : 0;
 }
 
 void lb_socket_table_keep_unix(struct lb_socket_table *table, uint64_t now_ms) {
@@ -132,7 +144,7 @@ void lb_socket_table_keep_unix(struct lb_socket_table *table, uint64_t now_ms) {
     struct lb_socket *socket = &table->v[i];
     if (socket->sock.family != AF_UNIX || socket->sample != table->complete)
       continue;
-    enter_look(table, socket);
+    enter_sample(table, socket);
     socket->seen_ms = now_ms;
   }
 }
@@ -141,22 +153,20 @@ void lb_socket_table_begin_sample(struct lb_socket_table *table) {
   table->sample++;
   table->present = 0;
   table->seen_again = 0;
-  table->moved = false;
   table->changed = false;
 }
 
-/* UNIX sockets have no counts that could be back, and names without end. */
-static bool is_over(const struct lb_socket_table *table,
-                    const struct lb_socket *socket, uint64_t now_ms) {
+static bool is_forgettable(const struct lb_socket_table *table,
+                           const struct lb_socket *socket, uint64_t now_ms) {
   if (socket->sock.family == AF_UNIX && table->sample - socket->sample > 1)
     return true;
   return now_ms - socket->seen_ms > LB_SOCKET_KEEP_MS;
 }
 
-static void forget(struct lb_socket_table *table, uint64_t now_ms) {
+static void forget_sockets(struct lb_socket_table *table, uint64_t now_ms) {
   size_t kept = 0;
   for (size_t i = 0; i < table->len; i++) {
-    if (is_over(table, &table->v[i], now_ms)) {
+    if (is_forgettable(table, &table->v[i], now_ms)) {
       table->forgot_unix |= table->v[i].sock.family == AF_UNIX;
       continue;
     }
@@ -167,7 +177,7 @@ static void forget(struct lb_socket_table *table, uint64_t now_ms) {
   if (kept == table->len)
     return;
   table->len = kept;
-  rebuild(table);
+  fill_slots(table);
 }
 
 void lb_socket_table_end_sample(struct lb_socket_table *table,
@@ -175,6 +185,6 @@ void lb_socket_table_end_sample(struct lb_socket_table *table,
   table->complete = table->sample;
   table->present_before = table->present;
   if (table->present < table->len)
-    forget(table, now_ms);
-  table->known = table->len;
+    forget_sockets(table, now_ms);
+  table->first_new = table->len;
 }

@@ -1,96 +1,102 @@
 /* SPDX-License-Identifier: MIT */
-/* What is known of every listening socket of one network namespace, monitored
- * or not, from sample to sample. Keyed by cookie, which outlives restarts of
- * the plugin's view, not of the server: a restarted server has a new socket.
- * TCP and UNIX sockets draw their cookies from one source: sock_gen_cookie(),
- * net/core/sock_diag.c. */
+/* Every listening socket of one network namespace, selected or not, from
+ * sample to sample.
+ *
+ * A socket is known by its cookie, which no other socket has until the next
+ * boot: TCP and UNIX sockets draw it from one sequence (sock_gen_cookie(),
+ * net/core/sock_diag.c). A server that restarts has a new socket. */
 #ifndef LB_CORE_SOCKET_TABLE_H
 #define LB_CORE_SOCKET_TABLE_H
 
 #include "kernel/listen_sock.h"
 
-/* A socket that left is remembered this long: a dump can miss a live one, and
- * after shutdown() and listen() the same socket is back with its old count. A
- * UNIX socket has none, and is forgotten after two samples without it. */
+/* The table keeps a TCP socket this long after a dump last showed it: a dump
+ * can miss a live socket, and a socket that calls shutdown() and then listen()
+ * comes back with its old sk_drops. A UNIX socket has no sk_drops: the table
+ * drops it after two samples without it. */
 #define LB_SOCKET_KEEP_MS 60000
 
+/* A nested struct belongs to the module that it is named after: only that
+ * module writes it. The table writes the rest. A new socket has zeros. */
 struct lb_socket {
-  struct lb_listen_sock sock; /* as last seen */
-  uint64_t seen_ms;           /* when */
-  uint32_t sample;            /* in which sample */
-  uint32_t settled;           /* sk_drops up to here have had their share */
-  uint32_t asked;             /* sk_drops before the counters were read */
-  uint32_t hint_limit;        /* the limit that was hinted at; see hints */
-  uint32_t full_in; /* the interval in which it was last counted as full */
-  uint32_t noted;   /* the inspection for which its queue was noted; 0: none */
-  uint32_t noted_queue;
-  bool full_now;            /* at some dump of the sample it was last seen in */
-  bool full_before;         /* in the sample before */
-  bool hinted_at_somaxconn; /* hints are given once per socket */
-  bool hinted_raised;
+  struct lb_listen_sock sock; /* as the last dump showed it */
+  uint64_t seen_ms;           /* when that was */
+  uint32_t sample;            /* number of the last sample that showed it */
+  bool full_now;              /* in some dump of that sample */
+  bool full_before;           /* in the sample before that one */
+  struct {
+    uint32_t settled; /* sk_drops up to here is attributed */
+    uint32_t asked;   /* sk_drops just before the counters were read */
+  } attribution;
+  struct {
+    uint32_t limit;        /* when a hint was last given */
+    bool at_somaxconn;     /* this hint was given */
+    bool somaxconn_raised; /* this hint was given */
+  } hints;
+  struct {
+    uint32_t number; /* of the last plan that includes it; 0: none */
+    uint32_t queue;  /* when that plan was made */
+  } inspection;
+  struct {
+    uint32_t full_interval; /* the last one that counts it as full */
+  } collector;
 };
 
 struct lb_socket_table {
-  struct lb_socket *v; /* in the order of the dump, new ones last */
+  struct lb_socket *v; /* in the order of the dump, new sockets last */
   size_t len;
   size_t cap;
-  uint32_t *slots; /* hash of cookies: index into v + 1; 0: empty */
+  uint32_t *slots; /* hash table of the cookies: index in v + 1; 0: empty */
   size_t slots_len;
-  uint32_t sample;   /* the one under way or last done */
-  uint32_t complete; /* the last complete one */
-  size_t present;    /* sockets seen in this sample */
-  size_t present_before;
-  size_t seen_again; /* of those of the last complete sample */
-  size_t known;      /* sockets from here on are new since that one */
-  bool moved;        /* some sk_drops is not settled, as far as merged */
-  bool changed; /* this sample's rows differ in more than sk_drops from those
-                   of the last complete one, as far as merged */
-  bool lacks_drops; /* a TCP row came without sk_drops: Linux before 4.7 */
-  bool forgot_unix; /* a UNIX socket has gone out of it; reset by its reader */
+  uint32_t sample;       /* number of the current or last sample */
+  uint32_t complete;     /* number of the last complete sample */
+  size_t present;        /* sockets in this sample so far */
+  size_t present_before; /* sockets in the last complete sample */
+  size_t seen_again;     /* sockets in both */
+  size_t first_new;      /* sockets from this index on are new since then */
+  bool changed; /* so far, this sample differs from the last complete one in
+                   more than sk_drops */
+  bool drops_moved; /* some sk_drops has; the attribution resets it */
+  bool lacks_drops; /* some TCP socket had no sk_drops: Linux before 4.7 */
+  bool forgot_unix; /* dropped a UNIX socket; the reader of this resets it */
 };
 
 void lb_socket_table_free(struct lb_socket_table *table);
 
-/* Starts a sample. What was seen in the last complete one counts as missing
- * until a dump shows it. */
+/* Begins a sample: the sockets of the last complete sample count as missing
+ * until a dump shows them. */
 void lb_socket_table_begin_sample(struct lb_socket_table *table);
 
-/* Takes in a complete dump; a sample may take in several, and the later row of
- * a socket counts. 0, or -ENOMEM with only a part taken in. */
+/* Merges a complete dump, of which a sample may take several: the later row of
+ * a socket replaces the earlier one. Returns 0, or -ENOMEM after a part of the
+ * rows. */
 int lb_socket_table_merge(struct lb_socket_table *table,
                           const struct lb_listen_socks *rows, uint64_t now_ms);
 
-/* Takes the UNIX sockets of the last complete sample for present in this one,
- * where it could not ask for them. */
+/* Counts the UNIX sockets of the last complete sample as present, for a sample
+ * that could not ask the kernel for them. */
 void lb_socket_table_keep_unix(struct lb_socket_table *table, uint64_t now_ms);
 
-/* Whether a socket of the last complete sample has not been seen in this one.
- */
+/* Whether no dump of this sample has shown some socket of the last complete
+ * sample. */
 static inline bool lb_socket_table_misses(const struct lb_socket_table *table) {
   return table->seen_again < table->present_before;
 }
 
-/* Whether this sample shows the same sockets as the last complete one, and in
- * the same state. */
+/* Whether this sample shows the same sockets as the last complete one, with the
+ * same queues and limits. */
 static inline bool
 lb_socket_table_is_same(const struct lb_socket_table *table) {
   return !table->changed && !lb_socket_table_misses(table);
 }
 
-/* Ends a sample as complete, again where more was merged after that, and
- * forgets TCP sockets gone for LB_SOCKET_KEEP_MS and UNIX sockets gone for two
- * samples.
- */
+/* Ends the sample as complete, or once more after another merge, and drops the
+ * sockets that are gone for long enough: see LB_SOCKET_KEEP_MS. */
 void lb_socket_table_end_sample(struct lb_socket_table *table, uint64_t now_ms);
 
 static inline bool lb_socket_is_present(const struct lb_socket_table *table,
                                         const struct lb_socket *socket) {
   return socket->sample == table->sample;
-}
-
-/* How far sk_drops has moved since its last settling, through 32-bit wrap. */
-static inline uint32_t lb_socket_movement(const struct lb_socket *socket) {
-  return socket->sock.has_drops ? socket->sock.sk_drops - socket->settled : 0;
 }
 
 #endif

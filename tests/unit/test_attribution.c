@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
-/* Who gets how much of the namespace's counters: literal cases, and over many
- * random ones the rules that must hold for all. */
+/* Which listener gets which part of the namespace's drops and overflows: the
+ * rule alone, then samples of a kernel that drops. */
 #include "core/attribution.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
+#include "collector_fixture.h"
+#include "unit.h"
 
-#include <cmocka.h>
+/* --- the rule ------------------------------------------------------------ */
 
 #define MAX 4
 
-struct share_case {
+struct split_case {
   const char *name;
   struct {
     uint32_t movement;
@@ -26,40 +25,40 @@ struct share_case {
   struct lb_increments left;
 };
 
-static const struct share_case cases[] = {
-    {"nobody moved", {{0}}, 0, {3, 2}, {{0}}, {3, 2}},
+static const struct split_case cases[] = {
+    {"nothing moved", {{0}}, 0, {3, 2}, {{0}}, {3, 2}},
     {"noise without increments gets nothing",
      {{500, false}, {20, true}},
      2,
      {0, 0},
      {{0, 0}, {0, 0}},
      {0, 0}},
-    {"one culprit gets all", {{10, true}}, 1, {7, 7}, {{7, 7}}, {0, 0}},
-    {"one culprit need not have been seen full",
+    {"one mover gets all", {{10, true}}, 1, {7, 7}, {{7, 7}}, {0, 0}},
+    {"one mover gets all, even if it was not full",
      {{10, false}},
      1,
      {7, 5},
      {{7, 5}},
      {0, 0}},
-    {"a dropped final ACK moves twice and counts once",
+    {"a dropped final ACK moves sk_drops twice and counts once",
      {{200, true}},
      1,
      {100, 100},
      {{100, 100}},
      {0, 0}},
-    {"the full ones come first",
+    {"full sockets come first",
      {{100, false}, {30, true}},
      2,
      {30, 30},
      {{0, 0}, {30, 30}},
      {0, 0}},
-    {"what the full ones cannot have moved goes to the others",
+    {"what exceeds the movement of full sockets goes to the others",
      {{100, false}, {30, true}},
      2,
      {40, 40},
      {{10, 10}, {30, 30}},
      {0, 0}},
-    {"in proportion to the movement",
+    {"shares are in proportion to the movement",
      {{300, true}, {100, true}},
      2,
      {200, 200},
@@ -71,25 +70,25 @@ static const struct share_case cases[] = {
      {2, 2},
      {{0, 0}, {1, 1}, {1, 1}},
      {0, 0}},
-    {"nobody gets more than it moved",
+    {"no socket gets more than it moved",
      {{2, true}, {3, false}},
      2,
      {9, 9},
      {{2, 2}, {3, 3}},
      {4, 4}},
-    {"drops that are no overflows follow",
+    {"drops that are no overflows come out of the rest",
      {{10, true}, {10, false}},
      2,
      {14, 6},
      {{10, 6}, {4, 0}},
      {0, 0}},
-    {"an overflow whose drop was not counted yet is left over",
+    {"an overflow without a drop is left over",
      {{10, true}},
      1,
      {2, 3},
      {{2, 2}},
      {0, 1}},
-    {"beyond 32 bits",
+    {"sums beyond 32 bits are exact",
      {{UINT32_MAX, true}, {UINT32_MAX, true}},
      2,
      {8589934590, 4294967296},
@@ -97,10 +96,10 @@ static const struct share_case cases[] = {
      {0, 0}},
 };
 
-static void literal_cases(void **state) {
+static void the_rule_splits_as_the_table_says(void **state) {
   (void)state;
-  for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
-    const struct share_case *want = &cases[c];
+  for (size_t c = 0; c < LEN(cases); c++) {
+    const struct split_case *want = &cases[c];
     print_message("# %s\n", want->name);
     struct lb_mover movers[MAX];
     for (size_t i = 0; i < want->len; i++)
@@ -109,7 +108,7 @@ static void literal_cases(void **state) {
                                     .drops = 77,
                                     .overflows = 77};
     struct lb_increments left =
-        lb_attribute(movers, want->len, want->increments);
+        lb_attribution_split(movers, want->len, want->increments);
     for (size_t i = 0; i < want->len; i++) {
       assert_int_equal(movers[i].drops, want->want[i].drops);
       assert_int_equal(movers[i].overflows, want->want[i].overflows);
@@ -130,20 +129,26 @@ static uint32_t draw(unsigned *seed) {
   }
 }
 
-static void every_unit_finds_one_place(void **state) {
+/* Products of four movements near 2^32 and their sum exceed 64 bits. */
+static void each_unit_gets_exactly_one_place(void **state) {
   (void)state;
   unsigned seed = 20;
-  for (int round = 0; round < 100000; round++) {
+  for (int round = 0; round < 200000; round++) {
     struct lb_mover movers[MAX] = {{0}};
-    size_t len = (size_t)rand_r(&seed) % (MAX + 1);
+    bool is_huge = round % 2;
+    size_t len = is_huge ? MAX : (size_t)rand_r(&seed) % (MAX + 1);
     uint64_t movement = 0, drops = 0, overflows = 0;
     for (size_t i = 0; i < len; i++) {
-      movers[i].movement = draw(&seed);
-      movers[i].full = rand_r(&seed) % 2;
+      movers[i].movement =
+          is_huge ? UINT32_MAX - (uint32_t)rand_r(&seed) % 3 : draw(&seed);
+      movers[i].full = !is_huge && rand_r(&seed) % 2;
       movement += movers[i].movement;
     }
+    uint64_t most = movement - (uint64_t)rand_r(&seed) % 5;
     struct lb_increments given = {draw(&seed), draw(&seed)};
-    struct lb_increments left = lb_attribute(movers, len, given);
+    if (is_huge)
+      given = (struct lb_increments){most, most};
+    struct lb_increments left = lb_attribution_split(movers, len, given);
     for (size_t i = 0; i < len; i++) {
       assert_true(movers[i].overflows <= movers[i].drops);
       assert_true(movers[i].drops <= movers[i].movement);
@@ -159,38 +164,343 @@ static void every_unit_finds_one_place(void **state) {
   }
 }
 
-/* Movement and increments that together have more than 64 bits. */
-static void beyond_64_bits_the_sum_is_exact_too(void **state) {
+/* --- samples ------------------------------------------------------------- */
+
+static const struct story stories[] = {
+    {"drops from before the first sample are unattributed",
+     {{"listen 1 80; overflow 1 1000; drops 5; end",
+       "80 0/0, all 1005/1000, 1000 of none"}}},
+    {"a socket that drops alone gets its exact number, whatever else moves it",
+     {{"listen 1 80; listen 2 443; end;"
+       "overflow 1 7; noise 1 7; drops 2; noise 1 2; end",
+       "80 9/7, 443 0/0, all 9/7, 0 of none"}}},
+    {"noise gets nothing, and does not explain later drops",
+     {{"listen 1 80; end; noise 1 100000; end", "80 0/0, all 0/0, 0 of none"},
+      {"overflows 5; drops 5; end", "80 0/0, all 5/5, 5 of none"}}},
+    {"a socket that was full in the sample before comes first",
+     {{"listen 1 80; listen 2 443 queue 9; end;"
+       "noise 1 500; overflow 2 20; set 2 queue 0; end",
+       "80 0/0, 443 20/20, all 20/20, 0 of none"}}},
+    {"sockets that drop in different samples get their own",
+     {{"listen 1 80; listen 2 443; end; overflow 1 10; sample;"
+       "noise 2 90; sample; overflow 2 5; end",
+       "80 10/10, 443 5/5, all 15/15, 0 of none"}}},
+    {"sk_drops wraps at 32 bits",
+     {{"listen 1 80 drops 4294967294; end; overflow 1 5; end",
+       "80 5/5, all 5/5, 0 of none"}}},
+    {"a restarted server keeps its counters; its last drops are unattributed",
+     {{"listen 1 80; end; overflow 1 10; end;"
+       "overflow 1 3; close 1; listen 2 80; overflow 2 4; end",
+       "80 14/14, all 17/17, 3 of none"}}},
+    {"a found port without socket keeps its counters",
+     {{"listen 1 80; end; overflow 1 2; end; close 1; end",
+       "all 2/2, 0 of none"},
+      {"listen 2 80; end", "80 2/2, all 2/2, 0 of none"}}},
+    {"a socket that is back after shutdown() counts only new drops",
+     {{"listen 1 80; end; overflow 1 40; end; close 1; end;"
+       "listen 1 80 drops 40; drops 6; overflows 6; end",
+       "80 40/40, all 46/46, 6 of none"}}},
+    {"an overflow without a drop waits for one sample",
+     {{"listen 1 80; end; overflows 1; end", "80 0/0, all 0/0, 0 of none"},
+      {"overflows 1; end", "80 0/0, all 0/1, 1 of none"},
+      {"end", "80 0/0, all 0/2, 2 of none"}}},
+    {"while netstat cannot be read there are no counters; no drop is lost",
+     {{"listen 1 80; end; overflow 1 3; fail netstat; end",
+       "80 -/-, all -/-, - of none"},
+      {"overflow 1 4; work; end", "80 7/7, all 7/7, 0 of none"}}},
+    {"counting starts with the first netstat",
+     {{"listen 1 80; fail netstat; end; overflow 1 4; work; end",
+       "80 0/0, all 4/4, 4 of none"}}},
+};
+
+static void listeners_get_the_shares_that_the_stories_want(void **state) {
   (void)state;
-  unsigned seed = 7;
-  for (int round = 0; round < 100000; round++) {
-    struct lb_mover movers[MAX] = {{0}};
-    uint64_t movement = 0, drops = 0, overflows = 0;
-    for (size_t i = 0; i < MAX; i++) {
-      movers[i].movement = UINT32_MAX - (uint32_t)rand_r(&seed) % 3;
-      movement += movers[i].movement;
-    }
-    uint64_t less = (uint64_t)rand_r(&seed) % 5;
-    struct lb_increments given = {movement - less, movement - less};
-    struct lb_increments left = lb_attribute(movers, MAX, given);
-    for (size_t i = 0; i < MAX; i++) {
-      assert_int_equal(movers[i].overflows, movers[i].drops);
-      assert_true(movers[i].drops <= movers[i].movement);
-      drops += movers[i].drops;
-      overflows += movers[i].overflows;
-    }
-    assert_int_equal(drops, given.drops);
-    assert_int_equal(overflows, given.overflows);
-    assert_int_equal(left.drops, 0);
-    assert_int_equal(left.overflows, 0);
+  play_stories(stories, LEN(stories), assert_shares);
+}
+
+/* A step back by at least half of 32 bits is the wrap of a 32-bit kernel. No
+ * kernel makes another step back. */
+static void only_a_wrap_at_32_bits_counts_as_an_increment(void **state) {
+  struct fixture *fixture = *state;
+  static const struct {
+    uint64_t before, now, want;
+  } steps[] = {
+      {UINT32_MAX - 1, 3, 5},           {UINT32_MAX, INT32_MAX - 1, INT32_MAX},
+      {UINT32_MAX, INT32_MAX, 0},       {50, 10, 0},
+      {(uint64_t)UINT32_MAX + 1, 3, 0},
+  };
+  for (size_t i = 0; i < LEN(steps); i++) {
+    fixture->kernel.cookies = steps[i].before;
+    restart(fixture);
+    interval(fixture);
+    fixture->kernel.cookies = steps[i].now;
+    interval(fixture);
+    assert_int_equal(counter_of(fixture, "", LB_SYNCOOKIES_SENT),
+                     steps[i].before + steps[i].want);
   }
+}
+
+static void shares_never_go_back(void **state) {
+  struct fixture *fixture = *state;
+  play(fixture, "listen 1 80; end; overflow 1 50; end");
+  fixture->kernel.overflows = 10;
+  interval(fixture);
+  assert_shares(fixture, "80 50/50, all 50/50, 0 of none");
+}
+
+/* Linux before 4.7 */
+static void a_kernel_without_sk_drops_has_no_shares(void **state) {
+  struct fixture *fixture = *state;
+  listen_on(&fixture->kernel, 1, 80)->has_drops = false;
+  play(fixture, "end; drops 9; overflows 9; end");
+  assert_shares(fixture, "80 -/-, all 9/9, 9 of none");
+}
+
+static void a_kernel_without_a_counter_has_no_shares(void **state) {
+  struct fixture *fixture = *state;
+  fixture->kernel.no_overflows = true;
+  play(fixture, "listen 1 80; end");
+  assert_shares(fixture, "80 -/-, all 0/-, - of none");
+}
+
+/* --- two reads are not one instant --------------------------------------- */
+
+static void overflow_before_netstat(struct kernel *kernel, const char *read) {
+  if (strcmp(read, "netstat") == 0)
+    overflow(kernel, 1, 5);
+}
+
+static void a_drop_between_dump_and_counters_is_found(void **state) {
+  struct fixture *fixture = *state;
+  play(fixture, "listen 1 80; end");
+  fixture->kernel.before = overflow_before_netstat;
+  interval(fixture);
+  assert_shares(fixture, "80 5/5, all 5/5, 0 of none");
+}
+
+/* The dump before the counters does not show the 5; the noise would cover them.
+ */
+static void a_scan_beside_an_overload_gets_nothing(void **state) {
+  struct fixture *fixture = *state;
+  play(fixture, "listen 1 80 queue 9; listen 2 443; end;"
+                "overflow 1 3; noise 2 100");
+  fixture->kernel.before = overflow_before_netstat;
+  interval(fixture);
+  assert_shares(fixture, "80 8/8, 443 0/0, all 8/8, 0 of none");
+}
+
+static void overflow_around_netstat(struct kernel *kernel, const char *read) {
+  overflow(kernel, 1, strcmp(read, "netstat") == 0 ? 5 : 3);
+}
+
+/* The dump shows 3, the counters 8, the second dump 11. The next sample reads
+ * the counters, although nothing has moved since. */
+static void a_drop_after_the_counters_counts_in_the_next_sample(void **state) {
+  struct fixture *fixture = *state;
+  struct kernel *kernel = &fixture->kernel;
+  play(fixture, "listen 1 80; end");
+  kernel->before = overflow_around_netstat;
+  interval(fixture);
+  assert_shares(fixture, "80 8/8, all 8/8, 0 of none");
+  kernel->before = NULL;
+  int netstats = kernel->netstats;
+  sample(fixture);
+  assert_int_equal(kernel->netstats, netstats + 1);
+  interval(fixture);
+  assert_shares(fixture, "80 11/11, all 11/11, 0 of none");
+}
+
+static void overflow_early(struct kernel *kernel, const char *read) {
+  if (strcmp(read, "netstat") == 0)
+    kernel->overflows++;
+}
+
+static void an_overflow_counted_before_its_drop_waits_for_it(void **state) {
+  struct fixture *fixture = *state;
+  play(fixture, "listen 1 80; end");
+  fixture->kernel.before = overflow_early;
+  interval(fixture);
+  assert_shares(fixture, "80 0/0, all 0/0, 0 of none");
+  fixture->kernel.before = NULL;
+  play(fixture, "noise 1 1; drops 1; end");
+  assert_shares(fixture, "80 1/1, all 1/1, 0 of none");
+}
+
+static void overflow_and_fail_the_next_dump(struct kernel *kernel,
+                                            const char *read) {
+  if (strcmp(read, "netstat") == 0) {
+    overflow(kernel, 1, 5);
+    kernel->dump_err = -ENOBUFS;
+  }
+}
+
+static void samples_that_fail_lose_no_drop(void **state) {
+  struct fixture *fixture = *state;
+  struct lb_sample_errors errors;
+  play(fixture, "listen 1 80; end; overflow 1 3; fail dump");
+  assert_int_equal(try_interval(fixture, &errors), -ENOBUFS);
+  play(fixture, "overflow 1 4");
+  assert_int_equal(try_interval(fixture, &errors), -ENOBUFS);
+  play(fixture, "work");
+  fixture->kernel.before = overflow_and_fail_the_next_dump;
+  assert_int_equal(try_interval(fixture, &errors), -ENOBUFS);
+  fixture->kernel.before = NULL;
+  play(fixture, "work; end");
+  assert_shares(fixture, "80 12/12, all 12/12, 0 of none");
+}
+
+/* --- another namespace at the same path ---------------------------------- */
+
+/* A namespace restored from a checkpoint may bring the cookies of another one:
+ * the first two sockets have not moved from 8. */
+static void counters_go_on_in_another_namespace(void **state) {
+  struct fixture *fixture = *state;
+  struct kernel other = new_kernel();
+  play(fixture,
+       "drops 100; overflows 100; listen 1 80; end; overflow 1 8; end");
+  listen_on(&other, 1, 80);
+  overflow(&other, 1, 3);
+  listen_on(&other, 2, 443);
+  lb_collector_rebind(fixture->collector, &other.source);
+  interval(fixture);
+  assert_shares(fixture, "80 11/11, 443 0/0, all 111/111, 100 of none");
+  overflow(&other, 2, 1);
+  interval(fixture);
+  assert_shares(fixture, "80 11/11, 443 1/1, all 112/112, 100 of none");
+}
+
+static void an_early_overflow_in_another_namespace_waits_as_well(void **state) {
+  struct fixture *fixture = *state;
+  struct kernel other = new_kernel();
+  play(fixture, "listen 1 80; overflow 1 100; end");
+  listen_on(&other, 2, 80);
+  overflow(&other, 2, 3);
+  other.overflows++;
+  lb_collector_rebind(fixture->collector, &other.source);
+  interval(fixture);
+  assert_shares(fixture, "80 3/3, all 103/103, 100 of none");
+  noise(&other, 2, 1);
+  other.drops++;
+  interval(fixture);
+  assert_shares(fixture, "80 4/4, all 104/104, 100 of none");
+}
+
+/* --- all at once --------------------------------------------------------- */
+
+static uint64_t next_cookie = 1000;
+
+/* Between any two reads anything may happen to any socket. */
+static void change_anything(struct kernel *kernel, const char *read) {
+  (void)read;
+  unsigned *seed = &kernel->seed;
+  for (int events = rand_r(seed) % 6; events > 0; events--) {
+    if (kernel->len == 0 || (kernel->len < 12 && rand_r(seed) % 8 == 0))
+      listen_on(kernel, ++next_cookie, (uint16_t)(80 + rand_r(seed) % 4));
+    uint64_t cookie =
+        kernel->sockets[(size_t)rand_r(seed) % kernel->len].row.cookie;
+    switch (rand_r(seed) % 8) {
+    case 0:
+      close_socket(kernel, cookie);
+      break;
+    case 1:
+      noise(kernel, cookie, (uint32_t)rand_r(seed) % 50);
+      break;
+    case 2:
+      kernel->hidden = cookie;
+      break;
+    case 3:
+      kernel->drops += 2;
+      noise(kernel, cookie, 4);
+      break;
+    case 4:
+      socket_of(kernel, cookie)->queue = (uint32_t)rand_r(seed) % 11;
+      break;
+    default:
+      overflow(kernel, cookie, (uint32_t)rand_r(seed) % 20);
+    }
+  }
+}
+
+struct sums {
+  uint64_t overflows, drops;
+};
+
+static void add_shares(void *data, const struct lb_readings *readings) {
+  const union lb_value *v = readings->values.v;
+  struct sums *sums = data;
+  if (readings->is_namespace) {
+    sums->overflows += v[LB_OVERFLOWS_UNATTRIBUTED].counter;
+    return;
+  }
+  sums->overflows += v[LB_OVERFLOWS].counter;
+  sums->drops += v[LB_DROPS].counter;
+}
+
+static void shares_and_unattributed_always_add_up_to_the_total(void **state) {
+  struct fixture *fixture = *state;
+  struct kernel *kernel = &fixture->kernel;
+  for (uint16_t port = 80; port <= 83; port++)
+    assert_int_equal(lb_settings_add_port(&fixture->settings, port), 0);
+  restart(fixture);
+  kernel->before = change_anything;
+  struct sums before = {0};
+  for (int i = 0; i < 20000; i++) {
+    struct lb_sample_errors errors;
+    kernel->dump_err = rand_r(&kernel->seed) % 20 ? 0 : -ENOBUFS;
+    kernel->netstat_err = rand_r(&kernel->seed) % 20 ? 0 : -EACCES;
+    for (int samples = rand_r(&kernel->seed) % 3; samples > 0; samples--)
+      lb_collector_sample(fixture->collector, ++fixture->now_ms);
+    if (try_interval(fixture, &errors) || errors.netstat)
+      continue;
+    struct sums sums = {0};
+    lb_collector_visit_readings(fixture->collector, add_shares, &sums);
+    assert_int_equal(sums.overflows, counter_of(fixture, "", LB_OVERFLOWS));
+    assert_true(sums.drops <= counter_of(fixture, "", LB_DROPS));
+    assert_true(sums.drops >= before.drops);
+    assert_true(sums.overflows >= before.overflows);
+    before = sums;
+  }
+  assert_true(before.overflows > 100000);
+}
+
+static void drop_on_one_socket(struct kernel *kernel, const char *read) {
+  (void)read;
+  overflow(kernel, 1, (uint32_t)rand_r(&kernel->seed) % 3);
+  noise(kernel, 1, (uint32_t)rand_r(&kernel->seed) % 3);
+}
+
+static void a_socket_that_drops_alone_gets_all_in_each_sample(void **state) {
+  struct fixture *fixture = *state;
+  listen_on(&fixture->kernel, 1, 80);
+  listen_on(&fixture->kernel, 2, 81);
+  interval(fixture);
+  fixture->kernel.before = drop_on_one_socket;
+  for (int i = 0; i < 20000; i++) {
+    interval(fixture);
+    assert_int_equal(counter_of(fixture, "80", LB_OVERFLOWS),
+                     counter_of(fixture, "", LB_OVERFLOWS));
+  }
+  assert_int_equal(counter_of(fixture, "", LB_OVERFLOWS_UNATTRIBUTED), 0);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(literal_cases),
-      cmocka_unit_test(every_unit_finds_one_place),
-      cmocka_unit_test(beyond_64_bits_the_sum_is_exact_too),
+      cmocka_unit_test(the_rule_splits_as_the_table_says),
+      cmocka_unit_test(each_unit_gets_exactly_one_place),
+      cmocka_unit_test(listeners_get_the_shares_that_the_stories_want),
+      ON_KERNEL(only_a_wrap_at_32_bits_counts_as_an_increment),
+      ON_KERNEL(shares_never_go_back),
+      ON_KERNEL(a_kernel_without_sk_drops_has_no_shares),
+      ON_KERNEL(a_kernel_without_a_counter_has_no_shares),
+      ON_KERNEL(a_drop_between_dump_and_counters_is_found),
+      ON_KERNEL(a_scan_beside_an_overload_gets_nothing),
+      ON_KERNEL(a_drop_after_the_counters_counts_in_the_next_sample),
+      ON_KERNEL(an_overflow_counted_before_its_drop_waits_for_it),
+      ON_KERNEL(samples_that_fail_lose_no_drop),
+      ON_KERNEL(counters_go_on_in_another_namespace),
+      ON_KERNEL(an_early_overflow_in_another_namespace_waits_as_well),
+      ON_KERNEL(shares_and_unattributed_always_add_up_to_the_total),
+      ON_KERNEL(a_socket_that_drops_alone_gets_all_in_each_sample),
   };
-  return cmocka_run_group_tests_name("share", tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 /* Which sockets count for which listener, and what that makes of them. */
 #include "core/listeners.h"
 
+#include "core/attribution.h"
+
 #include "memory.h"
 #include "scripted_kernel.h"
 
@@ -55,6 +57,15 @@ static struct lb_listen_sock unix_row(struct fixture *fixture, const char *name,
   return made;
 }
 
+static struct lb_values values_of(const struct lb_listeners *group, size_t i,
+                                  bool has_shares) {
+  struct lb_values values = {.present = 0};
+  lb_listener_put(lb_listeners_get(group, i), &values);
+  if (has_shares)
+    lb_attribution_put_listener(lb_listeners_get(group, i), &values);
+  return values;
+}
+
 static void add(struct lb_listeners *group, struct lb_listen_sock made) {
   assert_int_equal(lb_listeners_discover(group, &made), 0);
   lb_listeners_add_socket(group, &made, lb_is_full(made.queue, made.limit));
@@ -72,8 +83,8 @@ static void assert_group(const struct lb_listeners *group, const char *want) {
     const struct lb_listener *listener = lb_listeners_get(group, i);
     if (lb_listeners_reports(group, listener))
       say(&got, "%s %u/%u %g %u %u\n", listener->label,
-          (unsigned)listener->queue, (unsigned)listener->limit, listener->fill,
-          listener->sockets, listener->full);
+          (unsigned)listener->sample.queue, (unsigned)listener->sample.limit, listener->interval.fill,
+          listener->sample.sockets, listener->interval.full);
   }
   assert_string_equal(got.at, want);
 }
@@ -122,10 +133,10 @@ static void a_selected_listener_is_there_without_sockets(void **state) {
   add(group, row(81, "0.0.0.0", 0, 8));
   assert_group(group, "80 0/0 0 0 0\n");
   struct lb_values values =
-      lb_listener_values(lb_listeners_get(group, 0), true);
+      values_of(group, 0, true);
   assert_int_equal(values.present,
                    1 << LB_SOCKETS | 1 << LB_DROPS | 1 << LB_OVERFLOWS);
-  values = lb_listener_values(lb_listeners_get(group, 0), false);
+  values = values_of(group, 0, false);
   assert_int_equal(values.present, 1 << LB_SOCKETS);
 }
 
@@ -188,8 +199,8 @@ static void fill_is_of_the_limit_plus_one_and_ends_at_100(void **state) {
     lb_listeners_begin_interval(group);
     lb_listeners_begin_sample(group, true);
     add(group, row(80, "0.0.0.0", cases[i].queue, cases[i].limit));
-    assert_true(lb_listeners_get(group, 0)->fill == cases[i].want);
-    assert_int_equal(lb_listeners_get(group, 0)->full, cases[i].full);
+    assert_true(lb_listeners_get(group, 0)->interval.fill == cases[i].want);
+    assert_int_equal(lb_listeners_get(group, 0)->interval.full, cases[i].full);
   }
 }
 
@@ -200,7 +211,7 @@ static void assert_peaks(const struct lb_listeners *group, const char *want) {
   struct text got = {.len = 0};
   struct lb_readings reading = {
       .label = lb_listeners_get(group, 0)->label,
-      .values = lb_listener_values(lb_listeners_get(group, 0), false)};
+      .values = values_of(group, 0, false)};
   say_reading(&got, &reading);
   assert_string_equal(got.at, want);
 }
@@ -315,9 +326,9 @@ static void a_unix_socket_has_no_drop_counters(void **state) {
   struct lb_listeners *group = start(fixture);
   unsigned both = 1u << LB_DROPS | 1u << LB_OVERFLOWS;
   struct lb_values values =
-      lb_listener_values(lb_listeners_get(group, 0), true);
+      values_of(group, 0, true);
   assert_int_equal(values.present, 1u << LB_SOCKETS);
-  values = lb_listener_values(lb_listeners_get(group, 1), true);
+  values = values_of(group, 1, true);
   assert_int_equal(values.present, 1u << LB_SOCKETS | both);
 }
 

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "core/listener.h"
+
+#include <sys/socket.h>
+
+void lb_listener_begin_interval(struct lb_listener *listener) {
+  listener->interval = (struct lb_listener_interval){.peak = 0};
+  listener->inspection = (struct lb_listener_inspection){.done = false};
+  listener->hints = (struct lb_listener_hints){.at_somaxconn = 0};
+}
+
+/* Of the limit + 1 connections that fit. At most 100: a queue can be longer
+ * after its limit was lowered, and collectd's type "percent" ends there. */
+static double fill_percent(const struct lb_listen_sock *sock) {
+  if (lb_is_full(sock->queue, sock->limit))
+    return 100;
+  return 100.0 * sock->queue / ((double)sock->limit + 1);
+}
+
+static void add_queue(struct lb_listener *listener,
+                      const struct lb_listen_sock *sock) {
+  double fill = fill_percent(sock);
+  if (fill > listener->interval.fill)
+    listener->interval.fill = fill;
+  listener->interval.busy += listener->sample.queue == 0;
+  listener->sample.queue += sock->queue;
+  if (listener->sample.queue > listener->interval.peak)
+    listener->interval.peak = listener->sample.queue;
+}
+
+void lb_listener_add_socket(struct lb_listener *listener,
+                            const struct lb_listen_sock *sock) {
+  listener->interval.samples += listener->sample.sockets == 0;
+  listener->sample.sockets++;
+  listener->sample.tcp_sockets += sock->family != AF_UNIX;
+  listener->sample.limit += sock->limit;
+  if (sock->queue)
+    add_queue(listener, sock);
+}
+
+void lb_listener_put(const struct lb_listener *listener,
+                     struct lb_values *values) {
+  const struct lb_listener_sample *sample = &listener->sample;
+  const struct lb_listener_interval *interval = &listener->interval;
+  lb_put_gauge(values, LB_SOCKETS, sample->sockets);
+  if (sample->sockets > 0) {
+    lb_put_gauge(values, LB_QUEUE, (double)sample->queue);
+    lb_put_gauge(values, LB_LIMIT, (double)sample->limit);
+  }
+  if (interval->samples > 0) {
+    lb_put_gauge(values, LB_PEAK, (double)interval->peak);
+    lb_put_gauge(values, LB_BUSY, 100.0 * interval->busy / interval->samples);
+    lb_put_gauge(values, LB_FILL, interval->fill);
+    lb_put_gauge(values, LB_FULL, interval->full);
+  }
+}

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: MIT
+#include "collector_fixture.h"
+
+#include "unit.h"
+
+int start_collector(struct fixture *fixture) {
+  return lb_collector_new(&fixture->settings, &fixture->netns, fixture->labels,
+                          &fixture->kernel.source, &fixture->collector);
+}
+
+int set_up_collector(void **state) {
+  static struct fixture fixture;
+  fixture = (struct fixture){.kernel = new_kernel(),
+                             .settings = {.listening_ports = true},
+                             .netns = {.label = ""}};
+  *state = &fixture;
+  return lb_label_registry_new(&fixture.labels) || start_collector(&fixture);
+}
+
+int tear_down_collector(void **state) {
+  struct fixture *fixture = *state;
+  lb_inspection_free(&fixture->inspection);
+  lb_collector_free(fixture->collector);
+  lb_label_registry_free(fixture->labels);
+  lb_settings_free(&fixture->settings);
+  return 0;
+}
+
+void restart(struct fixture *fixture) {
+  lb_collector_free(fixture->collector);
+  fixture->collector = NULL;
+  assert_int_equal(start_collector(fixture), 0);
+}
+
+void sample(struct fixture *fixture) {
+  fixture->now_ms += 100;
+  assert_int_equal(lb_collector_sample(fixture->collector, fixture->now_ms), 0);
+}
+
+int try_interval(struct fixture *fixture, struct lb_sample_errors *errors) {
+  fixture->now_ms += 10000;
+  int err = lb_collector_sample(fixture->collector, fixture->now_ms);
+  return err ? err
+             : lb_collector_end_interval(fixture->collector, fixture->now_ms,
+                                         errors);
+}
+
+void interval(struct fixture *fixture) {
+  struct lb_sample_errors errors;
+  assert_int_equal(try_interval(fixture, &errors), 0);
+  assert_int_equal(errors.netstat, fixture->kernel.netstat_err);
+  assert_int_equal(errors.unix_sockets, fixture->kernel.paths_err);
+  assert_int_equal(errors.somaxconn, fixture->kernel.somaxconn ? 0 : -EACCES);
+}
+
+/* --- stories ------------------------------------------------------------- */
+
+struct words {
+  const char *v[12];
+  size_t len;
+};
+
+static const char *text_after(const struct words *words, const char *option) {
+  for (size_t i = 2; i + 1 < words->len; i++)
+    if (strcmp(words->v[i], option) == 0)
+      return words->v[i + 1];
+  return NULL;
+}
+
+static void set_number(const struct words *words, const char *option,
+                       uint32_t *out) {
+  const char *number = text_after(words, option);
+  if (number)
+    *out = (uint32_t)strtoul(number, NULL, 10);
+}
+
+static uint32_t number_at(const struct words *words, size_t i) {
+  assert_in_range(i, 0, words->len - 1);
+  return (uint32_t)strtoul(words->v[i], NULL, 10);
+}
+
+static bool is_name(const char *text) { return *text == '/' || *text == '@'; }
+
+static void set_socket(struct fixture *fixture, const struct words *words) {
+  struct listening *socket =
+      listening_of(&fixture->kernel, number_at(words, 1));
+  const char *at = text_after(words, "at");
+  set_number(words, "queue", &socket->row.queue);
+  set_number(words, "limit", &socket->row.limit);
+  set_number(words, "dev", &socket->row.ifindex);
+  set_number(words, "drops", &socket->row.sk_drops);
+  set_number(words, "closed", &socket->closed);
+  if (at)
+    bind_row(&socket->row, at);
+  if (strcmp(words->v[words->len - 1], "unseen") == 0)
+    socket->pending_err = -EMSGSIZE;
+  if (strcmp(words->v[words->len - 1], "gone") == 0)
+    socket->pending_err = -ENOENT;
+}
+
+static void add_listening(struct fixture *fixture, const struct words *words) {
+  if (is_name(words->v[2]))
+    listen_at(&fixture->kernel, number_at(words, 1), words->v[2]);
+  else
+    listen_on(&fixture->kernel, number_at(words, 1),
+              (uint16_t)number_at(words, 2));
+  set_socket(fixture, words);
+}
+
+static void move_drops(struct fixture *fixture, const struct words *words) {
+  struct kernel *kernel = &fixture->kernel;
+  switch (*words->v[0]) {
+  case 'n':
+    noise(kernel, number_at(words, 1), number_at(words, 2));
+    break;
+  case 'd':
+    kernel->drops += number_at(words, 1);
+    break;
+  default:
+    if (words->len == 2)
+      kernel->overflows += number_at(words, 1);
+    else
+      overflow(kernel, number_at(words, 1), number_at(words, 2));
+  }
+}
+
+static void close_one(struct fixture *fixture, const struct words *words) {
+  close_socket(&fixture->kernel, number_at(words, 1));
+}
+
+static void connect_client(struct fixture *fixture, const struct words *words) {
+  struct kernel *kernel = &fixture->kernel;
+  const char *at = text_after(words, "at");
+  enum lb_conn_kind kind = *words->v[0] == 'w'   ? LB_CONN_WAITING
+                           : *words->v[0] == 'c' ? LB_CONN_CLOSED
+                                                 : LB_CONN_HALF_OPEN;
+  assert_in_range(kernel->conns_len, 0, MAX_CONNS - 1);
+  struct lb_conn *made = &kernel->conns[kernel->conns_len++];
+  *made = conn(at ? at : "10.0.0.1", (uint16_t)number_at(words, 1), kind,
+               number_at(words, 2));
+  set_number(words, "dev", &made->ifindex);
+}
+
+static void hang_up(struct fixture *fixture, const struct words *words) {
+  (void)words;
+  fixture->kernel.conns_len = 0;
+}
+
+static void set_somaxconn(struct fixture *fixture, const struct words *words) {
+  fixture->kernel.somaxconn = number_at(words, 1);
+}
+
+static void fail_reads(struct fixture *fixture, const struct words *words) {
+  struct kernel *kernel = &fixture->kernel;
+  const char *what = words->len > 1 ? words->v[1] : "";
+  kernel->dump_err = strcmp(what, "dump") ? 0 : -ENOBUFS;
+  kernel->paths_err = strcmp(what, "paths") ? 0 : -ENOBUFS;
+  kernel->netstat_err = strcmp(what, "netstat") ? 0 : -ENOBUFS;
+  kernel->waiting_err = strcmp(what, "waiting") ? 0 : -ENOBUFS;
+}
+
+static void configure(struct fixture *fixture, const struct words *words) {
+  struct lb_settings *settings = &fixture->settings;
+  bool ignores = strcmp(words->v[0], "ignore") == 0;
+  if (words->len == 1) {
+    settings->listening_paths = true;
+  } else if (is_name(words->v[1])) {
+    struct lb_unix_name name = path(words->v[1]);
+    assert_int_equal(ignores ? lb_settings_ignore_unix_name(settings, &name)
+                             : lb_settings_add_unix_name(settings, &name),
+                     0);
+  } else if (ignores) {
+    lb_portset_add(&settings->ignored, (uint16_t)number_at(words, 1));
+  } else {
+    assert_int_equal(
+        lb_settings_add_port(settings, (uint16_t)number_at(words, 1)), 0);
+  }
+  restart(fixture);
+}
+
+static void add_service(struct fixture *fixture, const struct words *words) {
+  struct lb_unix_name names[2];
+  uint16_t port = (uint16_t)number_at(words, 2);
+  const char *at = text_after(words, "at");
+  struct lb_address bound = address(at ? at : "0.0.0.0");
+  struct lb_ports ports = {port, port};
+  struct lb_selection service = {.label = (char *)words->v[1],
+                                 .ports = &ports,
+                                 .ports_len = 1,
+                                 .addresses = &bound,
+                                 .addresses_len = at != NULL,
+                                 .unix_names = names};
+  for (size_t i = 3; i < words->len && is_name(words->v[i]); i++)
+    names[service.unix_names_len++] = path(words->v[i]);
+  assert_int_equal(lb_settings_add(&fixture->settings, &service), 0);
+  restart(fixture);
+}
+
+static void play_sample(struct fixture *fixture, const struct words *words) {
+  (void)words;
+  sample(fixture);
+}
+
+static void play_end(struct fixture *fixture, const struct words *words) {
+  (void)words;
+  interval(fixture);
+}
+
+static void play_inspect(struct fixture *fixture, const struct words *words) {
+  (void)words;
+  uint64_t cost_ns = 0;
+  sample(fixture);
+  assert_int_equal(
+      lb_collector_plan_inspection(fixture->collector, &fixture->inspection),
+      0);
+  lb_inspection_run(&fixture->inspection, &fixture->kernel.source, &cost_ns);
+}
+
+static void play_take(struct fixture *fixture, const struct words *words) {
+  (void)words;
+  struct lb_sample_errors errors;
+  sample(fixture);
+  if (fixture->inspection.done)
+    assert_int_equal(
+        lb_collector_take_inspection(fixture->collector, &fixture->inspection),
+        0);
+  fixture->inspection.done = false;
+  assert_int_equal(
+      lb_collector_end_interval(fixture->collector, fixture->now_ms, &errors),
+      0);
+}
+
+static const struct {
+  const char *verb;
+  void (*play)(struct fixture *fixture, const struct words *words);
+} verbs[] = {
+    {"listen", add_listening},  {"set", set_socket},
+    {"close", close_one},       {"overflow", move_drops},
+    {"noise", move_drops},      {"drops", move_drops},
+    {"overflows", move_drops},  {"waiting", connect_client},
+    {"closed", connect_client}, {"half_open", connect_client},
+    {"hang_up", hang_up},       {"somaxconn", set_somaxconn},
+    {"fail", fail_reads},       {"work", fail_reads},
+    {"select", configure},      {"ignore", configure},
+    {"paths", configure},       {"service", add_service},
+    {"sample", play_sample},    {"end", play_end},
+    {"inspect", play_inspect},  {"take", play_take},
+};
+
+static void play_statement(struct fixture *fixture, char *statement) {
+  struct words words = {.len = 0};
+  char *rest;
+  for (char *word = strtok_r(statement, " ", &rest); word;
+       word = strtok_r(NULL, " ", &rest))
+    words.v[words.len++] = word;
+  if (words.len == 0)
+    return;
+  for (size_t i = 0; i < LEN(verbs); i++)
+    if (strcmp(verbs[i].verb, words.v[0]) == 0) {
+      verbs[i].play(fixture, &words);
+      return;
+    }
+  fail_msg("unknown verb \"%s\"", words.v[0]);
+}
+
+void play(struct fixture *fixture, const char *script) {
+  char copy[1024], *rest;
+  assert_in_range(snprintf(copy, sizeof(copy), "%s", script), 0,
+                  sizeof(copy) - 1);
+  for (char *statement = strtok_r(copy, ";", &rest); statement;
+       statement = strtok_r(NULL, ";", &rest))
+    play_statement(fixture, statement);
+}
+
+void play_stories(const struct story *stories, size_t len,
+                  void (*assert_step)(struct fixture *fixture,
+                                      const char *want)) {
+  for (size_t i = 0; i < len; i++) {
+    void *state;
+    print_message("# %s\n", stories[i].name);
+    assert_int_equal(set_up_collector(&state), 0);
+    for (size_t j = 0; j < LEN(stories[i].steps) && stories[i].steps[j].script;
+         j++) {
+      play(state, stories[i].steps[j].script);
+      assert_step(state, stories[i].steps[j].want);
+    }
+    assert_int_equal(tear_down_collector(&state), 0);
+  }
+}
+
+/* --- what is reported ---------------------------------------------------- */
+
+static void assert_text(struct fixture *fixture,
+                        void (*visit)(void *data,
+                                      const struct lb_readings *readings),
+                        const char *want) {
+  struct text got = {.len = 0};
+  lb_collector_visit_readings(fixture->collector, visit, &got);
+  assert_string_equal(got.at, want);
+}
+
+void assert_readings(struct fixture *fixture, const char *want) {
+  assert_text(fixture, say_reading, want);
+}
+
+static void say_listener(void *data, const struct lb_readings *readings) {
+  if (!readings->is_namespace)
+    say_reading(data, readings);
+}
+
+void assert_listeners(struct fixture *fixture, const char *want) {
+  assert_text(fixture, say_listener, want);
+}
+
+static void say_counter(struct text *out, const struct lb_values *values,
+                        enum lb_reading_id id) {
+  if (values->present & 1u << id)
+    say(out, "%llu", (unsigned long long)values->v[id].counter);
+  else
+    say(out, "-");
+}
+
+static void say_share(struct text *out, const char *label,
+                      const struct lb_values *values) {
+  say(out, "%s ", label);
+  say_counter(out, values, LB_DROPS);
+  say(out, "/");
+  say_counter(out, values, LB_OVERFLOWS);
+  say(out, ", ");
+}
+
+static void say_listener_share(void *data, const struct lb_readings *readings) {
+  if (!readings->is_namespace)
+    say_share(data, readings->label, &readings->values);
+}
+
+static void say_namespace_share(void *data,
+                                const struct lb_readings *readings) {
+  if (!readings->is_namespace)
+    return;
+  say_share(data, "all", &readings->values);
+  say_counter(data, &readings->values, LB_OVERFLOWS_UNATTRIBUTED);
+  say(data, " of none");
+}
+
+void assert_shares(struct fixture *fixture, const char *want) {
+  struct text got = {.len = 0};
+  lb_collector_visit_readings(fixture->collector, say_listener_share, &got);
+  lb_collector_visit_readings(fixture->collector, say_namespace_share, &got);
+  assert_string_equal(got.at, want);
+}
+
+static void say_inspected(void *data, const struct lb_readings *readings) {
+  static const enum lb_reading_id ids[] = {LB_QUEUE, LB_WAIT, LB_SYN,
+                                           LB_ABANDONED};
+  if (readings->is_namespace)
+    return;
+  say(data, "%s", readings->label);
+  for (size_t i = 0; i < LEN(ids); i++)
+    if (readings->values.present & 1u << ids[i])
+      say(data, " %s %g", lb_reading_table[ids[i]].name,
+          readings->values.v[ids[i]].gauge);
+  say(data, "\n");
+}
+
+void assert_inspected(struct fixture *fixture, const char *want) {
+  assert_text(fixture, say_inspected, want);
+}
+
+static void say_hints(void *data, const struct lb_readings *readings) {
+  if (readings->at_somaxconn || readings->somaxconn_raised)
+    say(data, "%s %u %u, ", readings->label, readings->at_somaxconn,
+        readings->somaxconn_raised);
+}
+
+void assert_hints(struct fixture *fixture, const char *want) {
+  assert_text(fixture, say_hints, want);
+}
+
+void assert_conflict(struct fixture *fixture, const char *want) {
+  struct text got = {.len = 0};
+  say_clash(&got, lb_collector_conflict(fixture->collector));
+  assert_string_equal(got.at, want);
+}
+
+static void say_socket(void *data, const struct lb_listen_sock *sock,
+                       const struct lb_unix_name *name) {
+  if (name)
+    say_path(data, name);
+  else
+    say(data, "%u", (unsigned)sock->port);
+  say(data, " %u\n", (unsigned)sock->cookie);
+}
+
+void assert_sockets(struct fixture *fixture, const char *want) {
+  struct text got = {.len = 0};
+  lb_collector_visit_sockets(fixture->collector, say_socket, &got);
+  assert_string_equal(got.at, want);
+}
+
+struct wanted {
+  const char *label;
+  enum lb_reading_id id;
+  bool found;
+  uint64_t counter;
+};
+
+static void pick_counter(void *data, const struct lb_readings *readings) {
+  struct wanted *wanted = data;
+  if (strcmp(readings->label, wanted->label) == 0 &&
+      readings->values.present & 1u << wanted->id) {
+    wanted->found = true;
+    wanted->counter = readings->values.v[wanted->id].counter;
+  }
+}
+
+uint64_t counter_of(struct fixture *fixture, const char *label,
+                    enum lb_reading_id id) {
+  struct wanted wanted = {.label = label, .id = id};
+  lb_collector_visit_readings(fixture->collector, pick_counter, &wanted);
+  if (!wanted.found)
+    fail_msg("no %s of \"%s\"", lb_reading_table[id].name, label);
+  return wanted.counter;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* A collector that samples a scripted kernel, and what it reports as text. */
+#ifndef LB_COLLECTOR_FIXTURE_H
+#define LB_COLLECTOR_FIXTURE_H
+
+#include "scripted_kernel.h"
+
+struct fixture {
+  struct kernel kernel;
+  struct lb_settings settings; /* ListeningPorts at first */
+  struct lb_netns_ref netns;
+  struct lb_label_registry *labels;
+  struct lb_collector *collector;
+  struct lb_inspection inspection;
+  uint64_t now_ms;
+};
+
+/* Setup and teardown for cmocka; *state is the fixture. */
+int set_up_collector(void **state);
+int tear_down_collector(void **state);
+#define ON_KERNEL(test)                                                        \
+  cmocka_unit_test_setup_teardown(test, set_up_collector, tear_down_collector)
+
+/* Makes fixture->collector. 0 or -errno. */
+int start_collector(struct fixture *fixture);
+
+/* Makes another collector, after the settings have changed. */
+void restart(struct fixture *fixture);
+
+/* A sample within an interval. */
+void sample(struct fixture *fixture);
+
+/* The last sample of an interval and its end: the errors, or -errno. */
+int try_interval(struct fixture *fixture, struct lb_sample_errors *errors);
+
+/* The same without an error, except of what the test has made fail. */
+void interval(struct fixture *fixture);
+
+/* --- stories ------------------------------------------------------------- */
+
+/* What happens, in statements that end with ";":
+ *
+ * listen COOKIE PORT|NAME [OPTION...]  a new socket on any IPv4 address, or at
+ * a UNIX name; limit 8 set COOKIE OPTION...                 options: queue N,
+ * limit N, at ADDRESS, dev N, closed N, unseen (a UNIX socket's connections
+ * cannot be listed) close COOKIE overflow COOKIE N, noise COOKIE N    see
+ * scripted_kernel.h drops N, overflows N                 counted without a
+ * socket waiting|closed|half_open PORT MS [at ADDRESS] [dev N]   a client
+ * hang_up                              all clients are gone
+ * somaxconn N
+ * fail dump|paths|netstat|waiting      with ENOBUFS, until "work"
+ * select PORT|NAME, ignore PORT|NAME, paths (ListeningPaths),
+ * service NAME PORT [NAME] [NAME]      the collector restarts
+ * sample, end                          a sample; the last one and the end
+ * inspect                              a sample, a plan and a run
+ * take                                 a sample, the results and the end */
+void play(struct fixture *fixture, const char *script);
+
+struct story {
+  const char *name;
+  struct {
+    const char *script;
+    const char *want;
+  } steps[4];
+};
+
+/* Plays each story to a new kernel and asserts what each step wants. */
+void play_stories(const struct story *stories, size_t len,
+                  void (*assert_step)(struct fixture *fixture,
+                                      const char *want));
+
+/* --- what is reported ---------------------------------------------------- */
+
+/* Everything, or the listeners alone, a line each. */
+void assert_readings(struct fixture *fixture, const char *want);
+void assert_listeners(struct fixture *fixture, const char *want);
+
+/* "LABEL DROPS/OVERFLOWS, " for each listener, then "all DROPS/OVERFLOWS,
+ * UNATTRIBUTED of none" for the namespace. "-" is absent. */
+void assert_shares(struct fixture *fixture, const char *want);
+
+/* "LABEL queue N wait S syn N abandoned N", of each listener. */
+void assert_inspected(struct fixture *fixture, const char *want);
+
+/* "LABEL AT_SOMAXCONN SOMAXCONN_RAISED, " of each listener with hints. */
+void assert_hints(struct fixture *fixture, const char *want);
+
+void assert_conflict(struct fixture *fixture, const char *want);
+
+/* "PORT or NAME COOKIE" for each socket that counts. */
+void assert_sockets(struct fixture *fixture, const char *want);
+
+uint64_t counter_of(struct fixture *fixture, const char *label,
+                    enum lb_reading_id id);
+
+#endif
