@@ -17,13 +17,14 @@ about() {
     case $1 in
     listeners) echo 4096 dump inet_diag ;;
     conns) echo 4096 dump inet_conn ;;
-    unix_names) echo 4096 dump unix_diag unix_names ;;
+    unix_names) echo 4096 dump unix_diag unix_name unix_names ;;
     pending) echo 2048 dump unix_diag ;;
     netstat) echo 4096 netstat ;;
     port_filter) echo 260 port_filter ;;
     recording) echo 49152 recording monitor collector socket_table inspection ;;
     samples) echo 2048 collector socket_table attribution listeners inspection ;;
-    options) echo 2048 options settings label label_registry ports listeners ;;
+    options) echo 2048 options options_values options_settings settings netns_spec address label label_registry ports \
+        listeners ;;
     *) echo "run.sh: no such target: $1" >&2 && exit 2 ;;
     esac
 }

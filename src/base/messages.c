@@ -86,6 +86,8 @@ const char *lb_ports_error(int err) {
     return LB_WHY_PORT_RANGE;
   case -ENOENT:
     return LB_WHY_PORT_SERVICE;
+  case -E2BIG:
+    return LB_WHY_PORT_LIST;
   default:
     return LB_WHY_PORTS_REVERSED;
   }

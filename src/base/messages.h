@@ -76,6 +76,55 @@
 
 /* --- configuration ------------------------------------------------------- */
 
+/* Items of the configuration, as users find them there. */
+#define LB_ITEM_LISTENER "<Listener \"%.64s\">"
+#define LB_ITEM_LOCAL_PORT "LocalPort \"%s\""
+#define LB_ITEM_LOCAL_PATH "LocalPath \"%.108s\""
+#define LB_IN_LISTENER " in " LB_ITEM_LISTENER
+
+/* The first %s is the option with its value and LB_IN_LISTENER, or an item. */
+#define LB_MSG_BAD_VALUE "%s: %s, expected %s"
+#define LB_MSG_NO_VALUE "%s: no value, expected %s"
+#define LB_MSG_WRONG_BLOCK "%s: a block, expected an option with %s"
+#define LB_MSG_UNKNOWN_OPTION "%s: unknown option, expected %s"
+#define LB_MSG_UNKNOWN_BLOCK "%s: unknown block, expected %s"
+#define LB_MSG_ONLY_IN_LISTENER                                                \
+  "%s: misplaced, expected inside a <Listener> block"
+#define LB_MSG_NOT_IN_LISTENER                                                 \
+  "%s: misplaced, expected outside of <Listener> blocks"
+
+#define LB_MSG_LISTENER_WITHOUT LB_ITEM_LISTENER ": ignored, it has no valid %s"
+#define LB_MSG_LISTENER_LABEL                                                  \
+  LB_ITEM_LISTENER ": label already configured, ignored. Use another name."
+#define LB_MSG_LISTENER_LIKE_NETNS                                             \
+  LB_ITEM_LISTENER ": ignored, its NetNamespace has the same label. Use "      \
+                   "another name."
+/* The ports, then "" or which labels of a range: LABEL, LABEL and N more. */
+#define LB_MSG_PORT_LABEL                                                      \
+  LB_ITEM_LOCAL_PORT ": label %salready configured, ignored. For a second "    \
+                     "view of the port use <Listener \"name\">."
+#define LB_MSG_PATH_LABEL                                                      \
+  LB_ITEM_LOCAL_PATH ": label \"%s\" already configured, ignored. For a "      \
+                     "second view of the socket use <Listener \"name\">."
+#define LB_MSG_NETNS_LABEL                                                     \
+  "%s: label \"%s\" already configured, ignored. Use another name or path."
+#define LB_MSG_PORT_HIDDEN                                                     \
+  "%s: ListeningPorts does not report port %u, which has the same label. Use " \
+  "a <Listener> with a name that is not a port number."
+
+#define LB_EXPECT_OPTIONS                                                      \
+  "LocalPort, LocalPath, <Listener>, NetNamespace, ListeningPorts, "           \
+  "ListeningPaths, IgnoreSelected, SampleInterval or InspectQueue"
+#define LB_EXPECT_LISTENER_OPTIONS                                             \
+  "LocalPort, LocalPath, LocalAddress or NetNamespace"
+#define LB_EXPECT_LISTENER "a block with a name: <Listener \"name\">"
+#define LB_EXPECT_NAME "one name in quotes, of 1 to 127 bytes, without \"/\""
+#define LB_EXPECT_BOOLEAN "true or false"
+#define LB_EXPECT_SAMPLE "0, or seconds from 0.001 to the interval"
+#define LB_EXPECT_SAMPLE_NOW LB_EXPECT_SAMPLE " (%.6g)"
+#define LB_EXPECT_ADDRESS                                                      \
+  "a numeric address in quotes, like \"10.0.0.1\" or \"::1\""
+#define LB_EXPECT_SEPARATE_PORTS "separate values: LocalPort \"80\" \"443\""
 #define LB_EXPECT_PORT                                                         \
   "a port from 1 to 65535, a range like \"8000-8010\" or a service like "      \
   "\"https\""
@@ -87,6 +136,16 @@
 #define LB_WHY_PORT_RANGE "not a TCP port"
 #define LB_WHY_PORT_SERVICE "unknown service"
 #define LB_WHY_PORTS_REVERSED "an empty or reversed range"
+#define LB_WHY_PORT_LIST "a list in one value"
+#define LB_WHY_UNIX_NAME "not the name of a UNIX socket"
+#define LB_WHY_UNIX_NAME_LONG "longer than 108 bytes"
+#define LB_WHY_NETNS_SPEC "not a network namespace"
+#define LB_WHY_LABEL_LONG "longer than 127 bytes"
+#define LB_WHY_ADDRESS "not an IP address"
+#define LB_WHY_BOOLEAN "not one boolean"
+#define LB_WHY_NAME "not one valid name"
+#define LB_WHY_NUMBER "not one number"
+#define LB_WHY_RANGE "out of range"
 
 /* --- the probe ----------------------------------------------------------- */
 

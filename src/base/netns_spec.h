@@ -18,6 +18,4 @@ struct lb_netns_spec {
  * -ENAMETOOLONG for more than a label can hold; writes *out only on success. */
 int lb_netns_spec_parse(const char *text, struct lb_netns_spec *out);
 
-#define LB_NETNS_FORM "a name under /run/netns, an absolute path, or \"*\""
-
 #endif

@@ -56,6 +56,8 @@ int lb_ports_parse(const char *text, struct lb_ports *out) {
   size_t len = strlen(text);
   if (len == 0)
     return -EINVAL;
+  if (strchr(text, ','))
+    return -E2BIG;
   if (strspn(text, "0123456789-") < len)
     return parse_service(text, out);
   if (strchr(text, '-'))

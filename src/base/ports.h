@@ -25,13 +25,10 @@ static inline bool lb_portset_has(const struct lb_portset *set, uint16_t port) {
   return set->bits[port / 8] & 1u << port % 8;
 }
 
-#define LB_PORTS_FORM                                                          \
-  "a port from 1 to 65535, a range like \"8000-8010\" or a TCP service name "  \
-  "like \"https\""
-
-/* Parses a number, a range or a service name of getservbyname(). 0, or with
- * out untouched: -ERANGE for a port outside 1 to 65535, -EINVAL for an empty,
- * open or reversed range or an empty text, -ENOENT for an unknown service. */
+/* Parses a number, a range, or a service name of getservbyname(3). Returns 0,
+ * -ERANGE for a port outside of 1 to 65535, -EINVAL for an empty text and an
+ * empty, open or reversed range, -E2BIG for a list with commas, -ENOENT for an
+ * unknown service; writes *out only on success. lb_ports_error() explains. */
 int lb_ports_parse(const char *text, struct lb_ports *out);
 
 #endif

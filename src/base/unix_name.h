@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LB_UNIX_NAME_SIZE 108 /* bytes in sun_path: UNIX_PATH_MAX, linux/un.h  \
-                               */
+#define LB_UNIX_NAME_SIZE                                                      \
+  108 /* bytes in sun_path: UNIX_PATH_MAX, linux/un.h                          \
+       */
 
 /* What lb_unix_name_format() writes at most, with the NUL. */
 #define LB_UNIX_NAME_TEXT_SIZE (4 * LB_UNIX_NAME_SIZE + 1)
@@ -33,9 +34,5 @@ int lb_unix_name_parse(const char *text, struct lb_unix_name *out);
  * for every byte that is not printable ASCII, in pathnames too. */
 void lb_unix_name_format(const struct lb_unix_name *name,
                          char text[static LB_UNIX_NAME_TEXT_SIZE]);
-
-#define LB_UNIX_NAME_FORM                                                      \
-  "a pathname as the server gives it to bind(), like \"/run/gunicorn.sock\", " \
-  "or an abstract name like \"@name\", of at most 108 bytes"
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/label.h"
+#include "base/messages.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -13,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define SAMPLE_FORM "0, or seconds from 0.001 to the interval"
 
 int lb_options_new(struct lb_options **out) {
   struct lb_options *options = calloc(1, sizeof(*options));
@@ -36,42 +35,43 @@ void lb_options_free(struct lb_options *options) {
 
 /* --- errors -------------------------------------------------------------- */
 
-void lb_report_error(const struct lb_error_sink *errors, const char *format,
-                     ...) {
-  char sentence[512];
+void lb_report(const struct lb_error_sink *errors, const char *format, ...) {
+  char sentence[LB_MESSAGE_SIZE];
   va_list args;
   va_start(args, format);
-  vsnprintf(sentence, sizeof(sentence), format, args);
+  lb_vmessage(sentence, format, args);
   va_end(args);
-  for (char *c = sentence; *c; c++)
-    if ((unsigned char)*c < ' ' || *c == 0x7f)
-      *c = '?';
   errors->error(errors->data, sentence);
 }
 
-struct lb_value_text lb_value_text(const oconfig_value_t *value) {
-  struct lb_value_text text;
+static void format_value(const oconfig_value_t *value, char *text,
+                         size_t size) {
   switch (value->type) {
   case OCONFIG_TYPE_STRING:
-    snprintf(text.at, sizeof(text.at), "\"%.80s\"", value->value.string);
+    snprintf(text, size, " \"%.80s\"", value->value.string);
     break;
   case OCONFIG_TYPE_NUMBER:
-    snprintf(text.at, sizeof(text.at), "%.15g", value->value.number);
+    snprintf(text, size, " %.15g", value->value.number);
     break;
   default:
-    snprintf(text.at, sizeof(text.at), "%s",
-             value->value.boolean ? "true" : "false");
+    snprintf(text, size, " %s", value->value.boolean ? "true" : "false");
   }
-  return text;
 }
 
-void lb_reject(const struct lb_context *context, const char *option,
-               const char *value, const char *why, const char *expected) {
-  lb_report_error(context->errors, "%s%s%s%s%.64s%s: %s; accepted is %s",
-                  option, *value ? " " : "", value,
-                  context->listener ? " in <Listener \"" : "",
-                  context->listener ? context->listener : "",
-                  context->listener ? "\">" : "", why, expected);
+struct lb_item_text lb_item_text(const struct lb_context *context,
+                                 const char *name,
+                                 const oconfig_value_t *value) {
+  struct lb_item_text item;
+  char text[96] = "", place[96] = "";
+  bool is_block = name[0] == '<';
+  if (value)
+    format_value(value, text, sizeof(text));
+  if (context->listener)
+    snprintf(place, sizeof(place), LB_IN_LISTENER, context->listener);
+  snprintf(item.at, sizeof(item.at), "%.*s%s%s%s",
+           is_block ? (int)strcspn(name, ">") : (int)strlen(name), name, text,
+           is_block ? ">" : "", place);
+  return item;
 }
 
 /* --- blocks -------------------------------------------------------------- */
@@ -84,26 +84,26 @@ enum role { NONE, PORT, PATH, LISTENER, ADDRESS, NETNS };
 
 static const struct known_option {
   const char *name;
-  const char *form; /* of its values */
   lb_values_reader *read;
+  const char *expected; /* the form of its values */
   unsigned where;
   enum role role; /* in a selection */
 } known_options[] = {
-    {"LocalPort", LB_PORTS_FORM, lb_read_local_port, IN_BOTH, PORT},
-    {"LocalAddress", "a numeric IPv4 or IPv6 address", lb_read_local_address,
-     IN_LISTENER, ADDRESS},
-    {"ListeningPorts", "true or false", lb_read_listening_ports, IN_PLUGIN,
+    {"LocalPort", lb_read_local_port, LB_EXPECT_PORT, IN_BOTH, PORT},
+    {"LocalPath", lb_read_local_path, LB_EXPECT_UNIX_NAME, IN_BOTH, PATH},
+    {"LocalAddress", lb_read_local_address, LB_EXPECT_ADDRESS, IN_LISTENER,
+     ADDRESS},
+    {"NetNamespace", lb_read_net_namespace, LB_EXPECT_NETNS, IN_BOTH, NETNS},
+    {"Listener", read_listener, LB_EXPECT_LISTENER, IN_PLUGIN, LISTENER},
+    {"ListeningPorts", lb_read_listening_ports, LB_EXPECT_BOOLEAN, IN_PLUGIN,
      NONE},
-    {"IgnoreSelected", "true or false", lb_read_ignore_selected, IN_PLUGIN,
+    {"ListeningPaths", lb_read_listening_paths, LB_EXPECT_BOOLEAN, IN_PLUGIN,
      NONE},
-    {"Listener", "a block with a name, <Listener \"name\">", read_listener,
-     IN_PLUGIN, LISTENER},
-    {"LocalPath", LB_UNIX_NAME_FORM, lb_read_local_path, IN_BOTH, PATH},
-    {"ListeningPaths", "true or false", lb_read_listening_paths, IN_PLUGIN,
+    {"IgnoreSelected", lb_read_ignore_selected, LB_EXPECT_BOOLEAN, IN_PLUGIN,
      NONE},
-    {"NetNamespace", LB_NETNS_FORM, lb_read_net_namespace, IN_BOTH, NETNS},
-    {"SampleInterval", SAMPLE_FORM, lb_read_sample_interval, IN_PLUGIN, NONE},
-    {"InspectQueue", "true or false", lb_read_inspect_queue, IN_PLUGIN, NONE},
+    {"SampleInterval", lb_read_sample_interval, LB_EXPECT_SAMPLE, IN_PLUGIN,
+     NONE},
+    {"InspectQueue", lb_read_inspect_queue, LB_EXPECT_BOOLEAN, IN_PLUGIN, NONE},
 };
 
 static const struct known_option *find_option(const char *name) {
@@ -120,40 +120,56 @@ static void note_role(struct lb_options *options, enum role role) {
   options->tried_listener |= role == LISTENER;
 }
 
-static void reject_unknown(const struct lb_context *context, const char *key,
+static struct lb_item_text unread_item(const struct lb_context *context,
+                                       const oconfig_item_t *item) {
+  char name[80];
+  snprintf(name, sizeof(name), item->children_num ? "<%.64s>" : "%.64s",
+           item->key);
+  return lb_item_text(context, name, item->values_num ? item->values : NULL);
+}
+
+static void reject_unknown(const struct lb_context *context,
                            const oconfig_item_t *item) {
-  struct lb_value_text text = {""};
-  if (item->values_num)
-    text = lb_value_text(&item->values[0]);
-  lb_reject(context, key, text.at,
-            item->children_num ? "unknown block" : "unknown option",
-            context->listener
-                ? "LocalPort, LocalAddress, LocalPath and NetNamespace"
-                : "LocalPort, LocalPath, ListeningPorts, ListeningPaths, "
-                  "IgnoreSelected, NetNamespace, SampleInterval, InspectQueue "
-                  "and <Listener>");
+  lb_report(context->errors,
+            item->children_num ? LB_MSG_UNKNOWN_BLOCK : LB_MSG_UNKNOWN_OPTION,
+            unread_item(context, item).at,
+            context->listener ? LB_EXPECT_LISTENER_OPTIONS : LB_EXPECT_OPTIONS);
+}
+
+static void reject_misplaced(const struct lb_context *context,
+                             const oconfig_item_t *item) {
+  lb_report(context->errors,
+            context->listener ? LB_MSG_NOT_IN_LISTENER
+                              : LB_MSG_ONLY_IN_LISTENER,
+            unread_item(context, item).at);
+}
+
+/* A block that should be an option, or an option without a value. */
+static void reject_form(struct lb_context *context, const oconfig_item_t *item,
+                        const struct known_option *option, bool is_block) {
+  lb_report(context->errors, is_block ? LB_MSG_WRONG_BLOCK : LB_MSG_NO_VALUE,
+            unread_item(context, item).at, option->expected);
+  context->lost_address |= option->role == ADDRESS;
+  context->lost_netns |= option->role == NETNS;
 }
 
 static int read_item(struct lb_context *context, const oconfig_item_t *item) {
   const struct known_option *option = find_option(item->key);
   unsigned here = context->listener ? IN_LISTENER : IN_PLUGIN;
-  bool is_block = item->children_num > 0;
-  char key[80];
-  snprintf(key, sizeof(key), is_block ? "<%.64s>" : "%.64s", item->key);
-  if (!option || !(option->where & here)) {
-    reject_unknown(context, key, item);
+  if (!option) {
+    reject_unknown(context, item);
+    return 0;
+  }
+  if (!(option->where & here)) {
+    reject_misplaced(context, item);
     return 0;
   }
   if (!context->listener)
     note_role(context->options, option->role);
-  bool is_wrong_block = is_block && option->role != LISTENER;
+  bool is_wrong_block = item->children_num && option->role != LISTENER;
   if (!is_wrong_block && item->values_num)
     return option->read(context, item);
-  lb_reject(context, key, "",
-            is_wrong_block ? "an option, not a block" : "no value",
-            option->form);
-  context->lost_address |= option->role == ADDRESS;
-  context->lost_netns |= option->role == NETNS;
+  reject_form(context, item, option, is_wrong_block);
   return 0;
 }
 
@@ -164,24 +180,18 @@ static int read_items(struct lb_context *context, const oconfig_item_t *block) {
   return err;
 }
 
-static const char no_namespace[] =
-    "it has no NetNamespace that can be used; accepted is a good one, or none "
-    "at all to look where others are looked for";
-
 /* A bad selector must not make a block select more than was meant: a block
  * without a good port or path, with bad addresses only or with bad namespaces
- * only is ignored. */
-static const char *why_unusable(const struct lb_context *inside) {
+ * only is ignored. Returns the option without a good value, or NULL. */
+static const char *lacking_option(const struct lb_context *inside) {
   const struct lb_selection *selection = inside->selection;
   if (selection->ports_len == 0 && selection->unix_names_len == 0)
-    return "it has no LocalPort and no LocalPath that can be used; accepted is "
-           "at least one";
+    return "LocalPort or LocalPath";
   if (inside->lost_address && selection->addresses_len == 0 &&
       selection->ports_len > 0)
-    return "it has no LocalAddress that can be used; accepted is a good one, "
-           "or none at all for any address";
+    return "LocalAddress";
   if (inside->lost_netns && selection->netns_len == 0)
-    return no_namespace;
+    return "NetNamespace";
   return NULL;
 }
 
@@ -191,9 +201,9 @@ static int read_listener(struct lb_context *context,
   const oconfig_value_t *value = &item->values[0];
   if (item->values_num != 1 || value->type != OCONFIG_TYPE_STRING ||
       !lb_label_is_valid(value->value.string)) {
-    lb_reject(context, "Listener", lb_value_text(value).at, "not one name",
-              "a name in quotes of 1 to 127 bytes, without \"/\" and control "
-              "characters");
+    lb_report(context->errors, LB_MSG_BAD_VALUE,
+              lb_item_text(context, "<Listener>", value).at, LB_WHY_NAME,
+              LB_EXPECT_NAME);
     return 0;
   }
   struct lb_selection selection = {.label = strdup(value->value.string)};
@@ -202,14 +212,14 @@ static int read_listener(struct lb_context *context,
                               .listener = value->value.string,
                               .selection = &selection};
   int err = selection.label ? read_items(&inside, item) : -ENOMEM;
-  const char *why = err ? NULL : why_unusable(&inside);
-  if (why)
-    lb_report_error(context->errors, "<Listener \"%.64s\"> is left out: %s",
-                    inside.listener, why);
+  const char *lacking = err ? NULL : lacking_option(&inside);
+  if (lacking)
+    lb_report(context->errors, LB_MSG_LISTENER_WITHOUT, inside.listener,
+              lacking);
   else if (!err)
     err = lb_append(&options->selections, &options->selections_len, &selection,
                     1, sizeof(selection));
-  if (why || err)
+  if (lacking || err)
     lb_selection_free(&selection);
   return err;
 }

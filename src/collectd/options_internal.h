@@ -7,15 +7,16 @@
 
 #include "collectd/options.h"
 
-/* A value as configured, cut off if it is long. */
-struct lb_value_text {
-  char at[96];
+/* An item as configured, in words: LocalPort "80" in <Listener "api">. Long
+ * parts are cut off. */
+struct lb_item_text {
+  char at[256];
 };
 
 /* A SampleInterval, to be checked when the interval is known. */
 struct lb_sample_value {
   double seconds; /* NAN: not one number */
-  struct lb_value_text text;
+  struct lb_item_text item;
 };
 
 struct lb_options {
@@ -38,7 +39,7 @@ struct lb_options {
 
 /* Where we are in the configuration. */
 struct lb_context {
-  struct lb_options *options; /* NULL: after reading, errors only */
+  struct lb_options *options;
   const struct lb_error_sink *errors;
   const char *listener;           /* name of the <Listener> block, or NULL */
   struct lb_selection *selection; /* of that block */
@@ -59,14 +60,13 @@ lb_values_reader lb_read_local_port, lb_read_local_path, lb_read_local_address,
 
 /* --- options.c ----------------------------------------------------------- */
 
-struct lb_value_text lb_value_text(const oconfig_value_t *value);
+/* The item with an option's name and a value, or NULL. */
+struct lb_item_text lb_item_text(const struct lb_context *context,
+                                 const char *name,
+                                 const oconfig_value_t *value);
 
-/* Reports an error as one line: control characters become "?". */
+/* Reports an error; the formats are LB_MSG_* of messages.h. */
 __attribute__((format(printf, 2, 3))) void
-lb_report_error(const struct lb_error_sink *errors, const char *format, ...);
-
-/* Reports what is wrong with an option, of which value is the text or "". */
-void lb_reject(const struct lb_context *context, const char *option,
-               const char *value, const char *why, const char *expected);
+lb_report(const struct lb_error_sink *errors, const char *format, ...);
 
 #endif

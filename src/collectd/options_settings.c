@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/label.h"
+#include "base/messages.h"
 
 #include <errno.h>
 #include <math.h>
@@ -14,29 +15,21 @@
 
 #define DEFAULT_SAMPLE 0.1
 #define MIN_SAMPLE 0.001
-static const char no_namespace[] =
-    "it has no NetNamespace that can be used; accepted is a good one, or none "
-    "at all to look where others are looked for";
-
-#define SAMPLE_FORM "0, or seconds from 0.001 to the interval"
 
 /* --- values outside of blocks -------------------------------------------- */
 
-static void report_port_conflicts(const struct lb_error_sink *errors,
-                                  const struct lb_ports *ports, unsigned count,
-                                  unsigned first) {
-  char range[32] = "";
-  if (ports->first != ports->last)
-    snprintf(range, sizeof(range), "-%u", (unsigned)ports->last);
-  char more[48] = "";
-  if (count > 1)
-    snprintf(more, sizeof(more), " and %u more of the range", count - 1);
-  lb_report_error(
-      errors,
-      "LocalPort \"%u%s\": the label \"%u\"%s is taken already and stays "
-      "with what took it; accepted is a port that is selected once, or a "
-      "<Listener> block with a name of its own",
-      (unsigned)ports->first, range, first, more);
+static void report_port_labels(const struct lb_error_sink *errors,
+                               const struct lb_ports *ports, unsigned conflicts,
+                               unsigned first) {
+  char range[LB_LABEL_SIZE], labels[48] = "";
+  if (ports->first == ports->last) {
+    lb_label_of_port(range, ports->first);
+  } else {
+    snprintf(range, sizeof(range), "%u-%u", ports->first, ports->last);
+    snprintf(labels, sizeof(labels), conflicts > 1 ? "%u and %u more " : "%u ",
+             first, conflicts - 1);
+  }
+  lb_report(errors, LB_MSG_PORT_LABEL, range, labels);
 }
 
 /* One listener per port. */
@@ -52,7 +45,7 @@ static int select_ports(struct lb_settings *settings,
       first = port;
   }
   if (conflicts)
-    report_port_conflicts(errors, ports, conflicts, first);
+    report_port_labels(errors, ports, conflicts, first);
   return 0;
 }
 
@@ -65,12 +58,7 @@ static int select_unix_name(struct lb_settings *settings,
   char label[LB_LABEL_SIZE], text[LB_UNIX_NAME_TEXT_SIZE];
   lb_label_of_unix_name(label, name);
   lb_unix_name_format(name, text);
-  lb_report_error(
-      errors,
-      "LocalPath \"%.80s\": the label \"%s\" is taken already and stays "
-      "with what took it; accepted is a path that is selected once, or a "
-      "<Listener> block with a name of its own",
-      text, label);
+  lb_report(errors, LB_MSG_PATH_LABEL, text, label);
   return 0;
 }
 
@@ -81,13 +69,10 @@ static int select_netns(struct lb_settings *settings,
   int err = lb_settings_add_netns(settings, spec, for_all);
   if (err != -EEXIST)
     return err;
-  char why[2 * LB_LABEL_SIZE], text[sizeof(spec->text) + 2];
-  snprintf(why, sizeof(why),
-           "the label \"%s\" is taken already and stays with what took it",
-           spec->label);
-  snprintf(text, sizeof(text), "\"%.80s\"", spec->text);
-  lb_reject(context, "NetNamespace", text, why,
-            "a name or a path with a label of its own");
+  const oconfig_value_t value = {.type = OCONFIG_TYPE_STRING,
+                                 .value = {.string = (char *)spec->text}};
+  lb_report(context->errors, LB_MSG_NETNS_LABEL,
+            lb_item_text(context, "NetNamespace", &value).at, spec->label);
   return err;
 }
 
@@ -118,12 +103,6 @@ static int ignore_value(struct lb_settings *settings,
 }
 
 /* --- <Listener> blocks --------------------------------------------------- */
-
-static void report_ignored(const struct lb_error_sink *errors,
-                           const char *listener, const char *why) {
-  lb_report_error(errors, "<Listener \"%.64s\"> is left out: %s", listener,
-                  why);
-}
 
 static bool has_netns(const struct lb_selection *selection,
                       const struct lb_netns_spec *spec) {
@@ -158,14 +137,13 @@ static int add_listener_label(struct lb_settings *settings,
                               bool has_lost_netns,
                               const struct lb_error_sink *errors) {
   if (has_lost_netns) {
-    report_ignored(errors, selection->label, no_namespace);
+    lb_report(errors, LB_MSG_LISTENER_WITHOUT, selection->label,
+              "NetNamespace");
     return -EEXIST;
   }
   int err = lb_settings_add(settings, selection);
   if (err == -EEXIST)
-    report_ignored(errors, selection->label,
-                   "its NetNamespace has this label, too; accepted is a name "
-                   "of its own");
+    lb_report(errors, LB_MSG_LISTENER_LIKE_NETNS, selection->label);
   return err;
 }
 
@@ -174,10 +152,7 @@ static int add_listener(struct lb_settings *settings,
                         const struct lb_selection *block,
                         const struct lb_error_sink *errors) {
   if (lb_settings_has_label(settings, block->label)) {
-    lb_report_error(errors,
-                    "<Listener \"%.64s\">: the label is taken already and "
-                    "stays with what took it; accepted is a name of its own",
-                    block->label);
+    lb_report(errors, LB_MSG_LISTENER_LABEL, block->label);
     return 0;
   }
   size_t before = settings->netns_len;
@@ -201,10 +176,9 @@ static int add_listener(struct lb_settings *settings,
 
 static double choose_sample(const struct lb_options *options, double interval_s,
                             const struct lb_error_sink *errors) {
-  const struct lb_context context = {.errors = errors};
   double result = interval_s > DEFAULT_SAMPLE + SLACK ? DEFAULT_SAMPLE : 0;
-  char form[128];
-  snprintf(form, sizeof(form), SAMPLE_FORM ", which is %.6g", interval_s);
+  char expected[128];
+  snprintf(expected, sizeof(expected), LB_EXPECT_SAMPLE_NOW, interval_s);
   for (size_t i = 0; i < options->samples_len; i++) {
     const struct lb_sample_value *sample = &options->samples[i];
     double seconds = sample->seconds;
@@ -213,8 +187,8 @@ static double choose_sample(const struct lb_options *options, double interval_s,
     else if (seconds >= MIN_SAMPLE && seconds <= interval_s + SLACK)
       result = seconds < interval_s ? seconds : interval_s;
     else
-      lb_reject(&context, "SampleInterval", sample->text.at,
-                isnan(seconds) ? "not one number" : "out of range", form);
+      lb_report(errors, LB_MSG_BAD_VALUE, sample->item.at,
+                isnan(seconds) ? LB_WHY_NUMBER : LB_WHY_RANGE, expected);
   }
   return result;
 }
@@ -242,29 +216,11 @@ static int choose_listening(struct lb_settings *settings,
 
 /* --- labels while collectd runs ------------------------------------------ */
 
-static void report_hidden_port(const struct lb_selection *selection,
-                               unsigned port,
-                               const struct lb_error_sink *errors) {
-  char item[LB_UNIX_NAME_TEXT_SIZE + 16];
-  bool is_path = selection->by == LB_BY_LOCAL_PATH;
-  if (is_path) {
-    char text[LB_UNIX_NAME_TEXT_SIZE];
-    lb_unix_name_format(selection->unix_names, text);
-    snprintf(item, sizeof(item), "LocalPath \"%s\"", text);
-  } else {
-    snprintf(item, sizeof(item), "<Listener \"%u\">", port);
-  }
-  lb_report_error(
-      errors,
-      "%s has the label of port %u, which ListeningPorts therefore leaves "
-      "out; accepted is %sa name that is no port number",
-      item, port, is_path ? "a <Listener> block with " : "");
-}
-
 /* ListeningPorts must not report port 8080 if a <Listener "8080"> has its
  * label. */
 static void hide_labelled_ports(struct lb_settings *settings,
                                 const struct lb_error_sink *errors) {
+  char item[LB_SELECTION_TEXT_SIZE];
   for (size_t i = 0; i < settings->selections_len; i++) {
     const struct lb_selection *selection = &settings->selections[i];
     uint16_t port = lb_label_port(selection->label);
@@ -272,24 +228,25 @@ static void hide_labelled_ports(struct lb_settings *settings,
         lb_selection_has_port(selection, port))
       continue;
     lb_portset_add(&settings->ignored, port);
-    report_hidden_port(selection, port, errors);
+    lb_selection_format(selection, item);
+    lb_report(errors, LB_MSG_PORT_HIDDEN, item, port);
   }
 }
 
 static void report_long_labels(const struct lb_settings *settings,
                                const struct lb_netns_ref *ref,
                                const struct lb_error_sink *errors) {
-  char label[LB_LABEL_SIZE];
+  char label[LB_LABEL_SIZE], text[2 * LB_LABEL_SIZE],
+      item[LB_SELECTION_TEXT_SIZE];
   for (size_t i = 0; i < settings->selections_len; i++) {
     const struct lb_selection *selection = &settings->selections[i];
-    if (lb_selection_applies(settings, selection, ref) &&
-        !lb_selection_is_plain(selection, ref) &&
-        lb_label_in(label, ref->label, selection->label))
-      lb_report_error(
-          errors,
-          "The label \"%s:%s\" is longer than 127 bytes, so what has it is "
-          "left out; accepted is a <Listener> block with a shorter name",
-          ref->label, selection->label);
+    if (!lb_selection_applies(settings, selection, ref) ||
+        lb_selection_is_plain(selection, ref) ||
+        lb_label_in(label, ref->label, selection->label) == 0)
+      continue;
+    snprintf(text, sizeof(text), "%s:%s", ref->label, selection->label);
+    lb_selection_format(selection, item);
+    lb_report(errors, LB_MSG_LABEL_TOO_LONG, text, item, "");
   }
 }
 

@@ -15,7 +15,8 @@
 static void reject_value(const struct lb_context *context, const char *option,
                          const oconfig_value_t *value, const char *why,
                          const char *expected) {
-  lb_reject(context, option, lb_value_text(value).at, why, expected);
+  struct lb_item_text item = lb_item_text(context, option, value);
+  lb_report(context->errors, LB_MSG_BAD_VALUE, item.at, why, expected);
 }
 
 /* The selection that a value belongs to: the block's, or outside of blocks a
@@ -53,7 +54,7 @@ int lb_read_local_port(struct lb_context *context, const oconfig_item_t *item) {
     int err = parse_port_value(value, &ports);
     if (err) {
       reject_value(context, "LocalPort", value, lb_ports_error(err),
-                   LB_PORTS_FORM);
+                   err == -E2BIG ? LB_EXPECT_SEPARATE_PORTS : LB_EXPECT_PORT);
       continue;
     }
     struct lb_selection *into = selection_of_value(context);
@@ -73,9 +74,9 @@ int lb_read_local_path(struct lb_context *context, const oconfig_item_t *item) {
                   : -EINVAL;
     if (err) {
       reject_value(context, "LocalPath", value,
-                   err == -ENAMETOOLONG ? "too long for a UNIX socket"
-                                        : "not a UNIX socket",
-                   LB_UNIX_NAME_FORM);
+                   err == -ENAMETOOLONG ? LB_WHY_UNIX_NAME_LONG
+                                        : LB_WHY_UNIX_NAME,
+                   LB_EXPECT_UNIX_NAME);
       continue;
     }
     struct lb_selection *into = selection_of_value(context);
@@ -96,9 +97,8 @@ int lb_read_net_namespace(struct lb_context *context,
                   : -EINVAL;
     if (err) {
       reject_value(context, "NetNamespace", value,
-                   err == -ENAMETOOLONG ? "longer than the 127 bytes of a label"
-                                        : "not a network namespace",
-                   LB_NETNS_FORM);
+                   err == -ENAMETOOLONG ? LB_WHY_LABEL_LONG : LB_WHY_NETNS_SPEC,
+                   LB_EXPECT_NETNS);
       context->lost_netns = true;
       continue;
     }
@@ -118,9 +118,8 @@ int lb_read_local_address(struct lb_context *context,
     struct lb_address address;
     if (value->type != OCONFIG_TYPE_STRING ||
         lb_address_parse(value->value.string, &address)) {
-      reject_value(context, "LocalAddress", value, "not an address",
-                   "a numeric IPv4 or IPv6 address that the socket is bound "
-                   "to, in quotes, like \"10.0.0.1\" or \"::1\"");
+      reject_value(context, "LocalAddress", value, LB_WHY_ADDRESS,
+                   LB_EXPECT_ADDRESS);
       context->lost_address = true;
       continue;
     }
@@ -163,8 +162,8 @@ static bool read_boolean(const struct lb_context *context,
                          bool *out) {
   if (parse_boolean(item, out))
     return true;
-  reject_value(context, option, &item->values[0], "not one boolean",
-               "true or false, once");
+  reject_value(context, option, &item->values[0], LB_WHY_BOOLEAN,
+               LB_EXPECT_BOOLEAN);
   return false;
 }
 
@@ -210,8 +209,9 @@ static double parse_seconds(const oconfig_item_t *item) {
 int lb_read_sample_interval(struct lb_context *context,
                             const oconfig_item_t *item) {
   struct lb_options *options = context->options;
-  struct lb_sample_value sample = {parse_seconds(item),
-                                   lb_value_text(&item->values[0])};
+  struct lb_sample_value sample = {
+      parse_seconds(item),
+      lb_item_text(context, "SampleInterval", item->values)};
   return lb_append(&options->samples, &options->samples_len, &sample, 1,
                    sizeof(sample));
 }

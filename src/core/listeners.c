@@ -152,11 +152,8 @@ static uint32_t *chain_of(const struct lb_listeners *listeners,
 static int claim_selection_label(struct lb_listeners *listeners,
                                  const struct lb_selection *selection,
                                  const char **label) {
-  char source[LB_LABEL_SIZE + 40];
-  snprintf(source, sizeof(source),
-           selection->by == LB_BY_LOCAL_PORT ? "LocalPort \"%s\""
-                                             : "<Listener \"%s\">",
-           selection->label);
+  char source[LB_SELECTION_TEXT_SIZE];
+  lb_selection_format(selection, source);
   bool plain = lb_selection_is_plain(selection, listeners->netns);
   return claim_label(listeners, selection->label, plain, source, label);
 }

@@ -3,8 +3,10 @@
 
 #include "base/array.h"
 #include "base/label.h"
+#include "base/messages.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +108,24 @@ bool lb_settings_has_label(const struct lb_settings *settings,
     if (strcmp(settings->selections[i].label, label) == 0)
       return true;
   return false;
+}
+
+void lb_selection_format(const struct lb_selection *selection,
+                         char text[static LB_SELECTION_TEXT_SIZE]) {
+  char name[LB_UNIX_NAME_TEXT_SIZE];
+  switch (selection->by) {
+  case LB_BY_LISTENER:
+    snprintf(text, LB_SELECTION_TEXT_SIZE, LB_ITEM_LISTENER, selection->label);
+    break;
+  case LB_BY_LOCAL_PORT:
+    snprintf(text, LB_SELECTION_TEXT_SIZE, LB_ITEM_LOCAL_PORT,
+             selection->label);
+    break;
+  case LB_BY_LOCAL_PATH:
+    lb_unix_name_format(selection->unix_names, name);
+    snprintf(text, LB_SELECTION_TEXT_SIZE, LB_ITEM_LOCAL_PATH, name);
+    break;
+  }
 }
 
 bool lb_selection_has_port(const struct lb_selection *selection,

@@ -108,6 +108,12 @@ bool lb_selection_applies(const struct lb_settings *settings,
 bool lb_selection_is_plain(const struct lb_selection *selection,
                            const struct lb_netns_ref *ref);
 
+/* Writes the item of the configuration: LocalPort "80", LocalPath "/run/a" or
+ * <Listener "api">. */
+#define LB_SELECTION_TEXT_SIZE (LB_LABEL_SIZE + 16)
+void lb_selection_format(const struct lb_selection *selection,
+                         char text[static LB_SELECTION_TEXT_SIZE]);
+
 /* Whether the selection has every socket of the port, in every namespace where
  * listening_ports applies. */
 bool lb_selection_has_port(const struct lb_selection *selection, uint16_t port);

@@ -551,7 +551,7 @@ static int refuse(const char *what, const char *value, const char *form) {
 static int add_port(struct arguments *arguments, const char *text) {
   struct lb_ports ports;
   if (lb_ports_parse(text, &ports))
-    return refuse("port", text, LB_PORTS_FORM);
+    return refuse("port", text, LB_EXPECT_PORT);
   for (unsigned port = ports.first; port <= ports.last; port++)
     if (lb_settings_add_port(&arguments->settings, (uint16_t)port) == -ENOMEM)
       return fail("starting", -ENOMEM);
@@ -561,7 +561,7 @@ static int add_port(struct arguments *arguments, const char *text) {
 static int add_path(struct arguments *arguments, const char *text) {
   struct lb_unix_name path;
   if (lb_unix_name_parse(text, &path))
-    return refuse("path", text, LB_UNIX_NAME_FORM);
+    return refuse("path", text, LB_EXPECT_UNIX_NAME);
   int err = lb_settings_add_unix_name(&arguments->settings, &path);
   if (err == -EEXIST)
     return refuse("path", text, "one whose label nothing before it has");
@@ -575,7 +575,7 @@ static int add_place(struct arguments *arguments, const char *text) {
     err = lb_settings_add_netns(&arguments->settings, &spec, true);
   if (err == -ENOMEM)
     return fail("starting", err);
-  return err ? refuse("network namespace", text, LB_NETNS_FORM) : 0;
+  return err ? refuse("network namespace", text, LB_EXPECT_NETNS) : 0;
 }
 
 enum { OPTION_RECORD = 256, OPTION_REPLAY, OPTION_LIST_VALUES, OPTION_SAMPLE };

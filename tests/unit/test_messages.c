@@ -79,6 +79,7 @@ static void each_errno_has_the_reason_of_its_area(void **s) {
       {ports_reason, -ERANGE, "not a TCP port", false},
       {ports_reason, -ENOENT, "unknown service", false},
       {ports_reason, -EINVAL, "an empty or reversed range", false},
+      {ports_reason, -E2BIG, "a list in one value", false},
   };
   for (size_t i = 0; i < LEN(cases); i++) {
     char buf[LB_REASON_SIZE];

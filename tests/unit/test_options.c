@@ -1,68 +1,44 @@
 // SPDX-License-Identifier: MIT
-/* Configurations to settings and to the sentences in the log: a bad option, a
- * bad value, a bad block costs only itself and is one sentence that names it
- * and what would be accepted. */
+/* Configurations, the settings they make and the errors they cause: a bad
+ * option, value or block costs only itself and is one sentence. */
 #include "collectd/options.h"
 
+#include "memory.h"
 #include "unit.h"
 
-#include <errno.h>
 #include <time.h>
 
-/* The allocation that fails, counted down; 0: none. The linker sends all calls
- * here (--wrap). */
-static unsigned failing;
-
-static bool fails(void) { return failing && --failing == 0; }
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size) {
-  return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__real_reallocarray(void *old, size_t n, size_t size);
-void *__wrap_reallocarray(void *old, size_t n, size_t size);
-void *__wrap_reallocarray(void *old, size_t n, size_t size) {
-  return fails() ? NULL : __real_reallocarray(old, n, size);
-}
-
-char *__real_strdup(const char *text);
-char *__wrap_strdup(const char *text);
-char *__wrap_strdup(const char *text) {
-  return fails() ? NULL : __real_strdup(text);
-}
-
-struct options_case {
-  const char *config; /* the inside of a <Plugin> block */
-  const char *want;   /* settings; NULL: nothing valid is left */
-  const char *errors;
-};
-
 static void on_error(void *data, const char *sentence) {
-  struct text *text = data;
-  say(text, "%s.\n", sentence);
+  say(data, "%s\n", sentence);
 }
 
-/* The settings and the sentences of several <Plugin> blocks, for reads every so
- * many seconds; looks within the interval are said where they are not the
- * default of 0.1 s. */
-static void take_every(double interval_s, const oconfig_item_t *blocks,
-                       size_t len, struct text *got) {
+/* Returns what the options return: 0, -ENOENT or -ENOMEM. */
+static int read_blocks(double interval_s, const oconfig_item_t *blocks,
+                       size_t len, struct lb_settings *settings,
+                       struct text *errors) {
+  const struct lb_error_sink sink = {on_error, errors};
+  struct lb_options *options = NULL;
+  int err = lb_options_new(&options);
+  for (size_t i = 0; i < len && !err; i++)
+    err = lb_options_block(options, &blocks[i], &sink);
+  if (!err)
+    err = lb_options_settings(options, interval_s, settings, &sink);
+  lb_options_free(options);
+  return err;
+}
+
+/* Says the settings ("nothing" if no selection is valid), the samples unless
+ * they have the default of 0.1 s, and the errors. */
+static void say_blocks(struct text *got, double interval_s,
+                       const oconfig_item_t *blocks, size_t len) {
+  static const struct lb_settings unwritten;
   struct text errors = {.len = 0};
-  const struct lb_error_sink to_text = {on_error, &errors};
-  struct lb_options *options;
   struct lb_settings settings;
   memset(&settings, 0, sizeof(settings));
-  assert_int_equal(lb_options_new(&options), 0);
-  for (size_t i = 0; i < len; i++)
-    assert_int_equal(lb_options_block(options, &blocks[i], &to_text), 0);
-  int err = lb_options_settings(options, interval_s, &settings, &to_text);
-  lb_options_free(options);
+  int err = read_blocks(interval_s, blocks, len, &settings, &errors);
   if (err) {
-    static const struct lb_settings nothing;
     assert_int_equal(err, -ENOENT);
-    assert_memory_equal(&settings, &nothing, sizeof(nothing));
+    assert_memory_equal(&settings, &unwritten, sizeof(settings));
     say(got, "nothing\n");
   } else {
     say_settings(got, &settings);
@@ -73,1065 +49,655 @@ static void take_every(double interval_s, const oconfig_item_t *blocks,
   lb_settings_free(&settings);
 }
 
-static void take(const oconfig_item_t *blocks, size_t len, struct text *got) {
-  take_every(10, blocks, len, got);
-}
+struct options_case {
+  const char *config; /* the inside of a <Plugin> block */
+  const char *want;   /* settings */
+  const char *errors;
+};
 
 static void check_every(double interval_s, const struct options_case *cases,
                         size_t len) {
   for (size_t i = 0; i < len; i++) {
     struct text want = {.len = 0}, got = {.len = 0};
-    say(&want, "%s---\n%s%s", cases[i].config,
-        cases[i].want ? cases[i].want : "nothing\n", cases[i].errors);
+    say(&want, "%s---\n%s%s", cases[i].config, cases[i].want,
+        cases[i].errors ? cases[i].errors : "");
     say(&got, "%s---\n", cases[i].config);
     oconfig_item_t block = read_config(cases[i].config);
-    take_every(interval_s, &block, 1, &got);
+    say_blocks(&got, interval_s, &block, 1);
     free_config(&block);
     assert_string_equal(got.at, want.at);
   }
 }
 
-static void check(const struct options_case *cases, size_t len) {
-  check_every(10, cases, len);
+#define CASES(name) static const struct options_case name[]
+
+/* The cases of one test. */
+struct table {
+  const struct options_case *cases;
+  size_t len;
+};
+
+static void check_table(void **state) {
+  const struct table *table = *state;
+  check_every(10, table->cases, table->len);
 }
 
+/* Configurations. */
+#define LISTENER(name, inside)                                                 \
+  "<Listener \"" name "\">\n" inside "</Listener>\n"
+#define API(inside) LISTENER("api", inside)
+
+/* Errors. */
+#define IN_API " in <Listener \"api\">"
 #define PORT_FORM                                                              \
-  "accepted is a port from 1 to 65535, a range like \"8000-8010\" or a TCP "   \
-  "service name like \"https\".\n"
+  "a port from 1 to 65535, a range like \"8000-8010\" or a service like "      \
+  "\"https\"\n"
+#define NOT_PORT ": not a TCP port, expected " PORT_FORM
+#define NO_SERVICE ": unknown service, expected " PORT_FORM
+#define BAD_RANGE ": an empty or reversed range, expected " PORT_FORM
 #define ADDRESS_FORM                                                           \
-  "accepted is a numeric IPv4 or IPv6 address that the socket is bound to, "   \
-  "in quotes, like \"10.0.0.1\" or \"::1\".\n"
-#define NAME_FORM                                                              \
-  "accepted is a name in quotes of 1 to 127 bytes, without \"/\" and control " \
-  "characters.\n"
-#define BOOLEAN_FORM "accepted is true or false, once.\n"
-#define PORT_TAKEN                                                             \
-  " is taken already and stays with what took it; accepted is a port that is " \
-  "selected once, or a <Listener> block with a name of its own.\n"
-#define NAME_TAKEN                                                             \
-  ": the label is taken already and stays with what took it; accepted is a "   \
-  "name of its own.\n"
+  "a numeric address in quotes, like \"10.0.0.1\" or \"::1\"\n"
+#define NOT_ADDRESS ": not an IP address, expected " ADDRESS_FORM
 #define PATH_FORM                                                              \
-  "accepted is a pathname as the server gives it to bind(), like "             \
-  "\"/run/gunicorn.sock\", or an abstract name like \"@name\", of at most "    \
-  "108 "                                                                       \
-  "bytes.\n"
-#define PLACE_FORM                                                             \
-  "accepted is a name under /run/netns, an absolute path, or \"*\".\n"
-#define PATH_TAKEN                                                             \
-  " is taken already and stays with what took it; accepted is a path that is " \
-  "selected once, or a <Listener> block with a name of its own.\n"
-#define PLACE_TAKEN                                                            \
-  " is taken already and stays with what took it; accepted is a name or a "    \
-  "path with a label of its own.\n"
-#define OPTIONS                                                                \
-  "accepted is LocalPort, LocalPath, ListeningPorts, ListeningPaths, "         \
-  "IgnoreSelected, NetNamespace, SampleInterval, InspectQueue and "            \
-  "<Listener>.\n"
-#define LISTENER_OPTIONS                                                       \
-  "accepted is LocalPort, LocalAddress, LocalPath and NetNamespace.\n"
-#define NO_PORT                                                                \
-  " is left out: it has no LocalPort and no LocalPath that can be used; "      \
-  "accepted is at least one.\n"
-#define SAMPLE_FORM                                                            \
-  "accepted is 0, or seconds from 0.001 to the interval, which is "
-#define TOO_LONG                                                               \
-  " is longer than 127 bytes, so what has it is left out; accepted is a "      \
-  "<Listener> block with a shorter name.\n"
-#define NO_NAMESPACE                                                           \
-  " is left out: it has no NetNamespace that can be used; accepted is a good " \
-  "one, or none at all to look where others are looked for.\n"
-#define NO_ADDRESS                                                             \
-  " is left out: it has no LocalAddress that can be used; accepted is a good " \
-  "one, or none at all for any address.\n"
+  "a path as the server binds it, like \"/run/app.sock\", or an abstract "     \
+  "name like \"@app\"\n"
+#define NOT_PATH ": not the name of a UNIX socket, expected " PATH_FORM
+#define NETNS_FORM "a name under /run/netns, an absolute path, or \"*\"\n"
+#define NOT_NETNS ": not a network namespace, expected " NETNS_FORM
+#define NOT_BOOLEAN ": not one boolean, expected true or false\n"
+#define NOT_NAME                                                               \
+  ": not one valid name, expected one name in quotes, of 1 to 127 bytes, "     \
+  "without \"/\"\n"
+#define NO_VALUE ": no value, expected "
+#define BLOCK ": a block, expected an option with "
+#define UNKNOWN                                                                \
+  ", expected LocalPort, LocalPath, <Listener>, NetNamespace, "                \
+  "ListeningPorts, ListeningPaths, IgnoreSelected, SampleInterval or "         \
+  "InspectQueue\n"
+#define UNKNOWN_IN                                                             \
+  ", expected LocalPort, LocalPath, LocalAddress or NetNamespace\n"
+#define ONLY_IN ": misplaced, expected inside a <Listener> block\n"
+#define NOT_IN ": misplaced, expected outside of <Listener> blocks\n"
+#define WITHOUT(name, option)                                                  \
+  "<Listener \"" name "\">: ignored, it has no valid " option "\n"
+#define PORT_TWICE(port, labels)                                               \
+  "LocalPort \"" port "\": label " labels "already configured, ignored. For "  \
+  "a second view of the port use <Listener \"name\">.\n"
+#define PATH_TWICE(path, label)                                                \
+  "LocalPath \"" path "\": label \"" label "\" already configured, ignored. "  \
+  "For a second view of the socket use <Listener \"name\">.\n"
+#define NAME_TWICE(name)                                                       \
+  "<Listener \"" name "\">: label already configured, ignored. Use another "   \
+  "name.\n"
+#define NETNS_TWICE(item, label)                                               \
+  "NetNamespace " item ": label \"" label "\" already configured, ignored. "   \
+  "Use another name or path.\n"
+#define LIKE_NETNS(name)                                                       \
+  "<Listener \"" name "\">: ignored, its NetNamespace has the same label. "    \
+  "Use another name.\n"
+#define HIDDEN(item, port)                                                     \
+  item ": ListeningPorts does not report port " port ", which has the same "   \
+       "label. Use a <Listener> with a name that is not a port number.\n"
+#define SAMPLE(value, why, interval)                                           \
+  "SampleInterval " value ": " why ", expected 0, or seconds from 0.001 to "   \
+  "the interval (" interval ")\n"
 
-/* --- what is selected ---------------------------------------------------- */
+/* --- ports --------------------------------------------------------------- */
 
-static void nothing_selected_is_every_port(void **state) {
+CASES(without_a_selection_every_listening_port_is_reported) = {
+    {"", "others\n", ""},
+    {"ListeningPorts true\n", "others\n", ""},
+    {"ListeningPorts false\n", "others\n", ""}, /* as in tcpconns */
+    {"IgnoreSelected true\n", "others\n", ""},
+    {"IgnoreSelected false\n", "others\n", ""},
+    {"NetNamespace blue\n", "namespace blue: /run/netns/blue for all\nothers\n",
+     ""},
+};
+
+CASES(a_port_is_a_number_a_range_or_a_service) = {
+    {"LocalPort \"80\"\n", "port 80\n", ""},
+    {"LocalPort 80\n", "port 80\n", ""},
+    {"LocalPort https\n", "port 443\n", ""},
+    {"LocalPort \"https\" 80\nLocalPort \"22\"\n",
+     "port 443\nport 80\nport 22\n", ""},
+    {"LocalPort \"8000-8002\"\n", "port 8000\nport 8001\nport 8002\n", ""},
+    {"LocalPort 65535 1\n", "port 65535\nport 1\n", ""},
+    {"LocalPort 80\nListeningPorts true\n", "port 80\nothers\n", ""},
+    {"ListeningPorts true\nLocalPort 80\n", "port 80\nothers\n", ""},
+    {"LocalPort 80\nListeningPorts false\n", "port 80\n", ""},
+};
+
+CASES(ignored_ports_are_excluded_from_the_listening_ones) = {
+    {"LocalPort 22\nIgnoreSelected true\n", "others but 22\n", ""},
+    {"IgnoreSelected true\nLocalPort 22\n", "others but 22\n", ""},
+    {"IgnoreSelected true\nLocalPort 22 \"8000-8010\"\nListeningPorts "
+     "true\n",
+     "others but 22 8000-8010\n", ""},
+    /* ignored ports have no labels that could conflict */
+    {"IgnoreSelected true\nLocalPort 22 \"20-25\" ssh\n", "others but 20-25\n",
+     ""},
+    {"IgnoreSelected true\nLocalPort \"1-65535\"\n", "others but 1-65535\n",
+     ""},
+    {"IgnoreSelected false\nLocalPort 22\n", "port 22\n", ""},
+    {"IgnoreSelected true\nLocalPort 22\n" API("LocalPort 8443\n"),
+     "api: 8443\nothers but 22\n", ""},
+    {"IgnoreSelected true\n" API("LocalPort 8443\n"), "api: 8443\n", ""},
+    {LISTENER("80", "LocalPort 8080\n") "LocalPort 80\nIgnoreSelected true\n",
+     "80: 8080\nothers but 80\n", ""},
+};
+
+CASES(a_bad_port_is_one_error_and_the_others_are_used) = {
+    {"LocalPort \"0\" 443 0 \"65536\" 65536\n", "port 443\n",
+     "LocalPort \"0\"" NOT_PORT "LocalPort 0" NOT_PORT
+     "LocalPort \"65536\"" NOT_PORT "LocalPort 65536" NOT_PORT},
+    {"LocalPort 80.5 65535.5 0.5 -80 443\n", "port 443\n",
+     "LocalPort 80.5" NOT_PORT "LocalPort 65535.5" NOT_PORT
+     "LocalPort 0.5" NOT_PORT "LocalPort -80" NOT_PORT},
+    {"LocalPort 1e300 4294967376 nan inf -inf 443\n", "port 443\n",
+     "LocalPort 1e+300" NOT_PORT "LocalPort 4294967376" NOT_PORT
+     "LocalPort nan" NOT_PORT "LocalPort inf" NOT_PORT
+     "LocalPort -inf" NOT_PORT},
+    {"LocalPort true false 443\n", "port 443\n",
+     "LocalPort true" NOT_PORT "LocalPort false" NOT_PORT},
+    {"LocalPort \"no-such\" 443 \"0-80\"\n", "port 443\n",
+     "LocalPort \"no-such\"" NO_SERVICE "LocalPort \"0-80\"" NOT_PORT},
+    {"LocalPort \"\" \"80-\" \"90-80\" 443\n", "port 443\n",
+     "LocalPort \"\"" BAD_RANGE "LocalPort \"80-\"" BAD_RANGE
+     "LocalPort \"90-80\"" BAD_RANGE},
+    {"LocalPort \"80,443\" 22\n", "port 22\n",
+     "LocalPort \"80,443\": a list in one value, expected separate "
+     "values: "
+     "LocalPort \"80\" \"443\"\n"},
+    {API("LocalPort \"0\" 443\n"), "api: 443\n",
+     "LocalPort \"0\"" IN_API NOT_PORT},
+};
+
+/* --- <Listener> blocks ---------------------------------------------------
+ */
+
+CASES(a_block_reports_all_its_sockets_under_its_name) = {
+    {API("LocalPort \"8443\"\n"), "api: 8443\n", ""},
+    {"<Listener api>\nLocalPort 8443\n</Listener>\n", "api: 8443\n", ""},
+    {API("LocalPort \"8000-8010\" https 9000\nLocalPort 1\n"),
+     "api: 8000-8010 443 9000 1\n", ""},
+    {API("LocalAddress \"10.0.0.1\" \"::1\"\nLocalPort 80\n"
+         "LocalAddress \"fe80::1\"\n"),
+     "api: 80 at ::ffff:10.0.0.1 ::1 fe80::1\n", ""},
+    {LISTENER("public web", "LocalPort 80\nLocalAddress 10.0.0.1\n"),
+     "public web: 80 at ::ffff:10.0.0.1\n", ""},
+    /* it is the sum of its selectors: a repeated one is no conflict */
+    {API("LocalPort 80 80 \"70-90\"\n"), "api: 80 80 70-90\n", ""},
+    /* a socket may count for several */
+    {"LocalPort 80\n" LISTENER("a", "LocalPort 80\n")
+         LISTENER("b", "LocalPort 80\n"),
+     "port 80\na: 80\nb: 80\n", ""},
+    {"ListeningPorts true\n" API("LocalPort 8443\n"), "api: 8443\nothers\n",
+     ""},
+    {LISTENER("80", "LocalPort 80\n"), "80: 80\n", ""},
+};
+
+#define NO_NAME                                                                \
+  "<Listener>" NO_VALUE "a block with a name: <Listener \"name\">\n"
+static const struct options_case a_block_without_one_valid_name_is_ignored[] = {
+    {"LocalPort 80\n<Listener>\nLocalPort 81\n</Listener>\n", "port 80\n",
+     NO_NAME},
+    {"LocalPort 80\nListener\n", "port 80\n",
+     "Listener" NO_VALUE "a block with a name: <Listener \"name\">\n"},
+    {"LocalPort 80\n<Listener \"a\" \"b\">\nLocalPort 81\n</Listener>\n",
+     "port 80\n", "<Listener \"a\">" NOT_NAME},
+    {"LocalPort 80\n<Listener 81>\nLocalPort 81\n</Listener>\n", "port 80\n",
+     "<Listener 81>" NOT_NAME},
+    {"LocalPort 80\n<Listener true>\nLocalPort 81\n</Listener>\n", "port 80\n",
+     "<Listener true>" NOT_NAME},
+    {"LocalPort 80\n" LISTENER("", "LocalPort 81\n"), "port 80\n",
+     "<Listener \"\">" NOT_NAME},
+    {"LocalPort 80\n" LISTENER("a/b", "LocalPort 81\n"), "port 80\n",
+     "<Listener \"a/b\">" NOT_NAME},
+    {"LocalPort 80\n" LISTENER("a\tb", "LocalPort 81\n"), "port 80\n",
+     "<Listener \"a?b\">" NOT_NAME},
+    /* liboconfig's tree is the same for an option and an empty block */
+    {"LocalPort 80\nListener \"a\"\n", "port 80\n",
+     WITHOUT("a", "LocalPort or LocalPath")},
+};
+
+/* Without the bad selector it would select more than was meant. */
+#define NO_SELECTOR WITHOUT("api", "LocalPort or LocalPath")
+#define NO_ADDRESS WITHOUT("api", "LocalAddress")
+#define NO_NETNS WITHOUT("api", "NetNamespace")
+CASES(a_block_with_bad_selectors_only_is_ignored) = {
+    {"LocalPort 80\n" API(""), "port 80\n", NO_SELECTOR},
+    {"LocalPort 80\n" API("LocalAddress \"::1\"\n"), "port 80\n", NO_SELECTOR},
+    {"LocalPort 80\n" API("LocalPort \"0\" \"x\"\n"), "port 80\n",
+     "LocalPort \"0\"" IN_API NOT_PORT
+     "LocalPort \"x\"" IN_API NO_SERVICE NO_SELECTOR},
+    {"LocalPort 80\n" API("LocalPath \"@\"\n"), "port 80\n",
+     "LocalPath \"@\"" IN_API NOT_PATH NO_SELECTOR},
+    {"LocalPort 80\n" API("LocalPort 81\nLocalAddress \"localhost\"\n"),
+     "port 80\n", "LocalAddress \"localhost\"" IN_API NOT_ADDRESS NO_ADDRESS},
+    {"LocalPort 80\n" API("LocalPort 81\nLocalAddress \"10.0.0\" 10 true\n"),
+     "port 80\n",
+     "LocalAddress \"10.0.0\"" IN_API NOT_ADDRESS
+     "LocalAddress 10" IN_API NOT_ADDRESS
+     "LocalAddress true" IN_API NOT_ADDRESS NO_ADDRESS},
+    {API("LocalPort 81\n"
+         "LocalAddress \"[::1]\" \"10.0.0.1\" \"10.0.0.0/8\"\n"),
+     "api: 81 at ::ffff:10.0.0.1\n",
+     "LocalAddress \"[::1]\"" IN_API NOT_ADDRESS
+     "LocalAddress \"10.0.0.0/8\"" IN_API NOT_ADDRESS},
+    {"LocalPort 80\n" API("LocalPort 81\nNetNamespace \"..\" 7\n"), "port 80\n",
+     "NetNamespace \"..\"" IN_API NOT_NETNS
+     "NetNamespace 7" IN_API NOT_NETNS NO_NETNS},
+    /* an address selects among ports alone */
+    {API("LocalPath \"/run/a\"\nLocalAddress \"x\"\n"), "api: \"/run/a\"\n",
+     "LocalAddress \"x\"" IN_API NOT_ADDRESS},
+    {"LocalPort 80\n" API(
+         "LocalPath \"/run/a\"\nLocalPort 81\nLocalAddress \"x\"\n"),
+     "port 80\n", "LocalAddress \"x\"" IN_API NOT_ADDRESS NO_ADDRESS},
+    /* a selector without a value is bad */
+    {"LocalPort 80\n" API("LocalPort 81\nLocalAddress\n"), "port 80\n",
+     "LocalAddress" IN_API NO_VALUE ADDRESS_FORM NO_ADDRESS},
+    {"LocalPort 80\n" API("LocalPort 81\n<LocalAddress \"::1\">\nA 1\n"
+                          "</LocalAddress>\n"),
+     "port 80\n",
+     "<LocalAddress \"::1\">" IN_API BLOCK ADDRESS_FORM NO_ADDRESS},
+    {"LocalPort 80\n" API("LocalPort 81\nNetNamespace\n"), "port 80\n",
+     "NetNamespace" IN_API NO_VALUE NETNS_FORM NO_NETNS},
+    {"LocalPort 80\n" API("LocalPort 81\n<NetNamespace \"blue\">\nA 1\n"
+                          "</NetNamespace>\n"),
+     "port 80\n", "<NetNamespace \"blue\">" IN_API BLOCK NETNS_FORM NO_NETNS},
+};
+
+/* --- options -------------------------------------------------------------
+ */
+
+CASES(option_names_are_case_insensitive) = {
+    {"localport 80\nLISTENINGPORTS true\n<LISTENER \"Api\">\nLOCALPORT 81\n"
+     "localaddress \"::1\"\n</LISTENER>\n",
+     "port 80\nApi: 81 at ::1\nothers\n", ""},
+    {"LocalPort 22\nignoreselected TRUE\n", "others but 22\n", ""},
+    {"sampleinterval 2\nlocalpath \"c\"\n", "c: \"c\"\nevery 2\n", ""},
+};
+
+CASES(a_boolean_may_be_in_quotes_and_the_last_good_one_counts) = {
+    {"LocalPort 80\nListeningPorts \"true\"\n", "port 80\nothers\n", ""},
+    {"LocalPort 80\nListeningPorts \"Yes\"\n", "port 80\nothers\n", ""},
+    {"LocalPort 80\nListeningPorts \"ON\"\n", "port 80\nothers\n", ""},
+    {"LocalPort 80\nListeningPorts \"false\"\n", "port 80\n", ""},
+    {"LocalPort 80\nListeningPorts \"no\"\n", "port 80\n", ""},
+    {"LocalPort 80\nListeningPorts \"off\"\n", "port 80\n", ""},
+    {"LocalPort 80\nIgnoreSelected \"yes\"\n", "others but 80\n", ""},
+    {"LocalPort 80\nListeningPorts true\nListeningPorts false\n", "port 80\n",
+     ""},
+    {"LocalPort 80\nIgnoreSelected true\nIgnoreSelected false\n", "port 80\n",
+     ""},
+    {"LocalPort 80\nListeningPorts true\nListeningPorts 7\n",
+     "port 80\nothers\n", "ListeningPorts 7" NOT_BOOLEAN},
+    {"InspectQueue true\n", "others\ninspect\n", ""},
+    {"InspectQueue \"on\"\nLocalPort 80\n", "port 80\ninspect\n", ""},
+    {"InspectQueue false\n", "others\n", ""},
+    {"InspectQueue true\nInspectQueue false\n", "others\n", ""},
+    {"InspectQueue true\nInspectQueue 1\n", "others\ninspect\n",
+     "InspectQueue 1" NOT_BOOLEAN},
+};
+
+CASES(what_is_not_one_boolean_leaves_the_default) = {
+    {"LocalPort 80\nListeningPorts 1\nListeningPorts \"1\"\n"
+     "ListeningPorts \"\"\nListeningPorts true false\n",
+     "port 80\n",
+     "ListeningPorts 1" NOT_BOOLEAN "ListeningPorts \"1\"" NOT_BOOLEAN
+     "ListeningPorts \"\"" NOT_BOOLEAN "ListeningPorts true" NOT_BOOLEAN},
+    {"LocalPort 80\nIgnoreSelected \"truely\"\nIgnoreSelected 0\n", "port 80\n",
+     "IgnoreSelected \"truely\"" NOT_BOOLEAN "IgnoreSelected 0" NOT_BOOLEAN},
+    {"LocalPort 80\nListeningPaths 1\nListeningPaths true true\n", "port 80\n",
+     "ListeningPaths 1" NOT_BOOLEAN "ListeningPaths true" NOT_BOOLEAN},
+    {"LocalPort 80\nInspectQueue \"deep\"\n", "port 80\n",
+     "InspectQueue \"deep\"" NOT_BOOLEAN},
+};
+
+CASES(an_unknown_or_misplaced_option_costs_only_itself) = {
+    {"LocalPort 80\nLocalProt \"81\"\nVerbose\n", "port 80\n",
+     "LocalProt \"81\": unknown option" UNKNOWN
+     "Verbose: unknown option" UNKNOWN},
+    {"LocalPort 80\n<Listen \"a\">\nLocalPort 81\n</Listen>\n"
+     "<Listen>\nLocalPort 81\n</Listen>\n",
+     "port 80\n",
+     "<Listen \"a\">: unknown block" UNKNOWN "<Listen>: unknown block" UNKNOWN},
+    {API("LocalPort 80\nNonsense\n<A \"b\">\nB 1\n</A>\n"), "api: 80\n",
+     "Nonsense" IN_API ": unknown option" UNKNOWN_IN "<A \"b\">" IN_API
+     ": unknown block" UNKNOWN_IN},
+    {"LocalPort 80\nLocalAddress \"::1\"\n", "port 80\n",
+     "LocalAddress \"::1\"" ONLY_IN},
+    {API("LocalPort 80\nListeningPorts true\nListeningPaths true\n"
+         "SampleInterval 1\nInspectQueue true\nIgnoreSelected true\n"),
+     "api: 80\n",
+     "ListeningPorts true" IN_API NOT_IN "ListeningPaths true" IN_API NOT_IN
+     "SampleInterval 1" IN_API NOT_IN "InspectQueue true" IN_API NOT_IN
+     "IgnoreSelected true" IN_API NOT_IN},
+    {API("LocalPort 80\n" LISTENER("b", "LocalPort 81\n")), "api: 80\n",
+     "<Listener \"b\">" IN_API NOT_IN},
+};
+
+CASES(an_option_written_as_a_block_or_without_a_value_is_said) = {
+    {"LocalPort 80\n<LocalPort \"81\">\nA 1\n</LocalPort>\n", "port 80\n",
+     "<LocalPort \"81\">" BLOCK PORT_FORM},
+    {"LocalPort 80\n<ListeningPorts true>\nA 1\n</ListeningPorts>\n",
+     "port 80\n", "<ListeningPorts true>" BLOCK "true or false\n"},
+    {"LocalPort 80\n<NetNamespace \"blue\">\nA 1\n</NetNamespace>\n"
+     "<SampleInterval 1>\nA 1\n</SampleInterval>\n",
+     "port 80\n",
+     "<NetNamespace \"blue\">" BLOCK NETNS_FORM "<SampleInterval 1>" BLOCK
+     "0, or seconds from 0.001 to the interval\n"},
+    /* liboconfig's tree is the same for an option and an empty block */
+    {"LocalPort 80\n<LocalPort \"x\">\n</LocalPort>\n", "port 80\n",
+     "LocalPort \"x\"" NO_SERVICE},
+    {"LocalPort 80\nLocalPort\nLocalPath\nNetNamespace\n", "port 80\n",
+     "LocalPort" NO_VALUE PORT_FORM "LocalPath" NO_VALUE PATH_FORM
+     "NetNamespace" NO_VALUE NETNS_FORM},
+    {"LocalPort 80\nListeningPorts\nIgnoreSelected\nListeningPaths\n"
+     "InspectQueue\nSampleInterval\n",
+     "port 80\n",
+     "ListeningPorts" NO_VALUE "true or false\n"
+     "IgnoreSelected" NO_VALUE "true or false\n"
+     "ListeningPaths" NO_VALUE "true or false\n"
+     "InspectQueue" NO_VALUE "true or false\n"
+     "SampleInterval" NO_VALUE "0, or seconds from 0.001 to the interval\n"},
+};
+
+/* --- nothing valid -------------------------------------------------------
+ */
+
+CASES(a_selection_without_a_valid_value_selects_nothing) = {
+    {"LocalPort \"x\"\n", "nothing\n", "LocalPort \"x\"" NO_SERVICE},
+    {"LocalPort \"x\"\nListeningPorts false\n", "nothing\n",
+     "LocalPort \"x\"" NO_SERVICE},
+    {API(""), "nothing\n", NO_SELECTOR},
+    {LISTENER("a/b", "LocalPort 80\n"), "nothing\n",
+     "<Listener \"a/b\">" NOT_NAME},
+    {"LocalPort \"x\"\n" API("LocalPort 80\nLocalAddress \"x\"\n"), "nothing\n",
+     "LocalPort \"x\"" NO_SERVICE
+     "LocalAddress \"x\"" IN_API NOT_ADDRESS NO_ADDRESS},
+    {API("NetNamespace \"\"\nLocalPort 81\n"), "nothing\n",
+     "NetNamespace \"\"" IN_API NOT_NETNS NO_NETNS},
+    {"LocalPath \"@\"\nSampleInterval 11\n", "nothing\n",
+     "LocalPath \"@\"" NOT_PATH SAMPLE("11", "out of range", "10")},
+    {"LocalPath \"@\"\nListeningPaths false\nListeningPorts false\n",
+     "nothing\n", "LocalPath \"@\"" NOT_PATH},
+    {API("LocalPath 7\n"), "nothing\n",
+     "LocalPath 7" IN_API NOT_PATH NO_SELECTOR},
+    /* without a value */
+    {"LocalPort\n", "nothing\n", "LocalPort" NO_VALUE PORT_FORM},
+    {"LocalPath\n", "nothing\n", "LocalPath" NO_VALUE PATH_FORM},
+    {"<LocalPort \"80\">\nA 1\n</LocalPort>\n", "nothing\n",
+     "<LocalPort \"80\">" BLOCK PORT_FORM},
+    {"<LocalPath \"/a\">\nA 1\n</LocalPath>\n", "nothing\n",
+     "<LocalPath \"/a\">" BLOCK PATH_FORM},
+    {"<Listener>\nLocalPort 80\n</Listener>\n", "nothing\n", NO_NAME},
+};
+
+CASES(every_port_is_reported_only_if_that_was_asked_for) = {
+    {"LocalPort \"x\"\nListeningPorts true\n", "others\n",
+     "LocalPort \"x\"" NO_SERVICE},
+    {"IgnoreSelected true\nLocalPort \"x\" 22\n", "others but 22\n",
+     "LocalPort \"x\"" NO_SERVICE},
+    {"IgnoreSelected true\nLocalPort \"x\"\n", "others\n",
+     "LocalPort \"x\"" NO_SERVICE},
+    {"LocalProt \"80\"\n", "others\n",
+     "LocalProt \"80\": unknown option" UNKNOWN},
+    {"ListeningPaths \"perhaps\"\n", "others\n",
+     "ListeningPaths \"perhaps\"" NOT_BOOLEAN},
+};
+
+/* --- UNIX sockets --------------------------------------------------------
+ */
+
+CASES(unix_names_are_selected_like_ports) = {
+    {"LocalPath \"/run/a.sock\"\n", "run-a.sock: \"/run/a.sock\"\n", ""},
+    {"LocalPath \"/run/a\" \"@b\"\nLocalPort 80\nLocalPath \"c\"\n",
+     "run-a: \"/run/a\"\n@b: \"\\x00b\"\nport 80\nc: \"c\"\n", ""},
+    {"LocalPath \"@a\\\\x00\\\\xff\" \"/run/my app\"\n",
+     "@a__: \"\\x00a\\x00\\xff\"\nrun-my_app: \"/run/my app\"\n", ""},
+    {"LocalPath \"/run/a\"\nListeningPorts true\n",
+     "run-a: \"/run/a\"\nothers\n", ""},
+    {API("LocalPath \"/run/a\" \"@b\"\nLocalPath \"/run/a\"\n"),
+     "api: \"/run/a\" \"\\x00b\" \"/run/a\"\n", ""},
+    {API("LocalPath \"/run/a\"\nLocalPort 80\nLocalAddress \"::1\"\n"),
+     "api: 80 \"/run/a\" at ::1\n", ""},
+    {API("LocalPath \"/run/a\"\nLocalAddress \"::1\"\n"),
+     "api: \"/run/a\" at ::1\n", ""},
+    /* a socket may count for several */
+    {"LocalPath \"/run/a\"\n" API("LocalPath \"/run/a\"\n"),
+     "run-a: \"/run/a\"\napi: \"/run/a\"\n", ""},
+};
+
+CASES(a_bad_unix_name_is_one_error_and_the_others_are_used) = {
+    {"LocalPath \"\" \"/run/a\" \"@\"\n", "run-a: \"/run/a\"\n",
+     "LocalPath \"\"" NOT_PATH "LocalPath \"@\"" NOT_PATH},
+    {"LocalPort 80\nLocalPath 81 true \"@a\\\\x4\"\n", "port 80\n",
+     "LocalPath 81" NOT_PATH "LocalPath true" NOT_PATH
+     "LocalPath \"@a\\x4\"" NOT_PATH},
+    {API("LocalPath \"/run/a\" \"@\" false\nLocalPort \"x\"\n"),
+     "api: \"/run/a\"\n",
+     "LocalPath \"@\"" IN_API NOT_PATH "LocalPath false" IN_API NOT_PATH
+     "LocalPort \"x\"" IN_API NO_SERVICE},
+    {API("LocalPath \"@\"\nLocalPort 80\n"), "api: 80\n",
+     "LocalPath \"@\"" IN_API NOT_PATH},
+};
+
+CASES(listening_paths_are_a_selection) = {
+    {"ListeningPaths true\n", "other paths\n", ""},
+    {"ListeningPaths \"yes\"\nListeningPorts true\n", "others\nother paths\n",
+     ""},
+    {"ListeningPaths true\nListeningPorts false\n", "other paths\n", ""},
+    {"ListeningPaths true\nLocalPort 80\n", "port 80\nother paths\n", ""},
+    {"ListeningPaths true\nLocalPath \"/run/a\"\n",
+     "run-a: \"/run/a\"\nother paths\n", ""},
+    {"ListeningPaths false\n", "others\n", ""},
+    {"ListeningPaths true\nListeningPaths false\n", "others\n", ""},
+    {"ListeningPaths true\nListeningPaths 7\n", "other paths\n",
+     "ListeningPaths 7" NOT_BOOLEAN},
+    {"ListeningPaths true\nLocalPort \"x\"\n", "other paths\n",
+     "LocalPort \"x\"" NO_SERVICE},
+};
+
+CASES(ignored_unix_names_are_excluded_from_the_listening_ones) = {
+    {"LocalPath \"/run/a\"\nIgnoreSelected true\n", "others\n", ""},
+    {"LocalPath \"/run/a\" \"@b\" \"/run/a\"\nIgnoreSelected true\n"
+     "ListeningPaths true\n",
+     "other paths but \"/run/a\" \"\\x00b\" \"/run/a\"\n", ""},
+    {"LocalPath \"/run/a\"\nLocalPort 22\nIgnoreSelected true\n"
+     "ListeningPaths true\n",
+     "others but 22\nother paths but \"/run/a\"\n", ""},
+    {"LocalPort 22\nIgnoreSelected true\nListeningPaths true\n",
+     "others but 22\nother paths\n", ""},
+    {"LocalPath \"@\"\nIgnoreSelected true\nListeningPaths true\n",
+     "other paths\n", "LocalPath \"@\"" NOT_PATH},
+    /* a block is not ignored */
+    {"LocalPath \"/run/a\"\nIgnoreSelected true\n" LISTENER(
+         "run-a", "LocalPath \"/run/b\"\n"),
+     "run-a: \"/run/b\"\nothers\n", ""},
+};
+
+/* --- network namespaces --------------------------------------------------
+ */
+
+CASES(namespaces_outside_of_blocks_are_for_all_selections) = {
+    {"NetNamespace \"blue\" \"/proc/1/ns/net\"\nNetNamespace \"*\"\n"
+     "LocalPort 80\n",
+     "port 80\nnamespace blue: /run/netns/blue for all\n"
+     "namespace proc-1-ns-net: /proc/1/ns/net for all\n"
+     "namespace *: * for all\n",
+     ""},
+    {"NetNamespace \"blue\" \"/run/netns/blue\" \"blue\" \"*\" \"*\"\n",
+     "namespace blue: /run/netns/blue for all\nnamespace *: * for all\n"
+     "others\n",
+     ""},
+    {"IgnoreSelected true\nNetNamespace \"blue\"\nLocalPort 80\n",
+     "namespace blue: /run/netns/blue for all\nothers but 80\n", ""},
+};
+
+static const struct options_case a_block_has_its_own_namespaces_once_each[] = {
+    {API("LocalPort 80\nNetNamespace \"blue\"\n"),
+     "api: 80 in blue\nnamespace blue: /run/netns/blue\n", ""},
+    {API("NetNamespace \"blue\" \"*\"\nLocalPort 80\n"
+         "NetNamespace \"/run/x\"\nLocalPath \"/run/a\"\n"),
+     "api: 80 \"/run/a\" in blue * run-x\nnamespace blue: "
+     "/run/netns/blue\n"
+     "namespace *: *\nnamespace run-x: /run/x\n",
+     ""},
+    {API("LocalPort 80\nNetNamespace blue \"/run/netns/blue\" blue\n"),
+     "api: 80 in blue\nnamespace blue: /run/netns/blue\n", ""},
+    /* a namespace may be for all and for a block */
+    {API("LocalPort 80\nNetNamespace \"blue\"\n") "NetNamespace \"*\" "
+                                                  "\"/run/netns/"
+                                                  "blue\"\n" LISTENER(
+                                                      "b", "LocalPort "
+                                                           "80\nNetNamespace "
+                                                           "\"*\" \"red\"\n"),
+     "api: 80 in blue\nb: 80 in * red\n"
+     "namespace blue: /run/netns/blue for all\nnamespace *: * for all\n"
+     "namespace red: /run/netns/red\n",
+     ""},
+};
+
+CASES(a_bad_namespace_is_one_error_and_the_others_are_used) = {
+    {"NetNamespace \"\" \".\" \"..\" \"a/b\" \"blue\" 7 true\n",
+     "namespace blue: /run/netns/blue for all\nothers\n",
+     "NetNamespace \"\"" NOT_NETNS "NetNamespace \".\"" NOT_NETNS
+     "NetNamespace \"..\"" NOT_NETNS "NetNamespace \"a/b\"" NOT_NETNS
+     "NetNamespace 7" NOT_NETNS "NetNamespace true" NOT_NETNS},
+    {API("LocalPort 80\nNetNamespace \"..\" \"blue\"\n"),
+     "api: 80 in blue\nnamespace blue: /run/netns/blue\n",
+     "NetNamespace \"..\"" IN_API NOT_NETNS},
+};
+
+/* --- labels --------------------------------------------------------------
+ */
+
+CASES(a_port_whose_label_is_in_use_is_ignored) = {
+    {"LocalPort 80 443 80\n", "port 80\nport 443\n", PORT_TWICE("80", "")},
+    {"LocalPort \"80\" \"http\"\n", "port 80\n", PORT_TWICE("80", "")},
+    {"LocalPort 80\nLocalPort 80\nLocalPort 80\n", "port 80\n",
+     PORT_TWICE("80", "") PORT_TWICE("80", "")},
+    {"LocalPort 8001 \"8000-8002\"\n", "port 8001\nport 8000\nport 8002\n",
+     PORT_TWICE("8000-8002", "8001 ")},
+    {"LocalPort \"8000-8003\" \"8002-8005\"\n",
+     "port 8000\nport 8001\nport 8002\nport 8003\nport 8004\nport 8005\n",
+     PORT_TWICE("8002-8005", "8002 and 1 more ")},
+    {"LocalPort \"8000-8003\" \"8000-8003\"\n",
+     "port 8000\nport 8001\nport 8002\nport 8003\n",
+     PORT_TWICE("8000-8003", "8000 and 3 more ")},
+    {LISTENER("80", "LocalPort 8080\n") "LocalPort 80\n", "80: 8080\n",
+     PORT_TWICE("80", "")},
+    {"LocalPath \"/80\"\nLocalPort 80\n", "80: \"/80\"\n",
+     PORT_TWICE("80", "")},
+    {"NetNamespace \"81\"\nLocalPort \"80-82\"\n",
+     "port 80\nport 82\nnamespace 81: /run/netns/81 for all\n",
+     PORT_TWICE("80-82", "81 ")},
+    /* an ignored block uses no label */
+    {LISTENER("80", "LocalPort \"x\"\n") "LocalPort 80\n", "port 80\n",
+     "LocalPort \"x\" in <Listener \"80\">" NO_SERVICE WITHOUT(
+         "80", "LocalPort or LocalPath")},
+};
+
+CASES(a_unix_name_whose_label_is_in_use_is_ignored) = {
+    {"LocalPath \"/a/b\" \"/a-b\" \"/a/b\"\n", "a-b: \"/a/b\"\n",
+     PATH_TWICE("/a-b", "a-b") PATH_TWICE("/a/b", "a-b")},
+    {"LocalPort 80\nLocalPath \"/80\"\n", "port 80\n", PATH_TWICE("/80", "80")},
+    {LISTENER("@a_", "LocalPort 80\n") "LocalPath \"@a\\\\xff\" \"/@a\"\n",
+     "@a_: 80\n@a: \"/@a\"\n", PATH_TWICE("@a\\xff", "@a_")},
+    {"NetNamespace \"80\"\nLocalPort 80 81\nLocalPath \"/80\"\n",
+     "port 81\nnamespace 80: /run/netns/80 for all\n",
+     PORT_TWICE("80", "") PATH_TWICE("/80", "80")},
+};
+
+static const struct options_case a_block_whose_label_is_in_use_is_ignored[] = {
+    {API("LocalPort 80\n") API("LocalPort 81\n")
+         LISTENER("API", "LocalPort 82\n"),
+     "api: 80\nAPI: 82\n", NAME_TWICE("api")},
+    {"LocalPort 80\n" LISTENER("80", "LocalPort 8080\n"), "port 80\n",
+     NAME_TWICE("80")},
+    {"LocalPath \"/api\"\n" API("LocalPort 80\n"), "api: \"/api\"\n",
+     NAME_TWICE("api")},
+    {"NetNamespace \"api\"\n" API("LocalPort 80\n") "LocalPort 81\n",
+     "port 81\nnamespace api: /run/netns/api for all\n", NAME_TWICE("api")},
+};
+
+CASES(a_namespace_whose_label_is_in_use_is_ignored) = {
+    {"LocalPort 80\nNetNamespace \"80\" \"blue\"\n",
+     "port 80\nnamespace blue: /run/netns/blue for all\n",
+     NETNS_TWICE("\"80\"", "80")},
+    {"NetNamespace \"run-x\" \"/run/x\" \"/run-x\"\n",
+     "namespace run-x: /run/netns/run-x for all\nothers\n",
+     NETNS_TWICE("\"/run/x\"", "run-x") NETNS_TWICE("\"/run-x\"", "run-x")},
+    {API("LocalPort 80\n") "NetNamespace \"api\" \"/run/netns/api\"\n",
+     "api: 80\nnamespace run-netns-api: /run/netns/api for all\n",
+     NETNS_TWICE("\"api\"", "api")},
+    {"LocalPath \"/run/a\"\n" API(
+         "LocalPort 80\nNetNamespace \"run-a\" \"blue\"\n"),
+     "run-a: \"/run/a\"\napi: 80 in blue\nnamespace blue: "
+     "/run/netns/blue\n",
+     NETNS_TWICE("\"run-a\"" IN_API, "run-a")},
+    /* a block must not fall back to our own namespace */
+    {"LocalPort 80\n" API("LocalPort 81\nNetNamespace \"80\" \"/80\"\n"),
+     "port 80\n",
+     NETNS_TWICE("\"80\"" IN_API, "80") NETNS_TWICE("\"/80\"" IN_API, "80")
+         NO_NETNS},
+};
+
+CASES(the_namespaces_of_an_ignored_block_are_not_sampled) = {
+    {"LocalPort 80\n" LISTENER("blue",
+                               "LocalPort 81\nNetNamespace \"red\" \"blue\" "
+                               "\"*\"\n") "LocalPath \"/red\" \"/blue\"\n",
+     "port 80\nred: \"/red\"\nblue: \"/blue\"\n", LIKE_NETNS("blue")},
+    {LISTENER("a", "LocalPort 81\nNetNamespace \"red\"\n")
+         LISTENER("blue", "LocalPort 81\nNetNamespace \"red\" \"blue\"\n")
+             LISTENER("a", "LocalPort 82\nNetNamespace \"blue\"\n"),
+     "a: 81 in red\nnamespace red: /run/netns/red\n",
+     LIKE_NETNS("blue") NAME_TWICE("a")},
+    {API("LocalPort \"x\"\nNetNamespace \"red\"\n") "LocalPath "
+                                                    "\"/red\"\n",
+     "red: \"/red\"\n", "LocalPort \"x\"" IN_API NO_SERVICE NO_SELECTOR},
+};
+
+CASES(a_listening_port_loses_its_label_to_a_selection) = {
+    {"ListeningPorts true\n" LISTENER("8080", "LocalPort 80\n"),
+     "8080: 80\nothers but 8080\n", HIDDEN("<Listener \"8080\">", "8080")},
+    /* the port is found at other addresses, and in our own namespace */
+    {"ListeningPorts true\n" LISTENER("80",
+                                      "LocalPort 80\nLocalAddress \"::1\"\n"),
+     "80: 80 at ::1\nothers but 80\n", HIDDEN("<Listener \"80\">", "80")},
+    {LISTENER("80",
+              "LocalPort 80\nNetNamespace \"blue\"\n") "ListeningPorts true\n",
+     "80: 80 in blue\nnamespace blue: /run/netns/blue\nothers but 80\n",
+     HIDDEN("<Listener \"80\">", "80")},
+    {"ListeningPorts true\n" LISTENER("80", "LocalPort 80\n"),
+     "80: 80\nothers\n", ""},
+    {"ListeningPorts true\n" LISTENER("8005", "LocalPort \"8000-8010\"\n"),
+     "8005: 8000-8010\nothers\n", ""},
+    {"IgnoreSelected true\nLocalPort 8080\n" LISTENER("8080", "LocalPort 80\n"),
+     "8080: 80\nothers but 8080\n", ""},
+    {LISTENER("8080", "LocalPort 80\n"), "8080: 80\n", ""},
+    {"LocalPath \"/80\"\nListeningPorts true\n", "80: \"/80\"\nothers but 80\n",
+     HIDDEN("LocalPath \"/80\"", "80")},
+    {LISTENER("80", "LocalPath \"/run/a\"\n") "ListeningPorts true\n",
+     "80: \"/run/a\"\nothers but 80\n", HIDDEN("<Listener \"80\">", "80")},
+};
+
+#define CHECK_ONE(config, want, errors)                                        \
+  check_every(10, &(struct options_case){config, want, errors}, 1)
+
+static void a_label_too_long_with_its_namespace_is_said_for_each(void **state) {
   (void)state;
-  static const struct options_case cases[] = {
-      {"", "others\n", ""},
-      {"ListeningPorts true\n", "others\n", ""},
-      {"ListeningPorts false\n", "others\n", ""}, /* as tcpconns has it */
-      {"IgnoreSelected true\n", "others\n", ""},
-      {"IgnoreSelected false\n", "others\n", ""},
-  };
-  check(cases, LEN(cases));
-  struct text got = {.len = 0};
-  take(NULL, 0, &got); /* not even a <Plugin> block */
-  assert_string_equal(got.at, "others\n");
-}
-
-static void ports_are_selected_by_number_range_and_service(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort \"80\"\n", "port 80\n", ""},
-      {"LocalPort 80\n", "port 80\n", ""},
-      {"LocalPort https\n", "port 443\n", ""},
-      {"LocalPort \"https\" 80\nLocalPort \"22\"\n",
-       "port 443\nport 80\nport 22\n", ""},
-      {"LocalPort \"8000-8003\"\n",
-       "port 8000\nport 8001\nport 8002\nport 8003\n", ""},
-      {"LocalPort 65535 1\n", "port 65535\nport 1\n", ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void selected_and_other_ports_go_together(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort \"80\"\nListeningPorts true\n", "port 80\nothers\n", ""},
-      {"ListeningPorts true\nLocalPort \"80\"\n", "port 80\nothers\n", ""},
-      {"LocalPort \"80\"\nListeningPorts false\n", "port 80\n", ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void ignored_ports_are_left_out_of_the_others(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort \"22\"\nIgnoreSelected true\n", "others but 22\n", ""},
-      {"IgnoreSelected true\nLocalPort \"22\"\n", "others but 22\n", ""},
-      {"IgnoreSelected true\nLocalPort \"22\" \"8000-8010\"\n"
-       "ListeningPorts true\n",
-       "others but 22 8000-8010\n", ""},
-      /* ignored twice is no conflict of labels */
-      {"IgnoreSelected true\nLocalPort \"22\" \"20-25\" \"ssh\"\n",
-       "others but 20-25\n", ""},
-      {"IgnoreSelected true\nLocalPort \"1-65535\"\n", "others but 1-65535\n",
-       ""},
-      {"IgnoreSelected false\nLocalPort \"22\"\n", "port 22\n", ""},
-      {"IgnoreSelected true\nLocalPort \"22\"\n"
-       "<Listener \"api\">\n  LocalPort \"8443\"\n</Listener>\n",
-       "api: 8443\nothers but 22\n", ""},
-      {"IgnoreSelected true\n"
-       "<Listener \"api\">\n  LocalPort \"8443\"\n</Listener>\n",
-       "api: 8443\n", ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_listener_has_its_ports_under_its_name(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"<Listener \"api\">\n  LocalPort \"8443\"\n</Listener>\n", "api: 8443\n",
-       ""},
-      {"<Listener api>\n  LocalPort 8443\n</Listener>\n", "api: 8443\n", ""},
-      {"<Listener \"api\">\n  LocalPort \"8000-8010\" \"https\" 9000\n"
-       "  LocalPort \"1\"\n</Listener>\n",
-       "api: 8000-8010 443 9000 1\n", ""},
-      {"<Listener \"api\">\n  LocalAddress \"10.0.0.1\" \"::1\"\n"
-       "  LocalPort \"80\"\n  LocalAddress \"fe80::1\"\n</Listener>\n",
-       "api: 80 at ::ffff:10.0.0.1 ::1 fe80::1\n", ""},
-      {"<Listener \"public web\">\n  LocalPort \"80\"\n"
-       "  LocalAddress 10.0.0.1\n</Listener>\n",
-       "public web: 80 at ::ffff:10.0.0.1\n", ""},
-      /* a listener sums its selectors, so a port twice in it is no conflict */
-      {"<Listener \"api\">\n  LocalPort \"80\" \"80\" \"70-90\"\n</Listener>\n",
-       "api: 80 80 70-90\n", ""},
-      /* a socket may count for several */
-      {"LocalPort \"80\"\n<Listener \"a\">\n  LocalPort \"80\"\n</Listener>\n"
-       "<Listener \"b\">\n  LocalPort \"80\"\n</Listener>\n",
-       "port 80\na: 80\nb: 80\n", ""},
-      {"ListeningPorts true\n"
-       "<Listener \"api\">\n  LocalPort \"8443\"\n</Listener>\n",
-       "api: 8443\nothers\n", ""},
-      {"<Listener \"80\">\n  LocalPort \"80\"\n</Listener>\n", "80: 80\n", ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void names_of_options_have_no_case(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"localport \"80\"\nLISTENINGPORTS true\n"
-       "<LISTENER \"Api\">\n  LOCALPORT \"81\"\n  localaddress \"::1\"\n"
-       "</LISTENER>\n",
-       "port 80\nApi: 81 at ::1\nothers\n", ""},
-      {"LocalPort \"22\"\nignoreselected TRUE\n", "others but 22\n", ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_boolean_may_stand_in_quotes(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort \"80\"\nListeningPorts \"true\"\n", "port 80\nothers\n", ""},
-      {"LocalPort \"80\"\nListeningPorts \"Yes\"\n", "port 80\nothers\n", ""},
-      {"LocalPort \"80\"\nListeningPorts \"ON\"\n", "port 80\nothers\n", ""},
-      {"LocalPort \"80\"\nListeningPorts \"false\"\n", "port 80\n", ""},
-      {"LocalPort \"80\"\nListeningPorts \"no\"\n", "port 80\n", ""},
-      {"LocalPort \"80\"\nListeningPorts \"off\"\n", "port 80\n", ""},
-      {"LocalPort \"80\"\nIgnoreSelected \"yes\"\n", "others but 80\n", ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void the_last_of_two_booleans_counts(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort \"80\"\nListeningPorts true\nListeningPorts false\n",
-       "port 80\n", ""},
-      {"LocalPort \"80\"\nIgnoreSelected true\nIgnoreSelected false\n",
-       "port 80\n", ""},
-      /* a bad one leaves what was there */
-      {"LocalPort \"80\"\nListeningPorts true\nListeningPorts 7\n",
-       "port 80\nothers\n", "ListeningPorts 7: not one boolean; " BOOLEAN_FORM},
-  };
-  check(cases, LEN(cases));
-}
-
-static void plugin_blocks_add_up(void **state) {
-  (void)state;
-  static const char *const configs[] = {
-      "LocalPort \"80\"\n<Listener \"a\">\n  LocalPort \"81\"\n</Listener>\n",
-      ("LocalPort \"82\" \"80\"\n<Listener \"a\">\n  LocalPort \"83\"\n"
-       "</Listener>\n"),
-      "ListeningPorts true\n",
-      "",
-  };
-  oconfig_item_t blocks[LEN(configs)];
-  for (size_t i = 0; i < LEN(configs); i++)
-    blocks[i] = read_config(configs[i]);
-  struct text got = {.len = 0};
-  take(blocks, LEN(configs), &got);
-  for (size_t i = 0; i < LEN(configs); i++)
-    free_config(&blocks[i]);
-  assert_string_equal(got.at, "port 80\n"
-                              "a: 81\n"
-                              "port 82\n"
-                              "others\n"
-                              "LocalPort \"80\": the label \"80\"" PORT_TAKEN
-                              "<Listener \"a\">" NAME_TAKEN);
-}
-
-static void ignore_selected_counts_for_every_plugin_block(void **state) {
-  (void)state;
-  oconfig_item_t blocks[] = {
-      read_config("LocalPort \"80\"\n"),
-      read_config("IgnoreSelected true\nLocalPort \"81\"\n"),
-  };
-  struct text got = {.len = 0};
-  take(blocks, LEN(blocks), &got);
-  free_config(&blocks[0]);
-  free_config(&blocks[1]);
-  assert_string_equal(got.at, "others but 80-81\n");
-}
-
-/* --- what is refused ----------------------------------------------------- */
-
-static void a_bad_port_costs_only_itself(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort \"0\" 443\n", "port 443\n",
-       "LocalPort \"0\": not a TCP port; " PORT_FORM},
-      {"LocalPort 0 443\n", "port 443\n",
-       "LocalPort 0: not a TCP port; " PORT_FORM},
-      {"LocalPort \"65536\" 443\n", "port 443\n",
-       "LocalPort \"65536\": not a TCP port; " PORT_FORM},
-      {"LocalPort 65536 443\n", "port 443\n",
-       "LocalPort 65536: not a TCP port; " PORT_FORM},
-      {"LocalPort 80.5 443\n", "port 443\n",
-       "LocalPort 80.5: not a TCP port; " PORT_FORM},
-      {"LocalPort 65535.5 443\n", "port 443\n",
-       "LocalPort 65535.5: not a TCP port; " PORT_FORM},
-      {"LocalPort 0.5 443\n", "port 443\n",
-       "LocalPort 0.5: not a TCP port; " PORT_FORM},
-      {"LocalPort -80 443\n", "port 443\n",
-       "LocalPort -80: not a TCP port; " PORT_FORM},
-      {"LocalPort 1e300 443\n", "port 443\n",
-       "LocalPort 1e+300: not a TCP port; " PORT_FORM},
-      {"LocalPort 4294967376 443\n", "port 443\n",
-       "LocalPort 4294967376: not a TCP port; " PORT_FORM},
-      {"LocalPort nan 443\n", "port 443\n",
-       "LocalPort nan: not a TCP port; " PORT_FORM},
-      {"LocalPort inf -inf 443\n", "port 443\n",
-       "LocalPort inf: not a TCP port; " PORT_FORM
-       "LocalPort -inf: not a TCP port; " PORT_FORM},
-      {"LocalPort \"no-such\" 443\n", "port 443\n",
-       "LocalPort \"no-such\": unknown service; " PORT_FORM},
-      {"LocalPort \"\" 443\n", "port 443\n",
-       "LocalPort \"\": an empty or reversed range; " PORT_FORM},
-      {"LocalPort \"80-\" 443\n", "port 443\n",
-       "LocalPort \"80-\": an empty or reversed range; " PORT_FORM},
-      {"LocalPort \"90-80\" 443\n", "port 443\n",
-       "LocalPort \"90-80\": an empty or reversed range; " PORT_FORM},
-      {"LocalPort \"0-80\" 443\n", "port 443\n",
-       "LocalPort \"0-80\": not a TCP port; " PORT_FORM},
-      {"LocalPort true 443\n", "port 443\n",
-       "LocalPort true: not a TCP port; " PORT_FORM},
-      {"LocalPort false 443\n", "port 443\n",
-       "LocalPort false: not a TCP port; " PORT_FORM},
-      {"<Listener \"api\">\n  LocalPort \"0\" 443\n</Listener>\n", "api: 443\n",
-       "LocalPort \"0\" in <Listener \"api\">: not a TCP port; " PORT_FORM},
-  };
-  check(cases, LEN(cases));
-}
-
-static void every_error_is_reported(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort \"0\" 80 \"x\" true \"2-1\"\n"
-       "Port 80\n"
-       "ListeningPorts 1\n"
-       "<Listener \"api\">\n"
-       "  LocalPort \"99999\" 8443\n"
-       "  LocalAddress \"localhost\" \"::1\"\n"
-       "  Nonsense\n"
-       "</Listener>\n"
-       "LocalPort 81\n",
-       "port 80\napi: 8443 at ::1\nport 81\n",
-       "LocalPort \"0\": not a TCP port; " PORT_FORM
-       "LocalPort \"x\": unknown service; " PORT_FORM
-       "LocalPort true: not a TCP port; " PORT_FORM
-       "LocalPort \"2-1\": an empty or reversed range; " PORT_FORM
-       "Port 80: unknown option; " OPTIONS
-       "ListeningPorts 1: not one boolean; " BOOLEAN_FORM
-       "LocalPort \"99999\" in <Listener \"api\">: not a TCP port; " PORT_FORM
-       "LocalAddress \"localhost\" in <Listener \"api\">: not an "
-       "address; " ADDRESS_FORM
-       "Nonsense in <Listener \"api\">: unknown option; " LISTENER_OPTIONS},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_label_is_given_once(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort \"80\" \"443\" \"80\"\n", "port 80\nport 443\n",
-       "LocalPort \"80\": the label \"80\"" PORT_TAKEN},
-      {"LocalPort \"80\" \"http\"\n", "port 80\n",
-       "LocalPort \"80\": the label \"80\"" PORT_TAKEN},
-      {"LocalPort 80\nLocalPort 80\nLocalPort 80\n", "port 80\n",
-       "LocalPort \"80\": the label \"80\"" PORT_TAKEN
-       "LocalPort \"80\": the label \"80\"" PORT_TAKEN},
-      {"LocalPort \"8001\" \"8000-8002\"\n",
-       "port 8001\nport 8000\nport 8002\n",
-       "LocalPort \"8000-8002\": the label \"8001\"" PORT_TAKEN},
-      {"LocalPort \"8000-8003\" \"8002-8005\"\n",
-       "port 8000\nport 8001\nport 8002\nport 8003\nport 8004\nport 8005\n",
-       "LocalPort \"8002-8005\": the label \"8002\" and 1 more of the "
-       "range" PORT_TAKEN},
-      {"LocalPort \"8000-8003\" \"8000-8003\"\n",
-       "port 8000\nport 8001\nport 8002\nport 8003\n",
-       "LocalPort \"8000-8003\": the label \"8000\" and 3 more of the "
-       "range" PORT_TAKEN},
-      {"<Listener \"api\">\n  LocalPort \"80\"\n</Listener>\n"
-       "<Listener \"api\">\n  LocalPort \"81\"\n</Listener>\n"
-       "<Listener \"API\">\n  LocalPort \"82\"\n</Listener>\n",
-       "api: 80\nAPI: 82\n", "<Listener \"api\">" NAME_TAKEN},
-      {"<Listener \"80\">\n  LocalPort \"8080\"\n</Listener>\nLocalPort 80\n",
-       "80: 8080\n", "LocalPort \"80\": the label \"80\"" PORT_TAKEN},
-      {"LocalPort 80\n<Listener \"80\">\n  LocalPort \"8080\"\n</Listener>\n",
-       "port 80\n", "<Listener \"80\">" NAME_TAKEN},
-      /* what is left out takes no label */
-      {"<Listener \"80\">\n  LocalPort \"x\"\n</Listener>\nLocalPort 80\n",
-       "port 80\n",
-       "LocalPort \"x\" in <Listener \"80\">: unknown service; " PORT_FORM
-       "<Listener \"80\">" NO_PORT},
-      /* what is ignored neither */
-      {"<Listener \"80\">\n  LocalPort \"8080\"\n</Listener>\nLocalPort 80\n"
-       "IgnoreSelected true\n",
-       "80: 8080\nothers but 80\n", ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_listener_named_like_a_port_keeps_its_label(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"ListeningPorts true\n"
-       "<Listener \"8080\">\n  LocalPort \"80\"\n</Listener>\n",
-       "8080: 80\nothers but 8080\n",
-       "<Listener \"8080\"> has the label of port 8080, which ListeningPorts "
-       "therefore leaves out; accepted is a name that is no port number.\n"},
-      /* bound elsewhere the port would be found, too */
-      {"ListeningPorts true\n"
-       "<Listener \"80\">\n  LocalPort \"80\"\n  LocalAddress \"::1\"\n"
-       "</Listener>\n",
-       "80: 80 at ::1\nothers but 80\n",
-       "<Listener \"80\"> has the label of port 80, which ListeningPorts "
-       "therefore leaves out; accepted is a name that is no port number.\n"},
-      {"ListeningPorts true\n"
-       "<Listener \"80\">\n  LocalPort \"80\"\n</Listener>\n",
-       "80: 80\nothers\n", ""},
-      {"ListeningPorts true\n"
-       "<Listener \"8005\">\n  LocalPort \"8000-8010\"\n</Listener>\n",
-       "8005: 8000-8010\nothers\n", ""},
-      {"IgnoreSelected true\nLocalPort \"8080\"\n"
-       "<Listener \"8080\">\n  LocalPort \"80\"\n</Listener>\n",
-       "8080: 80\nothers but 8080\n", ""},
-      {"<Listener \"8080\">\n  LocalPort \"80\"\n</Listener>\n", "8080: 80\n",
-       ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_listener_needs_one_good_name(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort 80\n<Listener>\n  LocalPort \"81\"\n</Listener>\n",
-       "port 80\n",
-       "<Listener>: no value; accepted is a block with a name, <Listener "
-       "\"name\">.\n"},
-      {"LocalPort 80\n<Listener \"a\" \"b\">\n  LocalPort \"81\"\n"
-       "</Listener>\n",
-       "port 80\n", "Listener \"a\": not one name; " NAME_FORM},
-      {"LocalPort 80\n<Listener 81>\n  LocalPort \"81\"\n</Listener>\n",
-       "port 80\n", "Listener 81: not one name; " NAME_FORM},
-      {"LocalPort 80\n<Listener true>\n  LocalPort \"81\"\n</Listener>\n",
-       "port 80\n", "Listener true: not one name; " NAME_FORM},
-      {"LocalPort 80\n<Listener \"\">\n  LocalPort \"81\"\n</Listener>\n",
-       "port 80\n", "Listener \"\": not one name; " NAME_FORM},
-      {"LocalPort 80\n<Listener \"a/b\">\n  LocalPort \"81\"\n</Listener>\n",
-       "port 80\n", "Listener \"a/b\": not one name; " NAME_FORM},
-      {"LocalPort 80\n<Listener \"a\tb\">\n  LocalPort \"81\"\n</Listener>\n",
-       "port 80\n", "Listener \"a?b\": not one name; " NAME_FORM},
-      {"LocalPort 80\nListener\n", "port 80\n",
-       "Listener: no value; accepted is a block with a name, <Listener "
-       "\"name\">.\n"},
-      /* not a block, or an empty one: the parser shows no difference */
-      {"LocalPort 80\nListener \"a\"\n", "port 80\n",
-       "<Listener \"a\">" NO_PORT},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_name_has_at_most_127_bytes(void **state) {
-  (void)state;
-  char longest[128], config[512], want[512];
-  memset(longest, 'x', 127);
-  longest[127] = '\0';
-  snprintf(config, sizeof(config),
-           "LocalPort 80\n<Listener \"%s\">\n  LocalPort \"81\"\n</Listener>\n",
-           longest);
-  snprintf(want, sizeof(want), "port 80\n%s: 81\n", longest);
-  check(&(struct options_case){config, want, ""}, 1);
-
-  snprintf(
-      config, sizeof(config),
-      "LocalPort 80\n<Listener \"%sx\">\n  LocalPort \"81\"\n</Listener>\n",
-      longest);
-  snprintf(want, sizeof(want), "Listener \"%.80s\": not one name; " NAME_FORM,
-           longest);
-  check(&(struct options_case){config, "port 80\n", want}, 1);
-}
-
-static void a_listener_without_a_good_port_is_left_out(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort 80\n<Listener \"api\">\n</Listener>\n", "port 80\n",
-       "<Listener \"api\">" NO_PORT},
-      {"LocalPort 80\n<Listener \"api\">\n  LocalAddress \"::1\"\n"
-       "</Listener>\n",
-       "port 80\n", "<Listener \"api\">" NO_PORT},
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPort \"0\" \"x\"\n"
-       "</Listener>\n",
-       "port 80\n",
-       "LocalPort \"0\" in <Listener \"api\">: not a TCP port; " PORT_FORM
-       "LocalPort \"x\" in <Listener \"api\">: unknown service; " PORT_FORM
-       "<Listener \"api\">" NO_PORT},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_listener_is_never_widened_by_a_bad_address(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPort \"81\"\n"
-       "  LocalAddress \"localhost\"\n</Listener>\n",
-       "port 80\n",
-       "LocalAddress \"localhost\" in <Listener \"api\">: not an "
-       "address; " ADDRESS_FORM "<Listener \"api\">" NO_ADDRESS},
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPort \"81\"\n"
-       "  LocalAddress \"10.0.0\" 10 true\n</Listener>\n",
-       "port 80\n",
-       "LocalAddress \"10.0.0\" in <Listener \"api\">: not an "
-       "address; " ADDRESS_FORM
-       "LocalAddress 10 in <Listener \"api\">: not an address; " ADDRESS_FORM
-       "LocalAddress true in <Listener \"api\">: not an address; " ADDRESS_FORM
-       "<Listener \"api\">" NO_ADDRESS},
-      {"<Listener \"api\">\n  LocalPort \"81\"\n"
-       "  LocalAddress \"[::1]\" \"10.0.0.1\" \"10.0.0.0/8\"\n</Listener>\n",
-       "api: 81 at ::ffff:10.0.0.1\n",
-       "LocalAddress \"[::1]\" in <Listener \"api\">: not an "
-       "address; " ADDRESS_FORM "LocalAddress \"10.0.0.0/8\" in <Listener "
-       "\"api\">: not an address; " ADDRESS_FORM},
-  };
-  check(cases, LEN(cases));
-}
-
-static void nor_by_a_selector_without_a_value(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPort \"81\"\n"
-       "  LocalAddress\n</Listener>\n",
-       "port 80\n",
-       "LocalAddress in <Listener \"api\">: no value; accepted is a numeric "
-       "IPv4 or IPv6 address.\n"
-       "<Listener \"api\">" NO_ADDRESS},
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPort \"81\"\n"
-       "  <LocalAddress \"::1\">\n    A 1\n  </LocalAddress>\n</Listener>\n",
-       "port 80\n",
-       "<LocalAddress> in <Listener \"api\">: an option, not a block; accepted "
-       "is a numeric IPv4 or IPv6 address.\n"
-       "<Listener \"api\">" NO_ADDRESS},
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPort \"81\"\n"
-       "  NetNamespace\n</Listener>\n",
-       "port 80\n",
-       "NetNamespace in <Listener \"api\">: no value; " PLACE_FORM
-       "<Listener \"api\">" NO_NAMESPACE},
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPort \"81\"\n"
-       "  <NetNamespace \"blue\">\n    A 1\n  </NetNamespace>\n</Listener>\n",
-       "port 80\n",
-       "<NetNamespace> in <Listener \"api\">: an option, not a "
-       "block; " PLACE_FORM "<Listener \"api\">" NO_NAMESPACE},
-  };
-  check(cases, LEN(cases));
-}
-
-static void what_is_unknown_costs_only_itself(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort 80\nLocalProt \"81\"\n", "port 80\n",
-       "LocalProt \"81\": unknown option; " OPTIONS},
-      {"LocalPort 80\nVerbose\n", "port 80\n",
-       "Verbose: unknown option; " OPTIONS},
-      {"LocalPort 80\n<Listen \"a\">\n  LocalPort \"81\"\n</Listen>\n",
-       "port 80\n", "<Listen> \"a\": unknown block; " OPTIONS},
-      {"LocalPort 80\n<Listen>\n  LocalPort \"81\"\n</Listen>\n", "port 80\n",
-       "<Listen>: unknown block; " OPTIONS},
-      {"LocalPort 80\nLocalAddress \"::1\"\n", "port 80\n",
-       "LocalAddress \"::1\": unknown option; " OPTIONS},
-      {"<Listener \"api\">\n  LocalPort \"80\"\n  ListeningPorts true\n"
-       "</Listener>\n",
-       "api: 80\n",
-       "ListeningPorts true in <Listener \"api\">: unknown "
-       "option; " LISTENER_OPTIONS},
-      {"<Listener \"api\">\n  LocalPort \"80\"\n  ListeningPaths true\n"
-       "  SampleInterval 1\n  InspectQueue true\n</Listener>\n",
-       "api: 80\n",
-       "ListeningPaths true in <Listener \"api\">: unknown "
-       "option; " LISTENER_OPTIONS
-       "SampleInterval 1 in <Listener \"api\">: unknown "
-       "option; " LISTENER_OPTIONS
-       "InspectQueue true in <Listener \"api\">: unknown "
-       "option; " LISTENER_OPTIONS},
-      {"<Listener \"api\">\n  LocalPort \"80\"\n"
-       "  <Listener \"b\">\n    LocalPort \"81\"\n  </Listener>\n</Listener>\n",
-       "api: 80\n",
-       "<Listener> \"b\" in <Listener \"api\">: unknown "
-       "block; " LISTENER_OPTIONS},
-  };
-  check(cases, LEN(cases));
-}
-
-static void an_option_is_no_block_and_has_a_value(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort 80\n<LocalPort \"81\">\n  A 1\n</LocalPort>\n", "port 80\n",
-       "<LocalPort>: an option, not a block; " PORT_FORM},
-      {"LocalPort 80\n<ListeningPorts true>\n  A 1\n</ListeningPorts>\n",
-       "port 80\n",
-       "<ListeningPorts>: an option, not a block; accepted is true or "
-       "false.\n"},
-      {"LocalPort 80\nLocalPort\n", "port 80\n",
-       "LocalPort: no value; " PORT_FORM},
-      {"LocalPort 80\nListeningPorts\n", "port 80\n",
-       "ListeningPorts: no value; accepted is true or false.\n"},
-      {"LocalPort 80\nIgnoreSelected\n", "port 80\n",
-       "IgnoreSelected: no value; accepted is true or false.\n"},
-      {"LocalPort 80\nLocalPath\nListeningPaths\nInspectQueue\nNetNamespace\n"
-       "SampleInterval\n",
-       "port 80\n",
-       "LocalPath: no value; " PATH_FORM
-       "ListeningPaths: no value; accepted is true or false.\n"
-       "InspectQueue: no value; accepted is true or false.\n"
-       "NetNamespace: no value; " PLACE_FORM
-       "SampleInterval: no value; accepted is 0, or seconds from 0.001 to the "
-       "interval.\n"},
-      {"LocalPort 80\n<NetNamespace \"blue\">\n  A 1\n</NetNamespace>\n"
-       "<SampleInterval 1>\n  A 1\n</SampleInterval>\n",
-       "port 80\n",
-       "<NetNamespace>: an option, not a block; " PLACE_FORM
-       "<SampleInterval>: an option, not a block; accepted is 0, or seconds "
-       "from 0.001 to the interval.\n"},
-  };
-  check(cases, LEN(cases));
-}
-
-static void what_is_no_boolean_leaves_the_default(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort 80\nListeningPorts 1\n", "port 80\n",
-       "ListeningPorts 1: not one boolean; " BOOLEAN_FORM},
-      {"LocalPort 80\nListeningPorts \"1\"\n", "port 80\n",
-       "ListeningPorts \"1\": not one boolean; " BOOLEAN_FORM},
-      {"LocalPort 80\nListeningPorts \"\"\n", "port 80\n",
-       "ListeningPorts \"\": not one boolean; " BOOLEAN_FORM},
-      {"LocalPort 80\nListeningPorts true false\n", "port 80\n",
-       "ListeningPorts true: not one boolean; " BOOLEAN_FORM},
-      {"LocalPort 80\nIgnoreSelected \"truely\"\n", "port 80\n",
-       "IgnoreSelected \"truely\": not one boolean; " BOOLEAN_FORM},
-      {"LocalPort 80\nIgnoreSelected 0\n", "port 80\n",
-       "IgnoreSelected 0: not one boolean; " BOOLEAN_FORM},
-      {"LocalPort 80\nListeningPaths 1\nListeningPaths true true\n",
-       "port 80\n",
-       "ListeningPaths 1: not one boolean; " BOOLEAN_FORM
-       "ListeningPaths true: not one boolean; " BOOLEAN_FORM},
-      {"ListeningPaths \"perhaps\"\n", "others\n",
-       "ListeningPaths \"perhaps\": not one boolean; " BOOLEAN_FORM},
-      {"LocalPort 80\nInspectQueue \"deep\"\n", "port 80\n",
-       "InspectQueue \"deep\": not one boolean; " BOOLEAN_FORM},
-  };
-  check(cases, LEN(cases));
-}
-
-static void very_long_words_are_cut_off(void **state) {
-  (void)state;
-  char word[600], config[2048], errors[1024];
-  memset(word, 'w', sizeof(word) - 1);
-  word[sizeof(word) - 1] = '\0';
-  snprintf(config, sizeof(config), "LocalPort 80 \"%s\"\n%s \"%s\"\n", word,
-           word, word);
-  snprintf(errors, sizeof(errors),
-           "LocalPort \"%.80s\": unknown service; " PORT_FORM
-           "%.64s \"%.80s\": unknown option; " OPTIONS,
-           word, word, word);
-  check(&(struct options_case){config, "port 80\n", errors}, 1);
-}
-
-/* How a line break is shown is open, but not by one. */
-static void a_sentence_is_one_line_whatever_the_value(void **state) {
-  (void)state;
-  oconfig_item_t block = read_config("LocalPort 80 \"8\n1\"\n"
-                                     "Local\vPort \"a\nb\"\n"
-                                     "<Listener \"a\nb\">\n"
-                                     "</Listener>\n");
-  struct text got = {.len = 0};
-  take(&block, 1, &got);
-  free_config(&block);
-  size_t lines = 0;
-  for (const char *at = got.at; (at = strchr(at, '\n')); at++)
-    lines++;
-  assert_int_equal(lines, 4); /* port 80 and three errors */
-}
-
-/* --- nothing left -------------------------------------------------------- */
-
-static void a_selection_that_is_all_bad_is_not_everything(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort \"x\"\n", NULL,
-       "LocalPort \"x\": unknown service; " PORT_FORM},
-      {"LocalPort \"x\"\nListeningPorts false\n", NULL,
-       "LocalPort \"x\": unknown service; " PORT_FORM},
-      {"<Listener \"api\">\n</Listener>\n", NULL, "<Listener \"api\">" NO_PORT},
-      {"<Listener \"a/b\">\n  LocalPort \"80\"\n</Listener>\n", NULL,
-       "Listener \"a/b\": not one name; " NAME_FORM},
-      {"LocalPort \"x\"\n<Listener \"api\">\n  LocalPort \"80\"\n"
-       "  LocalAddress \"x\"\n</Listener>\n",
-       NULL,
-       "LocalPort \"x\": unknown service; " PORT_FORM
-       "LocalAddress \"x\" in <Listener \"api\">: not an address; " ADDRESS_FORM
-       "<Listener \"api\">" NO_ADDRESS},
-  };
-  check(cases, LEN(cases));
-}
-
-static void nor_is_a_selection_without_a_value(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort\n", NULL, "LocalPort: no value; " PORT_FORM},
-      {"<LocalPort \"80\">\n  A 1\n</LocalPort>\n", NULL,
-       "<LocalPort>: an option, not a block; " PORT_FORM},
-      {"<Listener>\n  LocalPort \"80\"\n</Listener>\n", NULL,
-       "<Listener>: no value; accepted is a block with a name, <Listener "
-       "\"name\">.\n"},
-      {"<LocalPath \"/run/a.sock\">\n  A 1\n</LocalPath>\n", NULL,
-       "<LocalPath>: an option, not a block; " PATH_FORM},
-  };
-  check(cases, LEN(cases));
-}
-
-static void asked_for_everything_it_is_everything_for_all_that(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort \"x\"\nListeningPorts true\n", "others\n",
-       "LocalPort \"x\": unknown service; " PORT_FORM},
-      {"IgnoreSelected true\nLocalPort \"x\" 22\n", "others but 22\n",
-       "LocalPort \"x\": unknown service; " PORT_FORM},
-      {"IgnoreSelected true\nLocalPort \"x\"\n", "others\n",
-       "LocalPort \"x\": unknown service; " PORT_FORM},
-      {"LocalProt \"80\"\n", "others\n",
-       "LocalProt \"80\": unknown option; " OPTIONS},
-  };
-  check(cases, LEN(cases));
-}
-
-/* --- UNIX sockets -------------------------------------------------------- */
-
-static void paths_are_selected_like_ports(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPath \"/run/a.sock\"\n", "run-a.sock: \"/run/a.sock\"\n", ""},
-      {"LocalPath \"/run/a\" \"@b\"\nLocalPort 80\nlocalpath \"c\"\n",
-       "run-a: \"/run/a\"\n@b: \"\\x00b\"\nport 80\nc: \"c\"\n", ""},
-      {"LocalPath \"@a\\x00\\xff\" \"/run/my app\"\n",
-       "@a__: \"\\x00a\\x00\\xff\"\nrun-my_app: \"/run/my app\"\n", ""},
-      {"LocalPath \"/run/a\"\nListeningPorts true\n",
-       "run-a: \"/run/a\"\nothers\n", ""},
-      {"<Listener \"api\">\n  LocalPath \"/run/a\" \"@b\"\n"
-       "  LocalPath \"/run/a\"\n</Listener>\n",
-       "api: \"/run/a\" \"\\x00b\" \"/run/a\"\n", ""},
-      {"<Listener \"api\">\n  LocalPath \"/run/a\"\n  LocalPort 80\n"
-       "  LocalAddress \"::1\"\n</Listener>\n",
-       "api: 80 \"/run/a\" at ::1\n", ""},
-      /* a socket may count for several */
-      {"LocalPath \"/run/a\"\n"
-       "<Listener \"api\">\n  LocalPath \"/run/a\"\n</Listener>\n",
-       "run-a: \"/run/a\"\napi: \"/run/a\"\n", ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void an_address_matters_to_ports_alone(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"<Listener \"api\">\n  LocalPath \"/run/a\"\n  LocalAddress \"::1\"\n"
-       "</Listener>\n",
-       "api: \"/run/a\" at ::1\n", ""},
-      {"<Listener \"api\">\n  LocalPath \"/run/a\"\n  LocalAddress \"x\"\n"
-       "</Listener>\n",
-       "api: \"/run/a\"\n",
-       "LocalAddress \"x\" in <Listener \"api\">: not an "
-       "address; " ADDRESS_FORM},
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPath \"/run/a\"\n"
-       "  LocalPort 81\n  LocalAddress \"x\"\n</Listener>\n",
-       "port 80\n",
-       "LocalAddress \"x\" in <Listener \"api\">: not an "
-       "address; " ADDRESS_FORM "<Listener \"api\">" NO_ADDRESS},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_bad_path_costs_only_itself(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPath \"\" \"/run/a\" \"@\"\n", "run-a: \"/run/a\"\n",
-       "LocalPath \"\": not a UNIX socket; " PATH_FORM
-       "LocalPath \"@\": not a UNIX socket; " PATH_FORM},
-      {"LocalPort 80\nLocalPath 81 true \"@a\\x4\"\n", "port 80\n",
-       "LocalPath 81: not a UNIX socket; " PATH_FORM
-       "LocalPath true: not a UNIX socket; " PATH_FORM
-       "LocalPath \"@a\\x4\": not a UNIX socket; " PATH_FORM},
-      {"<Listener \"api\">\n  LocalPath \"/run/a\" \"@\" false\n"
-       "  LocalPort \"x\"\n</Listener>\n",
-       "api: \"/run/a\"\n",
-       "LocalPath \"@\" in <Listener \"api\">: not a UNIX socket; " PATH_FORM
-       "LocalPath false in <Listener \"api\">: not a UNIX socket; " PATH_FORM
-       "LocalPort \"x\" in <Listener \"api\">: unknown service; " PORT_FORM},
-      {"<Listener \"api\">\n  LocalPath \"@\"\n  LocalPort 80\n</Listener>\n",
-       "api: 80\n",
-       "LocalPath \"@\" in <Listener \"api\">: not a UNIX socket; " PATH_FORM},
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPath \"@\"\n</Listener>\n",
-       "port 80\n",
-       "LocalPath \"@\" in <Listener \"api\">: not a UNIX socket; " PATH_FORM
-       "<Listener \"api\">" NO_PORT},
-  };
-  check(cases, LEN(cases));
-}
-
-static void other_paths_are_a_selection(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"ListeningPaths true\n", "other paths\n", ""},
-      {"ListeningPaths \"yes\"\nListeningPorts true\n", "others\nother paths\n",
-       ""},
-      {"ListeningPaths true\nListeningPorts false\n", "other paths\n", ""},
-      {"ListeningPaths true\nLocalPort 80\n", "port 80\nother paths\n", ""},
-      {"ListeningPaths true\nLocalPath \"/run/a\"\n",
-       "run-a: \"/run/a\"\nother paths\n", ""},
-      {"ListeningPaths false\n", "others\n", ""},
-      {"ListeningPaths true\nListeningPaths false\n", "others\n", ""},
-      {"ListeningPaths true\nListeningPaths 7\n", "other paths\n",
-       "ListeningPaths 7: not one boolean; " BOOLEAN_FORM},
-      {"ListeningPaths true\nLocalPort \"x\"\n", "other paths\n",
-       "LocalPort \"x\": unknown service; " PORT_FORM},
-  };
-  check(cases, LEN(cases));
-}
-
-static void ignored_paths_are_left_out_of_the_others(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPath \"/run/a\"\nIgnoreSelected true\n", "others\n", ""},
-      {"LocalPath \"/run/a\" \"@b\" \"/run/a\"\nIgnoreSelected true\n"
-       "ListeningPaths true\n",
-       "other paths but \"/run/a\" \"\\x00b\" \"/run/a\"\n", ""},
-      {"LocalPath \"/run/a\"\nLocalPort 22\nIgnoreSelected true\n"
-       "ListeningPaths true\n",
-       "others but 22\nother paths but \"/run/a\"\n", ""},
-      {"LocalPort 22\nIgnoreSelected true\nListeningPaths true\n",
-       "others but 22\nother paths\n", ""},
-      {"LocalPath \"@\"\nIgnoreSelected true\nListeningPaths true\n",
-       "other paths\n", "LocalPath \"@\": not a UNIX socket; " PATH_FORM},
-      /* what a block selects is not ignored */
-      {"LocalPath \"/run/a\"\nIgnoreSelected true\n"
-       "<Listener \"run-a\">\n  LocalPath \"/run/b\"\n</Listener>\n",
-       "run-a: \"/run/b\"\nothers\n", ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_path_has_a_label_of_its_own(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPath \"/a/b\" \"/a-b\" \"/a/b\"\n", "a-b: \"/a/b\"\n",
-       "LocalPath \"/a-b\": the label \"a-b\"" PATH_TAKEN
-       "LocalPath \"/a/b\": the label \"a-b\"" PATH_TAKEN},
-      {"LocalPort 80\nLocalPath \"/80\"\n", "port 80\n",
-       "LocalPath \"/80\": the label \"80\"" PATH_TAKEN},
-      {"LocalPath \"/80\"\nLocalPort 80\n", "80: \"/80\"\n",
-       "LocalPort \"80\": the label \"80\"" PORT_TAKEN},
-      {"<Listener \"@a_\">\n  LocalPort 80\n</Listener>\n"
-       "LocalPath \"@a\\xff\" \"/@a\"\n",
-       "@a_: 80\n@a: \"/@a\"\n",
-       "LocalPath \"@a\\xff\": the label \"@a_\"" PATH_TAKEN},
-      {"LocalPath \"/api\"\n<Listener \"api\">\n  LocalPort 80\n</Listener>\n",
-       "api: \"/api\"\n", "<Listener \"api\">" NAME_TAKEN},
-      {"LocalPath \"/80\"\nListeningPorts true\n",
-       "80: \"/80\"\nothers but 80\n",
-       "LocalPath \"/80\" has the label of port 80, which ListeningPorts "
-       "therefore leaves out; accepted is a <Listener> block with a name that "
-       "is no port number.\n"},
-      {"<Listener \"80\">\n  LocalPath \"/run/a\"\n</Listener>\n"
-       "ListeningPorts true\n",
-       "80: \"/run/a\"\nothers but 80\n",
-       "<Listener \"80\"> has the label of port 80, which ListeningPorts "
-       "therefore leaves out; accepted is a name that is no port number.\n"},
-  };
-  check(cases, LEN(cases));
-}
-
-static void paths_that_are_all_bad_are_not_everything(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPath \"@\"\n", NULL,
-       "LocalPath \"@\": not a UNIX socket; " PATH_FORM},
-      {"LocalPath\n", NULL, "LocalPath: no value; " PATH_FORM},
-      {"LocalPath \"@\"\nListeningPaths false\nListeningPorts false\n", NULL,
-       "LocalPath \"@\": not a UNIX socket; " PATH_FORM},
-      {"<Listener \"api\">\n  LocalPath 7\n</Listener>\n", NULL,
-       "LocalPath 7 in <Listener \"api\">: not a UNIX socket; " PATH_FORM
-       "<Listener \"api\">" NO_PORT},
-      {"LocalPath \"@\"\nSampleInterval 11\n", NULL,
-       "LocalPath \"@\": not a UNIX socket; " PATH_FORM
-       "SampleInterval 11: out of range; " SAMPLE_FORM "10.\n"},
-  };
-  check(cases, LEN(cases));
-}
-
-/* --- network namespaces -------------------------------------------------- */
-
-static void namespaces_for_all_are_no_selection(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"NetNamespace \"blue\"\n",
-       "namespace blue: /run/netns/blue for all\nothers\n", ""},
-      {"NetNamespace \"blue\" \"/proc/1/ns/net\"\nNetNamespace \"*\"\n"
-       "LocalPort 80\n",
-       "port 80\nnamespace blue: /run/netns/blue for all\n"
-       "namespace proc-1-ns-net: /proc/1/ns/net for all\n"
-       "namespace *: * for all\n",
-       ""},
-      {"NetNamespace blue\n",
-       "namespace blue: /run/netns/blue for all\nothers\n", ""},
-      /* one namespace, however it is spelled */
-      {"netnamespace \"blue\" \"/run/netns/blue\" \"blue\" \"*\" \"*\"\n",
-       "namespace blue: /run/netns/blue for all\nnamespace *: * for all\n"
-       "others\n",
-       ""},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_listener_has_namespaces_of_its_own(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"<Listener \"api\">\n  LocalPort 80\n  NetNamespace \"blue\"\n"
-       "</Listener>\n",
-       "api: 80 in blue\nnamespace blue: /run/netns/blue\n", ""},
-      {"<Listener \"api\">\n  NetNamespace \"blue\" \"*\"\n  LocalPort 80\n"
-       "  NetNamespace \"/run/x\"\n  LocalPath \"/run/a\"\n</Listener>\n",
-       "api: 80 \"/run/a\" in blue * run-x\nnamespace blue: /run/netns/blue\n"
-       "namespace *: *\nnamespace run-x: /run/x\n",
-       ""},
-      {"<Listener \"api\">\n  LocalPort 80\n"
-       "  NetNamespace \"blue\" \"/run/netns/blue\" \"blue\"\n</Listener>\n",
-       "api: 80 in blue\nnamespace blue: /run/netns/blue\n", ""},
-      /* a namespace for all may be one of a block as well */
-      {"<Listener \"api\">\n  LocalPort 80\n  NetNamespace \"blue\"\n"
-       "</Listener>\nNetNamespace \"*\" \"/run/netns/blue\"\n"
-       "<Listener \"b\">\n  LocalPort 80\n  NetNamespace \"*\" \"red\"\n"
-       "</Listener>\n",
-       "api: 80 in blue\nb: 80 in * red\n"
-       "namespace blue: /run/netns/blue for all\nnamespace *: * for all\n"
-       "namespace red: /run/netns/red\n",
-       ""},
-      /* there it takes no port from the others here */
-      {"<Listener \"80\">\n  LocalPort 80\n  NetNamespace \"blue\"\n"
-       "</Listener>\nListeningPorts true\n",
-       "80: 80 in blue\nnamespace blue: /run/netns/blue\nothers but 80\n",
-       "<Listener \"80\"> has the label of port 80, which ListeningPorts "
-       "therefore leaves out; accepted is a name that is no port number.\n"},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_bad_namespace_costs_only_itself(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"NetNamespace \"\" \".\" \"..\" \"a/b\" \"blue\" 7 true\n",
-       "namespace blue: /run/netns/blue for all\nothers\n",
-       "NetNamespace \"\": not a network namespace; " PLACE_FORM
-       "NetNamespace \".\": not a network namespace; " PLACE_FORM
-       "NetNamespace \"..\": not a network namespace; " PLACE_FORM
-       "NetNamespace \"a/b\": not a network namespace; " PLACE_FORM
-       "NetNamespace 7: not a network namespace; " PLACE_FORM
-       "NetNamespace true: not a network namespace; " PLACE_FORM},
-      {"LocalPort 80\nNetNamespace \"a/b\"\n", "port 80\n",
-       "NetNamespace \"a/b\": not a network namespace; " PLACE_FORM},
-      {"<Listener \"api\">\n  LocalPort 80\n  NetNamespace \"..\" \"blue\"\n"
-       "</Listener>\n",
-       "api: 80 in blue\nnamespace blue: /run/netns/blue\n",
-       "NetNamespace \"..\" in <Listener \"api\">: not a network "
-       "namespace; " PLACE_FORM},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_listener_never_falls_back_to_the_own_namespace(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPort 81\n"
-       "  NetNamespace \"..\" 7\n</Listener>\n",
-       "port 80\n",
-       "NetNamespace \"..\" in <Listener \"api\">: not a network "
-       "namespace; " PLACE_FORM
-       "NetNamespace 7 in <Listener \"api\">: not a network "
-       "namespace; " PLACE_FORM "<Listener \"api\">" NO_NAMESPACE},
-      {"<Listener \"api\">\n  NetNamespace \"\"\n  LocalPort 81\n"
-       "</Listener>\n",
-       NULL,
-       "NetNamespace \"\" in <Listener \"api\">: not a network "
-       "namespace; " PLACE_FORM "<Listener \"api\">" NO_NAMESPACE},
-      /* nor where the labels are somebody else's */
-      {"LocalPort 80\n<Listener \"api\">\n  LocalPort 81\n"
-       "  NetNamespace \"80\" \"/80\"\n</Listener>\n",
-       "port 80\n",
-       "NetNamespace \"80\" in <Listener \"api\">: the label \"80\"" PLACE_TAKEN
-       "NetNamespace \"/80\" in <Listener \"api\">: the label "
-       "\"80\"" PLACE_TAKEN "<Listener \"api\">" NO_NAMESPACE},
-  };
-  check(cases, LEN(cases));
-}
-
-static void a_namespace_has_a_label_of_its_own(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort 80\nNetNamespace \"80\" \"blue\"\n",
-       "port 80\nnamespace blue: /run/netns/blue for all\n",
-       "NetNamespace \"80\": the label \"80\"" PLACE_TAKEN},
-      {"NetNamespace \"80\"\nLocalPort 80 81\nLocalPath \"/80\"\n",
-       "port 81\nnamespace 80: /run/netns/80 for all\n",
-       "LocalPort \"80\": the label \"80\"" PORT_TAKEN
-       "LocalPath \"/80\": the label \"80\"" PATH_TAKEN},
-      {"NetNamespace \"81\"\nLocalPort \"80-82\"\n",
-       "port 80\nport 82\nnamespace 81: /run/netns/81 for all\n",
-       "LocalPort \"80-82\": the label \"81\"" PORT_TAKEN},
-      {"NetNamespace \"run-x\" \"/run/x\" \"/run-x\"\n",
-       "namespace run-x: /run/netns/run-x for all\nothers\n",
-       "NetNamespace \"/run/x\": the label \"run-x\"" PLACE_TAKEN
-       "NetNamespace \"/run-x\": the label \"run-x\"" PLACE_TAKEN},
-      {"NetNamespace \"api\"\n<Listener \"api\">\n  LocalPort 80\n"
-       "</Listener>\nLocalPort 81\n",
-       "port 81\nnamespace api: /run/netns/api for all\n",
-       "<Listener \"api\">" NAME_TAKEN},
-      {"<Listener \"api\">\n  LocalPort 80\n</Listener>\n"
-       "NetNamespace \"api\" \"/run/netns/api\"\n",
-       "api: 80\nnamespace run-netns-api: /run/netns/api for all\n",
-       "NetNamespace \"api\": the label \"api\"" PLACE_TAKEN},
-      {"LocalPath \"/run/a\"\n<Listener \"api\">\n  LocalPort 80\n"
-       "  NetNamespace \"run-a\" \"blue\"\n</Listener>\n",
-       "run-a: \"/run/a\"\napi: 80 in blue\n"
-       "namespace blue: /run/netns/blue\n",
-       "NetNamespace \"run-a\" in <Listener \"api\">: the label "
-       "\"run-a\"" PLACE_TAKEN},
-  };
-  check(cases, LEN(cases));
-}
-
-static void what_is_left_out_takes_its_namespaces_along(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"LocalPort 80\n<Listener \"blue\">\n  LocalPort 81\n"
-       "  NetNamespace \"red\" \"blue\" \"*\"\n</Listener>\n"
-       "LocalPath \"/red\" \"/blue\"\n",
-       "port 80\nred: \"/red\"\nblue: \"/blue\"\n",
-       "<Listener \"blue\"> is left out: its NetNamespace has this label, too; "
-       "accepted is a name of its own.\n"},
-      {"<Listener \"a\">\n  LocalPort 81\n  NetNamespace \"red\"\n"
-       "</Listener>\n"
-       "<Listener \"blue\">\n  LocalPort 81\n"
-       "  NetNamespace \"red\" \"blue\"\n</Listener>\n"
-       "<Listener \"a\">\n  LocalPort 82\n  NetNamespace \"blue\"\n"
-       "</Listener>\n",
-       "a: 81 in red\nnamespace red: /run/netns/red\n",
-       "<Listener \"blue\"> is left out: its NetNamespace has this label, too; "
-       "accepted is a name of its own.\n"
-       "<Listener \"a\">" NAME_TAKEN},
-      {"<Listener \"a\">\n  LocalPort \"x\"\n  NetNamespace \"red\"\n"
-       "</Listener>\nLocalPath \"/red\"\n",
-       "red: \"/red\"\n",
-       "LocalPort \"x\" in <Listener \"a\">: unknown service; " PORT_FORM
-       "<Listener \"a\">" NO_PORT},
-  };
-  check(cases, LEN(cases));
-}
-
-static void what_is_too_long_costs_only_itself(void **state) {
-  (void)state;
-  char word[130], config[512], errors[512];
-  memset(word, 'x', sizeof(word) - 1);
-  word[0] = '/';
-  word[109] = '\0';
-  snprintf(config, sizeof(config), "LocalPath \"/run/a\" \"%s\"\n", word);
-  snprintf(errors, sizeof(errors),
-           "LocalPath \"%.80s\": too long for a UNIX socket; " PATH_FORM, word);
-  check(&(struct options_case){config, "run-a: \"/run/a\"\n", errors}, 1);
-
-  word[109] = 'x';
-  word[129] = '\0';
-  snprintf(config, sizeof(config), "LocalPort 80\nNetNamespace \"%s\"\n", word);
-  snprintf(errors, sizeof(errors),
-           "NetNamespace \"%.80s\": longer than the 127 bytes of a "
-           "label; " PLACE_FORM,
-           word);
-  check(&(struct options_case){config, "port 80\n", errors}, 1);
-}
-
-static void a_label_that_does_not_fit_is_said_once_a_place(void **state) {
-  (void)state;
+#define TOO_LONG(label, item)                                                  \
+  "Label \"" label "\" is longer than 127 bytes, so " item " is not "          \
+  "reported. A <Listener> in collectd.conf can name it.\n"
   char longest[128], config[1024], want[1024], errors[2048];
   memset(longest, 'x', 127);
   longest[127] = '\0';
   snprintf(config, sizeof(config),
-           "NetNamespace \"blue\" \"*\" \"a\"\nLocalPort 80\n"
-           "<Listener \"%s\">\n  LocalPort 81\n</Listener>\n"
-           "<Listener \"%s\">\n  LocalPort 82\n</Listener>\n"
-           "<Listener \"%s\">\n  LocalPort 83\n  NetNamespace \"red\"\n"
-           "</Listener>\n",
+           "NetNamespace \"blue\" \"*\" \"a\"\nLocalPort 80\n" LISTENER(
+               "%s", "LocalPort 81\n") LISTENER("%s", "LocalPort 82\n")
+               LISTENER("%s", "LocalPort 83\nNetNamespace \"red\"\n"),
            longest + 2, longest + 1, longest);
   snprintf(want, sizeof(want),
            "port 80\n%s: 81\n%s: 82\n%s: 83 in red\n"
@@ -1141,29 +707,131 @@ static void a_label_that_does_not_fit_is_said_once_a_place(void **state) {
            "namespace red: /run/netns/red\n",
            longest + 2, longest + 1, longest);
   snprintf(errors, sizeof(errors),
-           "The label \"blue:%s\"" TOO_LONG "The label \"blue:%s\"" TOO_LONG
-           "The label \"a:%s\"" TOO_LONG,
-           longest + 2, longest + 1, longest + 1);
-  check(&(struct options_case){config, want, errors}, 1);
+           TOO_LONG("blue:%s", "<Listener \"%.64s\">")
+               TOO_LONG("blue:%s", "<Listener \"%.64s\">")
+                   TOO_LONG("a:%s", "<Listener \"%.64s\">"),
+           longest + 2, longest, longest + 1, longest, longest + 1, longest);
+  CHECK_ONE(config, want, errors);
 
   snprintf(config, sizeof(config),
-           "NetNamespace \"%s\"\nLocalPort 80 81000 443\n"
-           "LocalPath \"/1\" \"/run\"\n",
+           "NetNamespace \"%s\"\nLocalPort 80 443\nLocalPath \"/1\" \"/run\"\n",
            longest + 3);
   snprintf(want, sizeof(want),
            "port 80\nport 443\n1: \"/1\"\nrun: \"/run\"\n"
            "namespace %s: /run/netns/%s for all\n",
            longest + 3, longest + 3);
   snprintf(errors, sizeof(errors),
-           "LocalPort 81000: not a TCP port; " PORT_FORM
-           "The label \"%s:443\"" TOO_LONG "The label \"%s:run\"" TOO_LONG,
+           TOO_LONG("%s:443", "LocalPort \"443\"")
+               TOO_LONG("%s:run", "LocalPath \"/run\""),
            longest + 3, longest + 3);
-  check(&(struct options_case){config, want, errors}, 1);
+  CHECK_ONE(config, want, errors);
 }
 
-/* --- looks --------------------------------------------------------------- */
+/* --- plugin blocks ------------------------------------------------------- */
 
-static void looks_within_the_interval_are_a_tenth_of_a_second(void **state) {
+static void all_plugin_blocks_are_one_configuration(void **state) {
+  (void)state;
+  oconfig_item_t blocks[] = {
+      read_config("LocalPort 80\n" LISTENER("a", "LocalPort 81\n")),
+      read_config("LocalPort 82 80\n" LISTENER("a", "LocalPort 83\n")),
+      read_config("ListeningPorts true\n"),
+      read_config(""),
+  };
+  struct text got = {.len = 0}, none = got, ignored = got;
+  say_blocks(&got, 10, blocks, LEN(blocks));
+  assert_string_equal(got.at, "port 80\na: 81\nport 82\nothers\n" PORT_TWICE(
+                                  "80", "") NAME_TWICE("a"));
+  oconfig_item_t with_ignore[] = {
+      read_config("LocalPort 80\n"),
+      read_config("IgnoreSelected true\nLocalPort 81\n"),
+  };
+  say_blocks(&none, 10, NULL, 0);
+  assert_string_equal(none.at, "others\n");
+  say_blocks(&ignored, 10, with_ignore, LEN(with_ignore));
+  assert_string_equal(ignored.at, "others but 80-81\n");
+  for (size_t i = 0; i < LEN(blocks); i++)
+    free_config(&blocks[i]);
+  for (size_t i = 0; i < LEN(with_ignore); i++)
+    free_config(&with_ignore[i]);
+}
+
+CASES(every_error_is_reported_in_its_order) = {
+    {"LocalPort \"0\" 80 \"x\" true \"2-1\"\nPort 80\nListeningPorts "
+     "1\n" API("LocalPort \"99999\" 8443\nLocalAddress \"localhost\" \"::1\"\n"
+               "Nonsense\n") "LocalPort 81\n",
+     "port 80\napi: 8443 at ::1\nport 81\n",
+     "LocalPort \"0\"" NOT_PORT "LocalPort \"x\"" NO_SERVICE
+     "LocalPort true" NOT_PORT "LocalPort \"2-1\"" BAD_RANGE
+     "Port 80: unknown option" UNKNOWN "ListeningPorts 1" NOT_BOOLEAN
+     "LocalPort \"99999\"" IN_API NOT_PORT
+     "LocalAddress \"localhost\"" IN_API NOT_ADDRESS "Nonsense" IN_API
+     ": unknown option" UNKNOWN_IN},
+};
+
+/* --- long and odd words --------------------------------------------------
+ */
+
+static void what_is_too_long_costs_only_itself(void **state) {
+  (void)state;
+  char word[600], config[2048], errors[2048];
+  memset(word, 'x', sizeof(word) - 1);
+  word[sizeof(word) - 1] = '\0';
+  snprintf(config, sizeof(config), "LocalPort 80 \"%s\"\n%s \"%s\"\n", word,
+           word, word);
+  snprintf(errors, sizeof(errors),
+           "LocalPort \"%.80s\"" NO_SERVICE
+           "%.64s \"%.80s\": unknown option" UNKNOWN,
+           word, word, word);
+  CHECK_ONE(config, "port 80\n", errors);
+
+  word[0] = '/';
+  snprintf(config, sizeof(config), "LocalPath \"/run/a\" \"%.109s\"\n", word);
+  snprintf(errors, sizeof(errors),
+           "LocalPath \"%.80s\": longer than 108 bytes, expected " PATH_FORM,
+           word);
+  CHECK_ONE(config, "run-a: \"/run/a\"\n", errors);
+
+  snprintf(config, sizeof(config), "LocalPort 80\nNetNamespace \"%.129s\"\n",
+           word);
+  snprintf(errors, sizeof(errors),
+           "NetNamespace \"%.80s\": longer than 127 bytes, "
+           "expected " NETNS_FORM,
+           word);
+  CHECK_ONE(config, "port 80\n", errors);
+}
+
+static void a_block_name_has_at_most_127_bytes(void **state) {
+  (void)state;
+  char longest[128], config[512], want[512];
+  memset(longest, 'x', 127);
+  longest[127] = '\0';
+  snprintf(config, sizeof(config), LISTENER("%s", "LocalPort 81\n"), longest);
+  snprintf(want, sizeof(want), "%s: 81\n", longest);
+  CHECK_ONE(config, want, "");
+  snprintf(config, sizeof(config),
+           "LocalPort 80\n" LISTENER("%sx", "LocalPort 81\n"), longest);
+  snprintf(want, sizeof(want), "<Listener \"%.80s\">" NOT_NAME, longest);
+  CHECK_ONE(config, "port 80\n", want);
+}
+
+static void an_error_is_one_line_whatever_the_value(void **state) {
+  (void)state;
+  oconfig_item_t block =
+      read_config("LocalPort 80 \"8\n1\"\n"
+                  "Local\vPort \"a\nb\"\n" LISTENER("a\nb", ""));
+  struct text got = {.len = 0};
+  say_blocks(&got, 10, &block, 1);
+  free_config(&block);
+  size_t lines = 0;
+  for (const char *at = got.at; (at = strchr(at, '\n')); at++)
+    lines++;
+  assert_int_equal(lines, 4); /* port 80 and three errors */
+}
+
+/* --- samples -------------------------------------------------------------
+ */
+
+static void samples_are_0_1_s_apart_if_the_interval_is_longer(void **state) {
   (void)state;
   static const struct {
     double interval_s;
@@ -1176,252 +844,204 @@ static void looks_within_the_interval_are_a_tenth_of_a_second(void **state) {
       {0.1, "others\nevery 0\n"},
       {0.05, "others\nevery 0\n"},
       {0.001, "others\nevery 0\n"},
-      /* 0.1 as collectd hands it out, and the next unit of 2^-30 s */
+      /* 0.1 as collectd keeps it, and the next unit of 2^-30 s */
       {107374182.0 / 1073741824, "others\nevery 0\n"},
       {107374183.0 / 1073741824, "others\nevery 0\n"},
   };
   for (size_t i = 0; i < LEN(cases); i++) {
     struct text got = {.len = 0};
-    take_every(cases[i].interval_s, NULL, 0, &got);
+    say_blocks(&got, cases[i].interval_s, NULL, 0);
     assert_string_equal(got.at, cases[i].want);
   }
 }
 
-static void looks_can_be_more_or_less_often(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"SampleInterval 0\n", "others\nevery 0\n", ""},
-      {"SampleInterval -0\n", "others\nevery 0\n", ""},
-      {"SampleInterval 0.001\n", "others\nevery 0.001\n", ""},
-      {"SampleInterval 0.1\n", "others\n", ""},
-      {"SampleInterval 10\n", "others\nevery 10\n", ""},
-      {"SampleInterval \"0.5\"\n", "others\nevery 0.5\n", ""},
-      {"SampleInterval \"0\"\n", "others\nevery 0\n", ""},
-      {"sampleinterval 2\nLocalPort 80\n", "port 80\nevery 2\n", ""},
-      /* the last good one counts */
-      {"SampleInterval 0.2\nSampleInterval 0.3\n", "others\nevery 0.3\n", ""},
-      {"SampleInterval 0.2\nSampleInterval 11\n", "others\nevery 0.2\n",
-       "SampleInterval 11: out of range; " SAMPLE_FORM "10.\n"},
-  };
-  check(cases, LEN(cases));
-}
+CASES(the_last_good_sample_interval_counts) = {
+    {"SampleInterval 0\n", "others\nevery 0\n", ""},
+    {"SampleInterval -0\n", "others\nevery 0\n", ""},
+    {"SampleInterval \"0\"\n", "others\nevery 0\n", ""},
+    {"SampleInterval 0.001\n", "others\nevery 0.001\n", ""},
+    {"SampleInterval 0.1\n", "others\n", ""},
+    {"SampleInterval 10\n", "others\nevery 10\n", ""},
+    {"SampleInterval \"0.5\"\n", "others\nevery 0.5\n", ""},
+    {"SampleInterval 0.2\nSampleInterval 0.3\n", "others\nevery 0.3\n", ""},
+    {"SampleInterval 0.2\nSampleInterval 11\n", "others\nevery 0.2\n",
+     SAMPLE("11", "out of range", "10")},
+};
 
-static void looks_out_of_range_leave_the_default(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"SampleInterval 10.1\n", "others\n",
-       "SampleInterval 10.1: out of range; " SAMPLE_FORM "10.\n"},
-      {"SampleInterval 0.0009\n", "others\n",
-       "SampleInterval 0.0009: out of range; " SAMPLE_FORM "10.\n"},
-      {"SampleInterval -1\n", "others\n",
-       "SampleInterval -1: out of range; " SAMPLE_FORM "10.\n"},
-      {"SampleInterval inf\nSampleInterval -inf\nSampleInterval nan\n",
-       "others\n",
-       "SampleInterval inf: out of range; " SAMPLE_FORM "10.\n"
-       "SampleInterval -inf: out of range; " SAMPLE_FORM "10.\n"
-       "SampleInterval nan: not one number; " SAMPLE_FORM "10.\n"},
-      {"SampleInterval \"\"\nSampleInterval \"0.1s\"\nSampleInterval \"nan\"\n"
-       "SampleInterval \"1e999\"\n",
-       "others\n",
-       "SampleInterval \"\": not one number; " SAMPLE_FORM "10.\n"
-       "SampleInterval \"0.1s\": not one number; " SAMPLE_FORM "10.\n"
-       "SampleInterval \"nan\": not one number; " SAMPLE_FORM "10.\n"
-       "SampleInterval \"1e999\": out of range; " SAMPLE_FORM "10.\n"},
-      {"SampleInterval 0.2 0.3\nSampleInterval false\n", "others\n",
-       "SampleInterval 0.2: not one number; " SAMPLE_FORM "10.\n"
-       "SampleInterval false: not one number; " SAMPLE_FORM "10.\n"},
-  };
-  check(cases, LEN(cases));
-}
+static const struct options_case a_bad_sample_interval_leaves_the_default[] = {
+    {"SampleInterval 10.1\nSampleInterval 0.0009\nSampleInterval -1\n"
+     "SampleInterval inf\nSampleInterval -inf\nSampleInterval "
+     "\"1e999\"\n",
+     "others\n",
+     SAMPLE("10.1", "out of range", "10") SAMPLE("0.0009", "out of range", "10")
+         SAMPLE("-1", "out of range", "10") SAMPLE("inf", "out of range", "10")
+             SAMPLE("-inf", "out of range", "10")
+                 SAMPLE("\"1e999\"", "out of range", "10")},
+    {"SampleInterval nan\nSampleInterval \"\"\nSampleInterval \"0.1s\"\n"
+     "SampleInterval \"nan\"\nSampleInterval 0.2 0.3\n"
+     "SampleInterval false\n",
+     "others\n",
+     SAMPLE("nan", "not one number", "10")
+         SAMPLE("\"\"", "not one number", "10")
+             SAMPLE("\"0.1s\"", "not one number", "10")
+                 SAMPLE("\"nan\"", "not one number", "10")
+                     SAMPLE("0.2", "not one number", "10")
+                         SAMPLE("false", "not one number", "10")},
+};
 
-static void looks_fit_into_a_short_interval(void **state) {
+static void a_sample_interval_is_at_most_the_interval(void **state) {
   (void)state;
-  static const struct options_case cases[] = {
+  CASES(cases) = {
       {"SampleInterval 0.05\n", "others\nevery 0.05\n", ""},
       {"SampleInterval 0.06\n", "others\nevery 0\n",
-       "SampleInterval 0.06: out of range; " SAMPLE_FORM "0.05.\n"},
+       SAMPLE("0.06", "out of range", "0.05")},
   };
   check_every(0.05, cases, LEN(cases));
-  /* collectd hands out 0.3 as a little less, which is not exceeded */
-  double below = 322122547.0 / 1073741824;
-  oconfig_item_t block = read_config("SampleInterval 0.3\nLocalPort 80\n");
+  /* collectd keeps 0.3 as a little less, which the samples do not exceed */
+  const double below = 322122547.0 / 1073741824;
+  oconfig_item_t block = read_config("SampleInterval 0.3\n");
   struct text errors = {.len = 0};
-  const struct lb_error_sink to_text = {on_error, &errors};
-  struct lb_options *options;
   struct lb_settings settings = {0};
   assert_true(below < 0.3);
-  assert_int_equal(lb_options_new(&options), 0);
-  assert_int_equal(lb_options_block(options, &block, &to_text), 0);
-  assert_int_equal(lb_options_settings(options, below, &settings, &to_text), 0);
+  assert_int_equal(read_blocks(below, &block, 1, &settings, &errors), 0);
   assert_true(settings.sample_s == below);
   assert_string_equal(errors.at, "");
   lb_settings_free(&settings);
-  lb_options_free(options);
   free_config(&block);
 }
 
-static void the_queue_is_inspected_where_asked_for(void **state) {
-  (void)state;
-  static const struct options_case cases[] = {
-      {"InspectQueue true\n", "others\ninspect\n", ""},
-      {"InspectQueue \"on\"\nLocalPort 80\n", "port 80\ninspect\n", ""},
-      {"InspectQueue false\n", "others\n", ""},
-      {"InspectQueue true\nInspectQueue false\n", "others\n", ""},
-      {"InspectQueue true\nInspectQueue 1\n", "others\ninspect\n",
-       "InspectQueue 1: not one boolean; " BOOLEAN_FORM},
-  };
-  check(cases, LEN(cases));
-}
+/* --- memory and time -----------------------------------------------------
+ */
 
-/* --- memory -------------------------------------------------------------- */
-
-/* 0 or -ENOMEM, and then nothing is left of it. */
-static int take_failing(const oconfig_item_t *block, unsigned nth,
-                        struct text *got) {
-  struct text errors = {.len = 0};
-  const struct lb_error_sink to_text = {on_error, &errors};
-  struct lb_options *options = NULL;
-  struct lb_settings settings, before;
-  memset(&settings, 0, sizeof(settings));
-  memset(&before, 0, sizeof(before));
-  failing = nth;
-  int err = lb_options_new(&options);
-  if (!err)
-    err = lb_options_block(options, block, &to_text);
-  if (!err)
-    err = lb_options_settings(options, 10, &settings, &to_text);
-  failing = 0;
-  if (err) {
-    assert_int_equal(err, -ENOMEM);
-    assert_memory_equal(&settings, &before, sizeof(settings));
-  } else {
-    say_settings(got, &settings);
-    say(got, "%s", errors.at);
+/* Refuses each allocation once. Returns how many there are. */
+static size_t check_refusals(const char *config, const char *want) {
+  static const struct lb_settings unwritten;
+  oconfig_item_t block = read_config(config);
+  size_t nth = 1;
+  for (int err = -ENOMEM; err; nth++) {
+    struct text got = {.len = 0}, errors = {.len = 0};
+    struct lb_settings settings;
+    memset(&settings, 0, sizeof(settings));
+    long held = memory.held;
+    memory.fails = nth;
+    err = read_blocks(10, &block, 1, &settings, &errors);
+    memory.fails = 0;
+    if (err) {
+      assert_int_equal(err, -ENOMEM);
+      assert_memory_equal(&settings, &unwritten, sizeof(settings));
+    } else {
+      say_settings(&got, &settings);
+      say(&got, "%s", errors.at);
+      assert_string_equal(got.at, want);
+    }
+    lb_settings_free(&settings);
+    assert_int_equal(memory.held, held);
   }
-  lb_settings_free(&settings);
-  lb_options_free(options);
-  return err;
-}
-
-static void out_of_memory_nothing_is_left(void **state) {
-  (void)state;
-  oconfig_item_t block = read_config(
-      "LocalPort 80 81\nLocalPath \"/run/a\" \"@b\"\nNetNamespace \"blue\" "
-      "\"*\"\n"
-      "SampleInterval 1\n"
-      "<Listener \"api\">\n  LocalPort 80\n  LocalAddress \"::1\"\n"
-      "  LocalPath \"/run/a\"\n  NetNamespace \"red\" \"*\"\n</Listener>\n"
-      "<Listener \"green\">\n  LocalPort 80\n  NetNamespace \"green\"\n"
-      "</Listener>\n");
-  struct text got = {.len = 0};
-  unsigned nth = 1;
-  while (take_failing(&block, nth, &got))
-    nth++;
   free_config(&block);
-  assert_in_range(nth, 30, 100);
-  assert_string_equal(
-      got.at, "port 80\nport 81\nrun-a: \"/run/a\"\n@b: \"\\x00b\"\n"
-              "api: 80 \"/run/a\" at ::1 in red *\n"
-              "namespace blue: /run/netns/blue for all\n"
-              "namespace *: * for all\nnamespace red: /run/netns/red\n"
-              "<Listener \"green\"> is left out: its NetNamespace has this "
-              "label, too; accepted is a name of its own.\n");
+  return nth;
 }
 
-static void ignored_out_of_memory_nothing_is_left(void **state) {
+static void a_refused_allocation_is_enomem_and_leaves_nothing(void **state) {
   (void)state;
-  oconfig_item_t block = read_config("LocalPath \"/run/a\" \"@b\"\n"
-                                     "IgnoreSelected true\n"
-                                     "ListeningPaths true\n");
-  struct text got = {.len = 0};
-  unsigned nth = 1;
-  while (take_failing(&block, nth, &got))
-    nth++;
-  free_config(&block);
-  assert_in_range(nth, 5, 20);
-  assert_string_equal(got.at, "other paths but \"/run/a\" \"\\x00b\"\n");
+  size_t allocations = check_refusals(
+      "LocalPort 80 81\nLocalPath \"/run/a\" \"@b\"\n"
+      "NetNamespace \"blue\" \"*\"\nSampleInterval 1\n" API(
+          "LocalPort 80\nLocalAddress \"::1\"\nLocalPath \"/run/a\"\n"
+          "NetNamespace \"red\" \"*\"\n")
+          LISTENER("green", "LocalPort 80\nNetNamespace \"green\"\n"),
+      "port 80\nport 81\nrun-a: \"/run/a\"\n@b: \"\\x00b\"\n"
+      "api: 80 \"/run/a\" at ::1 in red *\n"
+      "namespace blue: /run/netns/blue for all\nnamespace *: * for all\n"
+      "namespace red: /run/netns/red\n" LIKE_NETNS("green"));
+  assert_in_range(allocations, 40, 100);
+  allocations =
+      check_refusals("LocalPath \"/run/a\" \"@b\"\nIgnoreSelected true\n"
+                     "ListeningPaths true\n",
+                     "other paths but \"/run/a\" \"\\x00b\"\n");
+  assert_in_range(allocations, 5, 20);
 }
 
-/* --- size ---------------------------------------------------------------- */
-
-static void every_port_at_once_takes_no_time(void **state) {
+static void every_port_at_once_takes_less_than_a_second(void **state) {
   (void)state;
   oconfig_item_t block = read_config("LocalPort \"1-65535\" \"1-65535\"\n");
   struct text errors = {.len = 0};
-  const struct lb_error_sink to_text = {on_error, &errors};
-  struct lb_options *options;
   struct lb_settings settings = {0};
   clock_t start = clock();
-  assert_int_equal(lb_options_new(&options), 0);
-  assert_int_equal(lb_options_block(options, &block, &to_text), 0);
-  assert_int_equal(lb_options_settings(options, 10, &settings, &to_text), 0);
+  assert_int_equal(read_blocks(10, &block, 1, &settings, &errors), 0);
   assert_in_range(clock() - start, 0, CLOCKS_PER_SEC);
   assert_int_equal(settings.selections_len, 65535);
-  assert_string_equal(errors.at, "LocalPort \"1-65535\": the label \"1\" and "
-                                 "65534 more of the range" PORT_TAKEN);
+  assert_string_equal(errors.at, PORT_TWICE("1-65535", "1 and 65534 more "));
   lb_settings_free(&settings);
-  lb_options_free(options);
   free_config(&block);
 }
 
-static void options_that_are_not_there_can_be_freed(void **state) {
+static void no_options_can_be_freed(void **state) {
   (void)state;
   lb_options_free(NULL);
 }
 
+static int begin_test(void **state) {
+  (void)state;
+  memory.held = 0;
+  return 0;
+}
+
+static int end_test(void **state) {
+  (void)state;
+  assert_int_equal(memory.held, 0);
+  return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_test, end_test)
+#define TABLE(name)                                                            \
+  {                                                                            \
+#name, check_table, begin_test, end_test, &(struct table) {                \
+      name, LEN(name)                                                          \
+    }                                                                          \
+  }
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(nothing_selected_is_every_port),
-      cmocka_unit_test(ports_are_selected_by_number_range_and_service),
-      cmocka_unit_test(selected_and_other_ports_go_together),
-      cmocka_unit_test(ignored_ports_are_left_out_of_the_others),
-      cmocka_unit_test(a_listener_has_its_ports_under_its_name),
-      cmocka_unit_test(names_of_options_have_no_case),
-      cmocka_unit_test(a_boolean_may_stand_in_quotes),
-      cmocka_unit_test(the_last_of_two_booleans_counts),
-      cmocka_unit_test(plugin_blocks_add_up),
-      cmocka_unit_test(ignore_selected_counts_for_every_plugin_block),
-      cmocka_unit_test(a_bad_port_costs_only_itself),
-      cmocka_unit_test(every_error_is_reported),
-      cmocka_unit_test(a_label_is_given_once),
-      cmocka_unit_test(a_listener_named_like_a_port_keeps_its_label),
-      cmocka_unit_test(a_listener_needs_one_good_name),
-      cmocka_unit_test(a_name_has_at_most_127_bytes),
-      cmocka_unit_test(a_listener_without_a_good_port_is_left_out),
-      cmocka_unit_test(a_listener_is_never_widened_by_a_bad_address),
-      cmocka_unit_test(nor_by_a_selector_without_a_value),
-      cmocka_unit_test(what_is_unknown_costs_only_itself),
-      cmocka_unit_test(an_option_is_no_block_and_has_a_value),
-      cmocka_unit_test(what_is_no_boolean_leaves_the_default),
-      cmocka_unit_test(very_long_words_are_cut_off),
-      cmocka_unit_test(a_sentence_is_one_line_whatever_the_value),
-      cmocka_unit_test(a_selection_that_is_all_bad_is_not_everything),
-      cmocka_unit_test(nor_is_a_selection_without_a_value),
-      cmocka_unit_test(asked_for_everything_it_is_everything_for_all_that),
-      cmocka_unit_test(paths_are_selected_like_ports),
-      cmocka_unit_test(an_address_matters_to_ports_alone),
-      cmocka_unit_test(a_bad_path_costs_only_itself),
-      cmocka_unit_test(other_paths_are_a_selection),
-      cmocka_unit_test(ignored_paths_are_left_out_of_the_others),
-      cmocka_unit_test(a_path_has_a_label_of_its_own),
-      cmocka_unit_test(paths_that_are_all_bad_are_not_everything),
-      cmocka_unit_test(namespaces_for_all_are_no_selection),
-      cmocka_unit_test(a_listener_has_namespaces_of_its_own),
-      cmocka_unit_test(a_bad_namespace_costs_only_itself),
-      cmocka_unit_test(a_listener_never_falls_back_to_the_own_namespace),
-      cmocka_unit_test(a_namespace_has_a_label_of_its_own),
-      cmocka_unit_test(what_is_left_out_takes_its_namespaces_along),
-      cmocka_unit_test(what_is_too_long_costs_only_itself),
-      cmocka_unit_test(a_label_that_does_not_fit_is_said_once_a_place),
-      cmocka_unit_test(looks_within_the_interval_are_a_tenth_of_a_second),
-      cmocka_unit_test(looks_can_be_more_or_less_often),
-      cmocka_unit_test(looks_out_of_range_leave_the_default),
-      cmocka_unit_test(looks_fit_into_a_short_interval),
-      cmocka_unit_test(the_queue_is_inspected_where_asked_for),
-      cmocka_unit_test(out_of_memory_nothing_is_left),
-      cmocka_unit_test(ignored_out_of_memory_nothing_is_left),
-      cmocka_unit_test(every_port_at_once_takes_no_time),
-      cmocka_unit_test(options_that_are_not_there_can_be_freed),
+      TABLE(without_a_selection_every_listening_port_is_reported),
+      TABLE(a_port_is_a_number_a_range_or_a_service),
+      TABLE(ignored_ports_are_excluded_from_the_listening_ones),
+      TABLE(a_bad_port_is_one_error_and_the_others_are_used),
+      TABLE(a_block_reports_all_its_sockets_under_its_name),
+      TABLE(a_block_without_one_valid_name_is_ignored),
+      TABLE(a_block_with_bad_selectors_only_is_ignored),
+      TABLE(option_names_are_case_insensitive),
+      TABLE(a_boolean_may_be_in_quotes_and_the_last_good_one_counts),
+      TABLE(what_is_not_one_boolean_leaves_the_default),
+      TABLE(an_unknown_or_misplaced_option_costs_only_itself),
+      TABLE(an_option_written_as_a_block_or_without_a_value_is_said),
+      TABLE(a_selection_without_a_valid_value_selects_nothing),
+      TABLE(every_port_is_reported_only_if_that_was_asked_for),
+      TABLE(unix_names_are_selected_like_ports),
+      TABLE(a_bad_unix_name_is_one_error_and_the_others_are_used),
+      TABLE(listening_paths_are_a_selection),
+      TABLE(ignored_unix_names_are_excluded_from_the_listening_ones),
+      TABLE(namespaces_outside_of_blocks_are_for_all_selections),
+      TABLE(a_block_has_its_own_namespaces_once_each),
+      TABLE(a_bad_namespace_is_one_error_and_the_others_are_used),
+      TABLE(a_port_whose_label_is_in_use_is_ignored),
+      TABLE(a_unix_name_whose_label_is_in_use_is_ignored),
+      TABLE(a_block_whose_label_is_in_use_is_ignored),
+      TABLE(a_namespace_whose_label_is_in_use_is_ignored),
+      TABLE(the_namespaces_of_an_ignored_block_are_not_sampled),
+      TABLE(a_listening_port_loses_its_label_to_a_selection),
+      TEST(a_label_too_long_with_its_namespace_is_said_for_each),
+      TEST(all_plugin_blocks_are_one_configuration),
+      TABLE(every_error_is_reported_in_its_order),
+      TEST(what_is_too_long_costs_only_itself),
+      TEST(a_block_name_has_at_most_127_bytes),
+      TEST(an_error_is_one_line_whatever_the_value),
+      TEST(samples_are_0_1_s_apart_if_the_interval_is_longer),
+      TABLE(the_last_good_sample_interval_counts),
+      TABLE(a_bad_sample_interval_leaves_the_default),
+      TEST(a_sample_interval_is_at_most_the_interval),
+      TEST(a_refused_allocation_is_enomem_and_leaves_nothing),
+      TEST(every_port_at_once_takes_less_than_a_second),
+      TEST(no_options_can_be_freed),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

@@ -544,13 +544,13 @@ static void a_bad_configuration_is_logged_and_the_rest_is_used(void **state) {
   configure("LocalPort \"htps\" \"%u\"\n"
             "Port 80\n",
             (unsigned)world.half.port);
-  check_log("ERR: listen_backlog plugin: LocalPort \"htps\": unknown service; "
-            "accepted is a port from 1 to 65535, a range like \"8000-8010\" or "
-            "a TCP service name like \"https\"\n"
-            "ERR: listen_backlog plugin: Port 80: unknown option; accepted is "
-            "LocalPort, LocalPath, ListeningPorts, ListeningPaths, "
-            "IgnoreSelected, NetNamespace, SampleInterval, InspectQueue and "
-            "<Listener>\n");
+  check_log("ERR: listen_backlog plugin: LocalPort \"htps\": unknown service, "
+            "expected a port from 1 to 65535, a range like \"8000-8010\" or a "
+            "service like \"https\"\n"
+            "ERR: listen_backlog plugin: Port 80: unknown option, expected "
+            "LocalPort, LocalPath, <Listener>, NetNamespace, ListeningPorts, "
+            "ListeningPaths, IgnoreSelected, SampleInterval or "
+            "InspectQueue\n");
   configure("<Listener \"a\">\n"
             "  LocalPort \"%u\"\n"
             "</Listener>\n"
@@ -560,9 +560,8 @@ static void a_bad_configuration_is_logged_and_the_rest_is_used(void **state) {
             (unsigned)world.full.port, (unsigned)world.half.port);
   check_log("");
   assert_int_equal(plugin_has.init(), 0);
-  check_log("ERR: listen_backlog plugin: <Listener \"a\">: the label is taken "
-            "already and stays with what took it; accepted is a name of its "
-            "own\n");
+  check_log("ERR: listen_backlog plugin: <Listener \"a\">: label already "
+            "configured, ignored. Use another name.\n");
   do_read();
   say_namespace(&want, 20);
   say_half(&want, label_of(&world.half, buf));
