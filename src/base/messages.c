@@ -24,6 +24,12 @@ const char *lb_message(char out[static LB_MESSAGE_SIZE], const char *format,
   return out;
 }
 
+void lb_more(char out[static LB_MORE_SIZE], unsigned count) {
+  *out = '\0';
+  if (count > 1)
+    snprintf(out, LB_MORE_SIZE, " (and %u more)", count - 1);
+}
+
 /* --- reasons ------------------------------------------------------------- */
 
 const char *lb_file_error(int err, char buf[static LB_REASON_SIZE]) {
@@ -75,6 +81,17 @@ const char *lb_netns_error(int err, char buf[static LB_REASON_SIZE]) {
     return LB_WHY_NETNS_GONE;
   case -ENAMETOOLONG:
     return LB_WHY_NETNS_NAME;
+  default:
+    return lb_file_error(err, buf);
+  }
+}
+
+const char *lb_recording_error(int err, char buf[static LB_REASON_SIZE]) {
+  switch (err) {
+  case -EBADMSG:
+    return LB_WHY_RECORDING;
+  case -EOPNOTSUPP:
+    return LB_WHY_RECORDING_VERSION;
   default:
     return lb_file_error(err, buf);
   }

@@ -66,7 +66,7 @@
   "Listener%s %s%s: the limit is the former net.core.somaxconn (now %u). "     \
   "Restart the server to raise it."
 
-/* The label, what would have had it, " (and N more)" or "". */
+/* The label, what would have had it, and lb_more(). */
 #define LB_MSG_LABEL_TAKEN                                                     \
   "Label \"%s\" is already used, so %s%s is not reported. A <Listener> in "    \
   "collectd.conf can name it."
@@ -164,6 +164,28 @@
 #define LB_WHY_RECORDING "not a recording of listen_backlog-probe, or cut off"
 #define LB_WHY_RECORDING_VERSION "a recording of another version or byte order"
 
+#define LB_PROBE_HELP                                                          \
+  "usage: listen_backlog-probe [OPTION]... [PORT|PATH]...\n"                   \
+  "Shows the accept queue of each listening TCP port, or of the given ports\n" \
+  "(number, range 8000-8010 or service name) and listening UNIX sockets\n"     \
+  "(path or @name).\n"                                                         \
+  "\n"                                                                         \
+  "  -x, --unix              show every listening UNIX socket\n"               \
+  "  -t, --tcp               show every listening TCP port, too\n"             \
+  "  -N, --netns NETNS       also sample a network namespace: its name, its\n" \
+  "                          path, or \"*\" for all\n"                         \
+  "  -q, --inspect           inspect waiting connections\n"                    \
+  "  -i, --interval SECONDS  print every interval\n"                           \
+  "  -n, --count N           stop after N intervals (with -i: default is to\n" \
+  "                          run until interrupted)\n"                         \
+  "      --sample SECONDS    take samples this often within the interval\n"    \
+  "  -s, --sockets           show each listening socket\n"                     \
+  "      --record FILE       write the kernel's answers to FILE\n"             \
+  "      --replay FILE       read them from FILE instead of the kernel\n"      \
+  "      --list-values       list the names of all readings\n"                 \
+  "  -h, --help\n"                                                             \
+  "  -V, --version\n"
+
 /* --- reasons ------------------------------------------------------------- */
 
 #define LB_WHY_MALFORMED "malformed data"
@@ -188,6 +210,7 @@
   480 /* and a prefix: c_complain() cuts 512 bytes off                         \
        */
 #define LB_REASON_SIZE 160
+#define LB_MORE_SIZE 32
 
 /* Formats a sentence for one line: control characters become "?", what is too
  * long is cut off. Returns out. */
@@ -195,6 +218,9 @@ __attribute__((format(printf, 2, 3))) const char *
 lb_message(char out[static LB_MESSAGE_SIZE], const char *format, ...);
 __attribute__((format(printf, 2, 0))) const char *
 lb_vmessage(char out[static LB_MESSAGE_SIZE], const char *format, va_list args);
+
+/* Formats " (and N more)" after the first of count things, or "". */
+void lb_more(char out[static LB_MORE_SIZE], unsigned count);
 
 /* What can fail in an interval, and what works again later. */
 enum lb_task {
@@ -227,6 +253,9 @@ const char *lb_netlink_error(int err, const char *module,
 
 /* Of entering or listing network namespaces. */
 const char *lb_netns_error(int err, char buf[static LB_REASON_SIZE]);
+
+/* Of lb_replay_open(). */
+const char *lb_recording_error(int err, char buf[static LB_REASON_SIZE]);
 
 /* Of lb_ports_parse(). */
 const char *lb_ports_error(int err);

@@ -56,9 +56,8 @@ void lb_report_reading(struct lb_report *report,
 
 static void log_conflict(struct lb_report *report,
                          struct lb_conflict *conflict) {
-  char more[32] = "";
-  if (conflict->count > 1)
-    snprintf(more, sizeof(more), " (and %u more)", conflict->count - 1);
+  char more[LB_MORE_SIZE];
+  lb_more(more, conflict->count);
   if (conflict->err == -EEXIST)
     lb_log_event(&report->conflict, LOG_ERR, LB_MSG_LABEL_TAKEN,
                  conflict->label, conflict->source, more);

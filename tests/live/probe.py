@@ -41,7 +41,7 @@ def _():
     with open("/dev/full", "w") as full:
         run = subprocess.run([os.environ["LB_PROBE"]], stdout=full, text=True, stderr=subprocess.PIPE)
     equal(run.returncode, 1, "exit status")
-    mentions(run.stderr, "writing: No space left on device")
+    mentions(run.stderr, "Writing the output failed: No space left on device")
 
 
 @test("counters begin at 0 with the first sample")

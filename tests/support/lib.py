@@ -891,7 +891,7 @@ def tables(text):
     The own namespace's values are those of the listener "", those of another
     are under its name. What was not measured is not there."""
     found = []
-    for look in re.split(r"^# look \d+\n", text, flags=re.M):
+    for look in re.split(r"^# interval \d+\n", text, flags=re.M):
         if not look.strip():
             continue
         listeners, *namespaces = look.rstrip("\n").split("\n\n")

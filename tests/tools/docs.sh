@@ -27,7 +27,7 @@ each_in() {
 readings() { "$probe" --list-values | cut -f1; }
 options() { sed -n '/known_options\[\] = {/,/^};/s/^ *{"\([A-Za-z]*\)".*/\1/p' "$src/src/collectd/options.c"; }
 columns() { "$probe" -q --sample 0.01 -i 0.02 -n 1 | head -n 1 | tr -s ' ' '\n'; }
-long_options() { sed -n 's/^    {"\([a-z-]*\)", .*_argument, .*/--\1/p' "$src/src/probe/main.c"; }
+long_options() { sed -n 's/^    {"\([a-z-]*\)", .*_argument, .*/--\1/p' "$src/src/probe/arguments.c"; }
 
 all_in() { "$1" | each_in "$2"; }
 

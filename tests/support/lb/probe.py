@@ -7,7 +7,7 @@ import subprocess
 from .basics import DEADLINE, equal
 from .programs import Process
 
-HEADING = r"^# look \d+\n"  # before the tables of each interval
+HEADING = r"^# interval \d+\n"  # before the tables of each interval
 
 
 def probe_run(*args, **options):

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "probe/interval.h"
+
+#include "probe/error.h"
+#include "probe/table.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct interval {
+  const struct lb_arguments *arguments;
+  struct lb_table table;
+  int err;         /* of the table */
+  bool is_partial; /* something could not be read */
+};
+
+/* --- sockets ------------------------------------------------------------- */
+
+/* As ss(8) writes it: "*" is both families, "[::]" is IPv6 alone. The devices
+ * of a recording are not this host's, so they have no names here. */
+static void format_endpoint(const struct lb_listen_sock *sock,
+                            bool has_device_names, char *out, size_t size) {
+  static const uint8_t any[16];
+  char address[INET6_ADDRSTRLEN] = "*";
+  char device[IF_NAMESIZE + 1] = "";
+  bool v6 = sock->family == AF_INET6;
+  if (!v6)
+    inet_ntop(AF_INET, sock->address + 12, address, sizeof(address));
+  else if (memcmp(sock->address, any, sizeof(any)) != 0 || sock->v6only)
+    inet_ntop(AF_INET6, sock->address, address, sizeof(address));
+  else
+    v6 = false;
+  if (sock->ifindex) {
+    device[0] = '%';
+    if (!has_device_names || !if_indextoname(sock->ifindex, device + 1))
+      snprintf(device + 1, sizeof(device) - 1, "%u", sock->ifindex);
+  }
+  snprintf(out, size, "%s%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "",
+           device, (unsigned)sock->port);
+}
+
+static void print_socket(void *data, const struct lb_listen_sock *sock,
+                         const struct lb_unix_name *unix_name) {
+  const struct interval *interval = data;
+  char address[LB_UNIX_NAME_TEXT_SIZE], drops[16] = "-";
+  if (unix_name)
+    lb_unix_name_format(unix_name, address);
+  else
+    format_endpoint(sock, !interval->arguments->replay, address,
+                    sizeof(address));
+  if (sock->has_drops)
+    snprintf(drops, sizeof(drops), "%u", sock->sk_drops);
+  printf("%-28s %9u %9u %9s %9u %9llx\n", address, sock->queue, sock->limit,
+         drops, sock->inode, (unsigned long long)sock->cookie);
+}
+
+static void print_sockets(struct interval *interval,
+                          const struct lb_outcome *outcome) {
+  if (outcome->label[0])
+    printf("NAMESPACE %s\n", outcome->label);
+  printf("%-28s %9s %9s %9s %9s %9s\n", "ADDRESS", "QUEUE", "LIMIT", "SK_DROPS",
+         "INODE", "COOKIE");
+  lb_collector_visit_sockets(outcome->collector, print_socket, interval);
+}
+
+/* --- errors -------------------------------------------------------------- */
+
+static void print_error(struct interval *interval, enum lb_task task,
+                        const char *netns, int err) {
+  char text[LB_MESSAGE_SIZE];
+  if (!err)
+    return;
+  lb_probe_error("%s", lb_task_failed(text, task, netns, err));
+  interval->is_partial = true;
+}
+
+static void print_errors(struct interval *interval,
+                         const struct lb_outcome *outcome) {
+  const char *netns = outcome->label;
+  print_error(interval, outcome->path ? LB_TASK_NETNS : LB_TASK_TCP, netns,
+              outcome->err);
+  if (outcome->err)
+    return;
+  print_error(interval, LB_TASK_NETSTAT, netns, outcome->errors.netstat);
+  print_error(interval, LB_TASK_SOMAXCONN, netns, outcome->errors.somaxconn);
+  print_error(interval, LB_TASK_UNIX, netns, outcome->errors.unix_sockets);
+  print_error(interval, LB_TASK_INSPECT, netns, outcome->inspection_err);
+}
+
+static void print_conflict(struct lb_conflict *conflict) {
+  char more[LB_MORE_SIZE];
+  if (!conflict->count)
+    return;
+  lb_more(more, conflict->count);
+  if (conflict->err == -EEXIST)
+    lb_probe_error(LB_MSG_LABEL_TAKEN, conflict->label, conflict->source, more);
+  else
+    lb_probe_error(LB_MSG_LABEL_TOO_LONG, conflict->label, conflict->source,
+                   more);
+  conflict->count = 0;
+}
+
+/* --- the interval -------------------------------------------------------- */
+
+static void add_readings(void *data, const struct lb_readings *readings) {
+  struct interval *interval = data;
+  int err = lb_table_add(&interval->table, readings);
+  if (err)
+    interval->err = err;
+}
+
+static void print_outcome(void *data, const struct lb_outcome *outcome) {
+  struct interval *interval = data;
+  print_errors(interval, outcome);
+  if (outcome->err)
+    return;
+  print_conflict(lb_collector_conflict(outcome->collector));
+  if (interval->arguments->sockets)
+    print_sockets(interval, outcome);
+  else
+    lb_collector_visit_readings(outcome->collector, add_readings, interval);
+}
+
+int lb_interval_print(const struct lb_arguments *arguments,
+                      struct lb_monitor *monitor, unsigned long number) {
+  struct interval interval = {.arguments = arguments};
+  if (arguments->count != 1)
+    printf("%s# interval %lu\n", number > 1 ? "\n" : "", number);
+  lb_monitor_visit(monitor, print_outcome, &interval);
+  print_error(&interval, LB_TASK_LIST, "", lb_monitor_listing_error(monitor));
+  if (interval.table.len)
+    lb_table_print(&interval.table, &arguments->settings);
+  lb_table_free(&interval.table);
+  int err = fflush(stdout) ? -errno : interval.err;
+  char buf[LB_REASON_SIZE];
+  if (err)
+    lb_probe_error(LB_MSG_OUTPUT, lb_file_error(err, buf));
+  return err || interval.is_partial ? EXIT_FAILURE : EXIT_SUCCESS;
+}

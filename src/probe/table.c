@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include "probe/table.h"
+
+#include "base/array.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const enum lb_reading_id columns[] = {
+    LB_QUEUE, LB_LIMIT, LB_PEAK,      LB_BUSY, LB_FILL,      LB_SOCKETS,
+    LB_FULL,  LB_DROPS, LB_OVERFLOWS, LB_WAIT, LB_ABANDONED, LB_SYN};
+
+enum { COLUMNS = sizeof(columns) / sizeof(columns[0]), COLUMN_WIDTH = 9 };
+
+int lb_table_add(struct lb_table *table, const struct lb_readings *readings) {
+  int err =
+      lb_reserve(&table->lines, table->len, &table->cap, sizeof(*table->lines));
+  if (err)
+    return err;
+  struct lb_table_line *line = &table->lines[table->len++];
+  snprintf(line->label, sizeof(line->label), "%s", readings->label);
+  line->is_namespace = readings->is_namespace;
+  line->values = readings->values;
+  return 0;
+}
+
+void lb_table_free(struct lb_table *table) { free(table->lines); }
+
+static int compare_lines(const void *a, const void *b) {
+  const struct lb_table_line *left = a, *right = b;
+  if (left->is_namespace != right->is_namespace)
+    return left->is_namespace ? 1 : -1;
+  return strverscmp(left->label, right->label);
+}
+
+/* Without samples peak and busy would only repeat the queue. */
+static bool has_column(const struct lb_settings *settings,
+                       enum lb_reading_id id) {
+  switch (id) {
+  case LB_PEAK:
+  case LB_BUSY:
+    return settings->sample_s > 0;
+  case LB_WAIT:
+  case LB_ABANDONED:
+  case LB_SYN:
+    return settings->inspect;
+  default:
+    return true;
+  }
+}
+
+static void print_value(const struct lb_values *values, enum lb_reading_id id,
+                        int width) {
+  char text[32] = "-";
+  if (values->present & 1u << id) {
+    if (lb_reading_table[id].is_counter)
+      snprintf(text, sizeof(text), "%llu",
+               (unsigned long long)values->v[id].counter);
+    else
+      snprintf(text, sizeof(text), "%.*g", id == LB_FILL ? 6 : 15,
+               values->v[id].gauge);
+  }
+  printf(" %*s", width, text);
+}
+
+static void print_listener(const struct lb_settings *settings,
+                           const struct lb_table_line *line, int width) {
+  printf("%-*s", width, line->label);
+  for (size_t i = 0; i < COLUMNS; i++)
+    if (has_column(settings, columns[i]))
+      print_value(&line->values, columns[i], COLUMN_WIDTH);
+  putchar('\n');
+}
+
+static void print_namespace(const struct lb_table_line *line) {
+  putchar('\n');
+  if (line->label[0])
+    printf("NAMESPACE %s\n", line->label);
+  for (int i = 0; i < LB_READINGS; i++)
+    if (lb_reading_table[i].subjects & LB_NAMESPACE) {
+      printf("%-22s", lb_reading_table[i].name);
+      print_value(&line->values, (enum lb_reading_id)i, 1);
+      putchar('\n');
+    }
+}
+
+static void print_heading(const struct lb_settings *settings, int width) {
+  printf("%-*s", width, "LISTENER");
+  for (size_t i = 0; i < COLUMNS; i++) {
+    char upper[32];
+    size_t n = 0;
+    for (const char *c = lb_reading_table[columns[i]].name; *c; c++)
+      upper[n++] = (char)toupper((unsigned char)*c);
+    upper[n] = '\0';
+    if (has_column(settings, columns[i]))
+      printf(" %*s", COLUMN_WIDTH, upper);
+  }
+  putchar('\n');
+}
+
+void lb_table_print(struct lb_table *table,
+                    const struct lb_settings *settings) {
+  int width = 12;
+  if (table->len)
+    qsort(table->lines, table->len, sizeof(*table->lines), compare_lines);
+  for (size_t i = 0; i < table->len; i++)
+    if (!table->lines[i].is_namespace &&
+        (int)strlen(table->lines[i].label) > width)
+      width = (int)strlen(table->lines[i].label);
+  print_heading(settings, width);
+  for (size_t i = 0; i < table->len; i++)
+    if (table->lines[i].is_namespace)
+      print_namespace(&table->lines[i]);
+    else
+      print_listener(settings, &table->lines[i], width);
+}
