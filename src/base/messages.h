@@ -206,9 +206,8 @@
 #define LB_WHY_NETNS_GONE "it does not exist"
 #define LB_WHY_NETNS_NAME "a name is longer than 127 bytes"
 
-#define LB_MESSAGE_SIZE                                                        \
-  480 /* and a prefix: c_complain() cuts 512 bytes off                         \
-       */
+/* With a prefix a message fits the 512 bytes of c_complain(). */
+#define LB_MESSAGE_SIZE 480
 #define LB_REASON_SIZE 160
 #define LB_MORE_SIZE 32
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Readings to collectd 5 value lists. */
+/* From readings to the value lists of collectd 5. */
 #ifndef LB_COLLECTD_DISPATCH_H
 #define LB_COLLECTD_DISPATCH_H
 
@@ -11,7 +11,7 @@
 
 #define LB_PLUGIN_NAME "listen_backlog"
 
-/* Dispatches every value of the reading that is present, all at one time. */
+/* Dispatches each value that is present, with the same time. */
 void lb_dispatch(const struct lb_readings *reading, cdtime_t time);
 
 #endif

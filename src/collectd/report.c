@@ -179,13 +179,13 @@ static void log_slowed(struct lb_report *report,
                 (double)cost.cost_ns / 1e6);
 }
 
-/* Some are late on any host now and then. */
+/* Any host misses some samples now and then. */
 static void log_missed_samples(struct lb_report *report,
                                struct lb_sample_counts counts) {
-  if (counts.late > 10 && counts.late > counts.made)
+  if (counts.missed > 10 && counts.missed > counts.made)
     lb_condition_begin(&report->missed_samples, LOG_WARNING, -ETIME,
-                       LB_MSG_SAMPLES_MISSED, (unsigned long long)counts.late,
-                       (unsigned long long)(counts.late + counts.made));
+                       LB_MSG_SAMPLES_MISSED, (unsigned long long)counts.missed,
+                       (unsigned long long)(counts.missed + counts.made));
   else
     lb_condition_end(&report->missed_samples);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Looks are due at absolute times, so that what one takes does not delay the
- * rest. One whose time has passed when the next is due already is left out and
- * counted: a host under load gets fewer looks, never a heap of them. */
+/* Samples are due at absolute times, so a slow one does not delay the others. A
+ * sample that is still not taken when the next one is due is missed: a host
+ * under load gets fewer samples, and never several at once. */
 #include "collectd/sampler.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ struct lb_sampler {
   pthread_mutex_t lock;
   pthread_cond_t stop;
   bool stopping;
-  atomic_bool wanted; /* somebody waits for the lock */
+  atomic_bool wanted; /* the read thread waits for the lock */
   struct lb_sample_counts samples;
 };
 
@@ -32,7 +32,7 @@ static uint64_t now_ns(void) {
 
 uint64_t lb_sampler_now_ms(void) { return now_ns() / 1000000; }
 
-/* Waits, with the lock let go of, until that time; false: it is the end. */
+/* Waits without the lock. Returns false if the sampler is to stop. */
 static bool wait_until(struct lb_sampler *sampler, uint64_t due_ns) {
   struct timespec due = {.tv_sec = (time_t)(due_ns / 1000000000u),
                          .tv_nsec = (long)(due_ns % 1000000000u)};
@@ -42,8 +42,8 @@ static bool wait_until(struct lb_sampler *sampler, uint64_t due_ns) {
   return !sampler->stopping;
 }
 
-/* Who waits for the lock will look by himself at once. */
-static void look(struct lb_sampler *sampler) {
+/* Stops early if the read thread is waiting: it takes a sample itself. */
+static void sample_namespaces(struct lb_sampler *sampler) {
   uint64_t now_ms = lb_sampler_now_ms();
   for (size_t i = 0;
        i < lb_monitor_len(sampler->monitor) && !atomic_load(&sampler->wanted);
@@ -52,31 +52,31 @@ static void look(struct lb_sampler *sampler) {
   sampler->samples.made++;
 }
 
-/* It names itself, which unlike naming another needs no /proc. */
-static void *run(void *data) {
+/* The thread names itself: to name another thread takes /proc. */
+static void *run_sampler(void *data) {
   struct lb_sampler *sampler = data;
   pthread_setname_np(pthread_self(), "listen_backlog");
   pthread_mutex_lock(&sampler->lock);
   uint64_t due_ns = now_ns() + sampler->period_ns;
   while (wait_until(sampler, due_ns)) {
-    uint64_t late = (now_ns() - due_ns) / sampler->period_ns;
-    sampler->samples.late += late;
-    due_ns += (late + 1) * sampler->period_ns;
-    look(sampler);
+    uint64_t missed = (now_ns() - due_ns) / sampler->period_ns;
+    sampler->samples.missed += missed;
+    due_ns += (missed + 1) * sampler->period_ns;
+    sample_namespaces(sampler);
   }
   pthread_mutex_unlock(&sampler->lock);
   return NULL;
 }
 
-/* With all signals blocked: the daemon's are not for us. */
-static int start_thread(struct lb_sampler *sampler) {
+/* All signals stay blocked in the thread: they are meant for the daemon. */
+static int start_sampler_thread(struct lb_sampler *sampler) {
   pthread_attr_t attr;
   sigset_t all, before;
   sigfillset(&all);
   pthread_attr_init(&attr);
   pthread_attr_setstacksize(&attr, STACK_BYTES);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  int err = pthread_create(&sampler->thread, &attr, run, sampler);
+  int err = pthread_create(&sampler->thread, &attr, run_sampler, sampler);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attr);
   return -err;
@@ -101,7 +101,7 @@ int lb_sampler_start(struct lb_monitor *monitor, double period_s,
   pthread_mutex_init(&sampler->lock, NULL);
   sampler->monitor = monitor;
   sampler->period_ns = (uint64_t)(period_s * 1e9);
-  int err = sampler->period_ns ? start_thread(sampler) : 0;
+  int err = sampler->period_ns ? start_sampler_thread(sampler) : 0;
   if (err) {
     free_sampler(sampler);
     return err;

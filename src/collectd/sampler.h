@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks within the interval: the plugin's thread, and the lock that keeps it
+/* The thread that takes samples within the interval, and the lock that keeps it
  * apart from the reads. */
 #ifndef LB_COLLECTD_SAMPLER_H
 #define LB_COLLECTD_SAMPLER_H
@@ -8,29 +8,31 @@
 
 struct lb_sampler;
 
-/* Looks at all namespaces of the monitor every period_s seconds from now on; 0:
- * never, and there is no thread. The monitor is borrowed. 0 or -errno of
- * pthread_create(3); the caller owns *out. */
+/* Starts to sample all namespaces of the monitor every period_s seconds; with 0
+ * there are no samples and no thread. Borrows the monitor until the sampler is
+ * stopped. Returns 0, -ENOMEM or -errno of pthread_create(3); the caller owns
+ * *out. */
 int lb_sampler_start(struct lb_monitor *monitor, double period_s,
                      struct lb_sampler **out);
 
-/* Ends the thread, after at most one look; NULL is allowed. */
+/* Ends the thread, after the sample of one namespace at most, and frees the
+ * sampler. Accepts NULL. */
 void lb_sampler_stop(struct lb_sampler *sampler);
 
-/* Between these two no look is made. To hold it takes at most one look at one
- * namespace. */
+/* Keeps the thread from the monitor. Waits for the sample of one namespace at
+ * most. */
 void lb_sampler_lock(struct lb_sampler *sampler);
 void lb_sampler_unlock(struct lb_sampler *sampler);
 
 struct lb_sample_counts {
   uint64_t made;
-  uint64_t late; /* left out, because their time had passed */
+  uint64_t missed; /* the next one was already due */
 };
 
-/* Since this was last called; while it is held. */
+/* Returns the counts since the last call. The caller holds the lock. */
 struct lb_sample_counts lb_sampler_take_counts(struct lb_sampler *sampler);
 
-/* CLOCK_MONOTONIC in ms: the clock of the looks. */
+/* CLOCK_MONOTONIC in ms: the clock of the samples. */
 uint64_t lb_sampler_now_ms(void);
 
 #endif

@@ -44,7 +44,7 @@ static const struct option long_options[] = {
     {0},
 };
 
-static void list_values(void) {
+static void print_reading_table(void) {
   for (int i = 0; i < LB_READINGS; i++) {
     const struct lb_reading *reading = &lb_reading_table[i];
     printf("%s-%s\t%s\t%s%s\t%s\n", reading->type, reading->name,
@@ -57,13 +57,13 @@ static void list_values(void) {
   }
 }
 
-static bool parse_seconds(const char *text, double *out) {
+static bool get_seconds_argument(const char *text, double *out) {
   char *end;
   *out = strtod(text, &end);
   return end != text && *end == '\0' && *out >= 0.001 && *out <= 86400;
 }
 
-static bool parse_count(const char *text, unsigned long *out) {
+static bool get_count_argument(const char *text, unsigned long *out) {
   char *end;
   errno = 0;
   *out = strtoul(text, &end, 10);
@@ -81,7 +81,7 @@ static int fail_to_add(int err) {
   return EXIT_FAILURE;
 }
 
-static int select_port(struct lb_settings *settings, const char *text) {
+static int add_port_argument(struct lb_settings *settings, const char *text) {
   struct lb_ports ports;
   if (lb_ports_parse(text, &ports))
     return refuse("port", text, LB_EXPECT_PORT);
@@ -91,7 +91,8 @@ static int select_port(struct lb_settings *settings, const char *text) {
   return 0;
 }
 
-static int select_unix_name(struct lb_settings *settings, const char *text) {
+static int add_unix_name_argument(struct lb_settings *settings,
+                                  const char *text) {
   struct lb_unix_name name;
   if (lb_unix_name_parse(text, &name))
     return refuse("path", text, LB_EXPECT_UNIX_NAME);
@@ -101,7 +102,7 @@ static int select_unix_name(struct lb_settings *settings, const char *text) {
   return err ? fail_to_add(err) : 0;
 }
 
-static int select_netns(struct lb_settings *settings, const char *text) {
+static int add_netns_argument(struct lb_settings *settings, const char *text) {
   struct lb_netns_spec spec;
   int err = lb_netns_spec_parse(text, &spec);
   if (!err)
@@ -111,14 +112,14 @@ static int select_netns(struct lb_settings *settings, const char *text) {
   return err ? refuse("network namespace", text, LB_EXPECT_NETNS) : 0;
 }
 
-static int parse_number(struct command_line *line, int option) {
+static int parse_numeric_option(struct command_line *line, int option) {
   struct lb_arguments *arguments = line->arguments;
-  if (option == 'i' && !parse_seconds(optarg, &arguments->interval_s))
+  if (option == 'i' && !get_seconds_argument(optarg, &arguments->interval_s))
     return refuse("--interval", optarg, LB_EXPECT_SECONDS);
   if (option == OPTION_SAMPLE &&
-      !parse_seconds(optarg, &arguments->settings.sample_s))
+      !get_seconds_argument(optarg, &arguments->settings.sample_s))
     return refuse("--sample", optarg, LB_EXPECT_SECONDS);
-  if (option == 'n' && !parse_count(optarg, &arguments->count))
+  if (option == 'n' && !get_count_argument(optarg, &arguments->count))
     return refuse("--count", optarg, LB_EXPECT_COUNT);
   line->has_count |= option == 'n';
   if (option == 'i' && !line->has_count)
@@ -126,10 +127,10 @@ static int parse_number(struct command_line *line, int option) {
   return 0;
 }
 
-static int parse_information(struct command_line *line, int option) {
+static int print_information(struct command_line *line, int option) {
   line->is_done = true;
   if (option == OPTION_LIST_VALUES)
-    list_values();
+    print_reading_table();
   else if (option == 'h')
     fputs(LB_PROBE_HELP, stdout);
   else
@@ -147,7 +148,7 @@ static int parse_option(struct command_line *line, int option) {
     line->tcp = true;
     return 0;
   case 'N':
-    return select_netns(&arguments->settings, optarg);
+    return add_netns_argument(&arguments->settings, optarg);
   case 'q':
     arguments->settings.inspect = true;
     return 0;
@@ -163,12 +164,12 @@ static int parse_option(struct command_line *line, int option) {
   case OPTION_LIST_VALUES:
   case 'h':
   case 'V':
-    return parse_information(line, option);
+    return print_information(line, option);
   case '?':
     fputs(LB_PROBE_HELP, stderr);
     return USAGE_ERROR;
   default:
-    return parse_number(line, option);
+    return parse_numeric_option(line, option);
   }
 }
 
@@ -188,8 +189,8 @@ static int parse_selections(struct lb_settings *settings, int argc,
   int status = 0;
   for (int i = optind; !status && i < argc; i++)
     status = argv[i][0] == '/' || argv[i][0] == '@'
-                 ? select_unix_name(settings, argv[i])
-                 : select_port(settings, argv[i]);
+                 ? add_unix_name_argument(settings, argv[i])
+                 : add_port_argument(settings, argv[i]);
   return status;
 }
 

@@ -259,7 +259,7 @@ static void looks_are_made_at_the_period(void **state) {
   struct lb_sample_counts samples = count(fixture);
   uint64_t periods = (lb_sampler_now_ms() + 1 - before) / PERIOD_MS;
   assert_in_range(samples.made, LOOKS, periods);
-  assert_in_range(samples.made + samples.late, LOOKS, periods);
+  assert_in_range(samples.made + samples.missed, LOOKS, periods);
   samples = count(fixture);
   assert_in_range(samples.made, 0, periods); /* it began anew */
 }
@@ -274,7 +274,7 @@ static void a_count_begins_anew(void **state) {
   lb_sampler_unlock(fixture->sampler);
   assert_in_range(first.made, 5, UINT64_MAX);
   assert_int_equal(second.made, 0);
-  assert_int_equal(second.late, 0);
+  assert_int_equal(second.missed, 0);
 }
 
 static void nothing_is_looked_at_while_it_is_held(void **state) {
@@ -301,8 +301,8 @@ static void looks_that_are_late_are_counted_and_left_out(void **state) {
   assert_true(wait_for_looks(looks_at(0) + 4));
   struct lb_sample_counts samples = count(fixture);
   uint64_t periods = (lb_sampler_now_ms() + 1 - before) / PERIOD_MS;
-  assert_in_range(samples.late, PERIODS - 1, periods);
-  assert_in_range(samples.made + samples.late, PERIODS, periods);
+  assert_in_range(samples.missed, PERIODS - 1, periods);
+  assert_in_range(samples.made + samples.missed, PERIODS, periods);
 }
 
 static void a_look_that_takes_long_makes_the_next_ones_late(void **state) {
@@ -313,7 +313,7 @@ static void a_look_that_takes_long_makes_the_next_ones_late(void **state) {
   let_pass(20);
   set_blocks(false);
   assert_true(wait_for_looks(2));
-  assert_in_range(count(fixture).late, 8, UINT64_MAX);
+  assert_in_range(count(fixture).missed, 8, UINT64_MAX);
 }
 
 static void all_namespaces_are_looked_at(void **state) {
@@ -353,7 +353,7 @@ static void without_a_period_there_is_no_thread(void **state) {
   lb_sampler_lock(fixture->sampler);
   struct lb_sample_counts samples = lb_sampler_take_counts(fixture->sampler);
   lb_sampler_unlock(fixture->sampler);
-  assert_int_equal(samples.made + samples.late, 0);
+  assert_int_equal(samples.made + samples.missed, 0);
   stop(fixture);
   assert_int_equal(joined, 0);
   assert_int_equal(looks_at(0), 0);
