@@ -31,8 +31,8 @@ static void dump(struct mnl_socket *nl, unsigned portid,
 
 int main(int argc, char **argv) {
   int passes = argc > 1 ? atoi(argv[1]) : 1000;
-  char buf[LB_INET_REQUEST_SIZE] __attribute__((aligned(8)));
-  struct nlmsghdr *request = lb_inet_request_listen_socks_of_both(buf);
+  char buf[LB_LISTEN_REQUEST_SIZE] __attribute__((aligned(8)));
+  struct nlmsghdr *request = lb_inet_request_listen_socks(buf, AF_UNSPEC);
   struct mnl_socket *nl = mnl_socket_open(NETLINK_SOCK_DIAG);
   if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0) {
     perror("floor: sock_diag");

@@ -5,7 +5,7 @@
  * memory a look, and listening sockets */
 #include "bench.h"
 #include "core/collector.h"
-#include "kernel/live.h"
+#include "kernel/kernel_transport.h"
 
 #include <stdio.h>
 
@@ -29,13 +29,18 @@ int main(int argc, char **argv) {
   int looks = argc > 1 ? atoi(argv[1]) : 1000;
   struct lb_settings settings = {.listening_ports = true};
   const struct lb_netns_ref own = {.label = ""};
-  const struct lb_live_options options = {.proc = "/proc"};
   struct lb_sample_errors troubles;
   struct lb_label_registry *labels;
-  struct lb_source *source;
+  struct lb_transport *transport;
+  struct lb_source source;
   struct lb_collector *survey;
-  if (lb_label_registry_new(&labels) || lb_live_new(&options, &source) ||
-      lb_collector_new(&settings, &own, labels, source, &survey) ||
+  if (lb_label_registry_new(&labels) ||
+      lb_kernel_transport_new("/proc", NULL, NULL, &transport)) {
+    fputs("look: no memory\n", stderr);
+    return EXIT_FAILURE;
+  }
+  lb_source_open(&source, transport);
+  if (lb_collector_new(&settings, &own, labels, &source, &survey) ||
       lb_collector_sample(survey, 0) ||
       lb_collector_end_interval(survey, 0, &troubles)) {
     fputs("look: the first look failed\n", stderr);
@@ -53,7 +58,7 @@ int main(int argc, char **argv) {
   printf("%.3f %.3f %lu\n", (end.cpu_us - start.cpu_us) / looks,
          (double)(end.allocations - start.allocations) / looks, sockets);
   lb_collector_free(survey);
-  lb_live_free(source);
+  lb_source_close(&source);
   lb_label_registry_free(labels);
   return EXIT_SUCCESS;
 }

@@ -46,7 +46,7 @@ static void check_conn(void *data, const struct nlmsghdr *msg, bool added) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   struct lb_conns conns = {.len = 0};
-  struct walk walk = {.taker = lb_take_conns(&conns),
+  struct walk walk = {.handler = lb_add_conns(&conns),
                       .len = &conns.len,
                       .check = check_conn,
                       .data = &conns};

@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 
-#include "kernel/dump.h"
+#include "kernel/answer.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -16,19 +16,23 @@
 enum { ASKED = 1, SINGLE = 2 }; /* flags */
 
 struct walk {
-  struct lb_taker taker;
+  struct lb_msg_handler handler;
   const size_t *len; /* of what the taker appends to; NULL: to nothing */
   /* Checks what was taken out of a message; added: it was appended. */
   void (*check)(void *data, const struct nlmsghdr *msg, bool added);
   void *data;
 
-  struct lb_dump dump;
+  struct nlmsghdr request;
   const char *begin; /* the datagram */
   const char *end;
   const char *next; /* where no message has been taken yet */
   unsigned taken;
   int failed; /* the taker's error */
 };
+
+static inline bool is_single(const struct walk *walk) {
+  return !(walk->request.nlmsg_flags & NLM_F_DUMP);
+}
 
 /* Every message that reaches the taker is whole, answers what was asked and is
  * none of netlink's own. */
@@ -39,8 +43,8 @@ static inline int take_checked(void *data, const struct nlmsghdr *msg) {
   CHECK((size_t)(walk->end - at) >= sizeof(*msg));
   CHECK(msg->nlmsg_len >= sizeof(*msg));
   CHECK(msg->nlmsg_len <= (size_t)(walk->end - at));
-  CHECK(!walk->dump.seq || msg->nlmsg_seq == walk->dump.seq);
-  CHECK(!walk->dump.portid || msg->nlmsg_pid == walk->dump.portid);
+  CHECK(!walk->request.nlmsg_seq || msg->nlmsg_seq == walk->request.nlmsg_seq);
+  CHECK(!walk->request.nlmsg_pid || msg->nlmsg_pid == walk->request.nlmsg_pid);
   CHECK(!(msg->nlmsg_flags & NLM_F_DUMP_INTR));
   CHECK(msg->nlmsg_type != NLMSG_NOOP && msg->nlmsg_type != NLMSG_DONE &&
         msg->nlmsg_type != NLMSG_ERROR);
@@ -49,7 +53,7 @@ static inline int take_checked(void *data, const struct nlmsghdr *msg) {
   walk->taken++;
 
   size_t before = walk->len ? *walk->len : 0;
-  walk->failed = walk->taker.take(walk->taker.data, msg);
+  walk->failed = walk->handler.handle(walk->handler.data, msg);
   size_t added = walk->len ? *walk->len - before : !walk->failed;
   CHECK(is_status(walk->failed));
   CHECK(added <= (walk->failed ? 0 : 1));
@@ -71,12 +75,12 @@ static inline void check_outcome(const struct walk *walk, int more) {
   CHECK(left > 0);
   for (; mnl_nlmsg_ok(msg, left); msg = mnl_nlmsg_next(msg, &left)) {
     if (msg->nlmsg_type == NLMSG_DONE && more == 0) {
-      CHECK(!walk->dump.single && taken == walk->taken);
+      CHECK(!is_single(walk) && taken == walk->taken);
       return;
     }
     CHECK(msg->nlmsg_type != NLMSG_DONE && msg->nlmsg_type != NLMSG_ERROR);
     taken += msg->nlmsg_type != NLMSG_NOOP;
-    if (walk->dump.single && taken) {
+    if (is_single(walk) && taken) {
       CHECK(more == 0 && walk->taken == 1);
       return;
     }
@@ -88,14 +92,14 @@ static inline void check_outcome(const struct walk *walk, int more) {
 static inline void begin_walk(struct walk *walk, uint8_t flags,
                               struct input input) {
   struct nlmsghdr first;
-  walk->dump =
-      (struct lb_dump){.taker = {take_checked, walk}, .single = flags & SINGLE};
+  walk->request =
+      (struct nlmsghdr){.nlmsg_flags = flags & SINGLE ? 0 : NLM_F_DUMP};
   take(&input, 2);
   if (!(flags & ASKED) || input.left < sizeof(first))
     return;
   memcpy(&first, input.at, sizeof(first));
-  walk->dump.seq = first.nlmsg_seq;
-  walk->dump.portid = first.nlmsg_pid;
+  walk->request.nlmsg_seq = first.nlmsg_seq;
+  walk->request.nlmsg_pid = first.nlmsg_pid;
 }
 
 static inline int feed_datagram(struct walk *walk, struct input datagram) {
@@ -103,7 +107,8 @@ static inline int feed_datagram(struct walk *walk, struct input datagram) {
   walk->begin = walk->next = bytes;
   walk->end = bytes + datagram.left;
   walk->taken = 0;
-  int more = lb_dump_feed(&walk->dump, bytes, datagram.left);
+  const struct lb_answer answer = {&walk->request, {take_checked, walk}};
+  int more = lb_answer_feed(&answer, bytes, datagram.left);
   check_outcome(walk, more);
   free(bytes);
   return more;

@@ -49,7 +49,7 @@ static void check_row(void *data, const struct nlmsghdr *msg, bool added) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   struct seen seen = {.rows = {.len = 0}};
-  struct walk walk = {.taker = lb_take_rows(&seen.rows),
+  struct walk walk = {.handler = lb_add_tcp_socks(&seen.rows),
                       .len = &seen.rows.len,
                       .check = check_row,
                       .data = &seen};

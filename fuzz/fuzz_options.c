@@ -261,8 +261,8 @@ static void listen_at_selection(struct lb_listeners *group,
   }
   row = (struct lb_listen_sock){.family = AF_UNIX, .queue = 1};
   for (size_t i = 0; i < selection->unix_names_len; i++) {
-    CHECK(lb_unix_names_intern(paths, &selection->unix_names[i], &row.path) ==
-          0);
+    CHECK(lb_unix_names_intern(paths, &selection->unix_names[i],
+                               &row.unix_name) == 0);
     listen_at(group, &row, selection);
   }
 }
@@ -279,7 +279,7 @@ static void listen_elsewhere(struct lb_listeners *group,
   }
   row = (struct lb_listen_sock){.family = AF_UNIX};
   CHECK(lb_unix_name_parse("@found", &path) == 0);
-  CHECK(lb_unix_names_intern(paths, &path, &row.path) == 0);
+  CHECK(lb_unix_names_intern(paths, &path, &row.unix_name) == 0);
   listen_at(group, &row, NULL);
 }
 

@@ -23,11 +23,11 @@ static void check_pending(void *data, const struct nlmsghdr *msg, bool added) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   static const struct lb_pending untouched = {0xabad1dea, 0xabad1dea};
   struct lb_pending pending = untouched;
-  struct walk walk = {.taker = lb_take_pending(&pending),
+  struct walk walk = {.handler = lb_set_pending(&pending),
                       .check = check_pending,
                       .data = &pending};
   int status = run_walk(&walk, (struct input){bytes, len});
-  if (walk.dump.single && status)
+  if (is_single(&walk) && status)
     CHECK(memcmp(&pending, &untouched, sizeof(pending)) == 0);
   return 0;
 }

@@ -5,7 +5,7 @@
  * An input is a byte of flags and a recording. */
 #include "readings.h"
 
-#include "kernel/recording.h"
+#include "kernel/replay.h"
 
 #include <errno.h>
 
@@ -55,53 +55,51 @@ static void make_settings(struct lb_settings *settings, uint8_t flags) {
     lb_portset_add(&settings->ignored, 8081);
 }
 
-/* --- the world ----------------------------------------------------------- */
+/* --- namespaces ---------------------------------------------------------- */
 
-struct played {
-  struct lb_world world;
+static struct {
   struct lb_replay *replays[SOURCES];
-  unsigned asked; /* how often for a namespace: they come and go by this */
-};
+  unsigned asked; /* so many times for a namespace: they come and go by this */
+} played;
 
-static int list(struct lb_world *world,
-                int (*visit)(void *data, const char *path, const char *name),
-                void *data) {
-  struct played *played = (struct played *)world;
+int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
+                                      const char *name),
+                         void *data);
+int __wrap_lb_netns_identify(const char *path, struct lb_netns_id *id);
+
+int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
+                                      const char *name),
+                         void *data) {
   int err = visit(data, "/run/netns/blue", "blue");
-  if (!err && played->asked++ % 3)
+  if (!err && played.asked++ % 3)
     err = visit(data, "/run/netns/red", "red");
   return err;
 }
 
-static int identify(struct lb_world *world, const char *path,
-                    struct lb_netns_id *id) {
-  struct played *played = (struct played *)world;
+int __wrap_lb_netns_identify(const char *path, struct lb_netns_id *id) {
   bool is_red = path && strstr(path, "red");
-  if (path && played->asked++ % 5 == 4)
+  if (path && played.asked++ % 5 == 4)
     return -ENOENT;
   *id = (struct lb_netns_id){.dev = 4, .ino = !path ? 1 : is_red ? 2 : 3};
-  id->ino += played->asked % 8 == 6 ? 10 : 0;
+  id->ino += played.asked % 8 == 6 ? 10 : 0;
   return 0;
 }
 
-static int open_source(struct lb_world *world, const char *path,
-                       const struct lb_netns_id *id, struct lb_source **out) {
-  struct played *played = (struct played *)world;
+static int open_replay(void *data, const char *path,
+                       const struct lb_netns_id *id,
+                       struct lb_transport **out) {
+  (void)data;
   *out =
-      lb_replay_source(played->replays[path ? 1 + (unsigned)id->ino % 2 : 0]);
+      lb_replay_transport(played.replays[path ? 1 + (unsigned)id->ino % 2 : 0]);
   return 0;
-}
-
-static void leave(struct lb_world *world, struct lb_source *source) {
-  (void)world, (void)source;
 }
 
 /* --- the replay ---------------------------------------------------------- */
 
-static bool next_look(struct played *played, uint64_t *now_ms, bool *ends) {
+static bool next_look(uint64_t *now_ms, bool *ends) {
   int more = 0;
   for (int i = 0; i < SOURCES; i++)
-    more += lb_replay_next(played->replays[i], now_ms, ends);
+    more += lb_replay_next(played.replays[i], now_ms, ends);
   CHECK(more == 0 || more == SOURCES);
   return more > 0;
 }
@@ -113,14 +111,14 @@ static void end_interval(struct lb_monitor *monitor, uint64_t now_ms,
 }
 
 /* As listen_backlog-probe does it. */
-static void replay(struct played *played, struct lb_monitor *monitor,
-                   uint8_t flags, struct readings *readings) {
-  size_t intervals = lb_replay_intervals(played->replays[0]);
+static void replay(struct lb_monitor *monitor, uint8_t flags,
+                   struct readings *readings) {
+  size_t intervals = lb_replay_intervals(played.replays[0]);
   uint64_t now_ms, before_ms = 0;
   bool ends;
-  while (next_look(played, &now_ms, &ends)) {
+  while (next_look(&now_ms, &ends)) {
     bool walks =
-        flags & INSPECT && lb_replay_ends_next(played->replays[0]) && !ends;
+        flags & INSPECT && lb_replay_ends_next(played.replays[0]) && !ends;
     CHECK(now_ms >= before_ms); /* a clock that never goes back */
     before_ms = now_ms;
     intervals -= ends;
@@ -144,14 +142,14 @@ static bool has_long_numbers(struct input input) {
   return digits == 16;
 }
 
-static void replay_all(struct played *played, uint8_t flags,
-                       struct readings *readings) {
+static void replay_all(uint8_t flags, struct readings *readings) {
   struct lb_settings settings;
   struct lb_monitor *monitor;
+  const struct lb_transport_opener opener = {open_replay, NULL};
   memset(&settings, 0, sizeof(settings));
   make_settings(&settings, flags);
-  CHECK(lb_monitor_new(&settings, &played->world, &monitor) == 0);
-  replay(played, monitor, flags, readings);
+  CHECK(lb_monitor_new(&settings, opener, &monitor) == 0);
+  replay(monitor, flags, readings);
   lb_monitor_free(monitor);
   lb_settings_free(&settings);
 }
@@ -159,7 +157,7 @@ static void replay_all(struct played *played, uint8_t flags,
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   struct input input = {bytes, len};
   uint8_t flags = (uint8_t)take_number(&input, 1);
-  struct played played = {.world = {list, identify, open_source, leave, leave}};
+  memset(&played, 0, sizeof(played));
   char *copy = copy_of(input, false);
   int err = 0;
   for (int i = 0; i < SOURCES && !err; i++) {
@@ -169,7 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   free(copy);
   if (!err) {
     struct readings readings = {.wraps = has_long_numbers(input)};
-    replay_all(&played, flags, &readings);
+    replay_all(flags, &readings);
     free(readings.v);
   }
   for (int i = 0; i < SOURCES; i++)

@@ -3,6 +3,8 @@
  * one number, until a sweep frees it. */
 #include "fuzz_dump.h"
 
+#include "base/unix_names.h"
+
 #include <linux/unix_diag.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -42,7 +44,7 @@ static void check_row(void *data, const struct nlmsghdr *msg, bool added) {
   CHECK(row->inode == diag->udiag_ino);
   CHECK((uint32_t)row->cookie == diag->udiag_cookie[0]);
   CHECK(row->cookie >> 32 == diag->udiag_cookie[1]);
-  check_number(rows->paths, row->path, mnl_attr_get_payload(name),
+  check_number(rows->unix_names, row->unix_name, mnl_attr_get_payload(name),
                mnl_attr_get_payload_len(name));
 }
 
@@ -61,24 +63,25 @@ static void on_freed(void *data, uint32_t number) {
 /* What is kept stays as it is; what is not is no name any more. */
 static void check_sweep(const struct lb_listen_socks *rows, uint64_t kept) {
   struct sweep sweep = {kept};
-  lb_unix_names_begin_sweep(rows->paths);
+  lb_unix_names_begin_sweep(rows->unix_names);
   for (size_t i = 0; i < rows->len; i++)
-    if (keeps(&sweep, rows->v[i].path))
-      lb_unix_names_keep(rows->paths, rows->v[i].path);
-  lb_unix_names_end_sweep(rows->paths, on_freed, &sweep);
+    if (keeps(&sweep, rows->v[i].unix_name))
+      lb_unix_names_keep(rows->unix_names, rows->v[i].unix_name);
+  lb_unix_names_end_sweep(rows->unix_names, on_freed, &sweep);
   for (size_t i = 0; i < rows->len; i++) {
     const struct lb_unix_name *path =
-        lb_unix_names_get(rows->paths, rows->v[i].path);
-    CHECK((path != NULL) == keeps(&sweep, rows->v[i].path));
+        lb_unix_names_get(rows->unix_names, rows->v[i].unix_name);
+    CHECK((path != NULL) == keeps(&sweep, rows->v[i].unix_name));
     if (path)
-      check_number(rows->paths, rows->v[i].path, path->bytes, path->len);
+      check_number(rows->unix_names, rows->v[i].unix_name, path->bytes,
+                   path->len);
   }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   struct lb_listen_socks rows = {.len = 0};
-  CHECK(lb_unix_names_new(&rows.paths) == 0);
-  struct walk walk = {.taker = lb_take_paths(&rows),
+  CHECK(lb_unix_names_new(&rows.unix_names) == 0);
+  struct walk walk = {.handler = lb_add_unix_socks(&rows),
                       .len = &rows.len,
                       .check = check_row,
                       .data = &rows};
@@ -87,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   for (size_t i = 0; i < len; i++)
     kept = kept * 31 + bytes[i];
   check_sweep(&rows, kept);
-  lb_unix_names_free(rows.paths);
+  lb_unix_names_free(rows.unix_names);
   lb_listen_socks_free(&rows);
   return 0;
 }

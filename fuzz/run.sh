@@ -15,13 +15,13 @@ work=$LB_BUILDDIR/fuzz/run
 # The sources of which a target is to reach all, and how long its inputs are at most.
 about() {
     case $1 in
-    listeners) echo 4096 dump inet_diag ;;
-    conns) echo 4096 dump inet_conn ;;
-    unix_names) echo 4096 dump unix_diag unix_name unix_names ;;
-    pending) echo 2048 dump unix_diag ;;
+    listeners) echo 4096 answer inet_diag ;;
+    conns) echo 4096 answer inet_diag ;;
+    unix_names) echo 4096 answer unix_diag unix_name unix_names ;;
+    pending) echo 2048 answer unix_diag ;;
     netstat) echo 4096 netstat ;;
     port_filter) echo 260 port_filter ;;
-    recording) echo 49152 recording monitor collector socket_table inspection ;;
+    recording) echo 49152 replay source monitor collector socket_table inspection ;;
     samples) echo 2048 collector socket_table attribution listeners inspection ;;
     options) echo 2048 options options_values options_settings settings netns_spec address label label_registry ports \
         listeners ;;
@@ -32,6 +32,11 @@ about() {
 die() {
     echo "run.sh: $*" >&2
     exit 1
+}
+
+# The calls that a target answers itself.
+wraps() {
+    [ "$1" != recording ] || echo -Wl,--wrap=lb_netns_list,--wrap=lb_netns_identify
 }
 
 # build DIRECTORY MAIN COMPILER FLAG...: the core and the targets
@@ -48,7 +53,7 @@ build() {
     for target in $targets; do
         # shellcheck disable=SC2086
         (cd "$out" && "$@" $LB_CPPFLAGS -D_GNU_SOURCE $main "fuzz_$target.o" $objects $LB_LIBS -pthread \
-            -o "fuzz_$target") || return
+            $(wraps "$target") -o "fuzz_$target") || return
     done
 }
 

@@ -10,7 +10,7 @@ import struct
 import sys
 
 HEADER = 16
-RECORD = struct.Struct("=IiQQ")  # src/kernel/recording.c: struct record
+RECORD = struct.Struct("=IiQQ")  # src/kernel/record.h: struct lb_record
 LOOK, DATAGRAM, DUMP, _, NETSTAT, SOMAXCONN, SAMPLE = 1, 2, 3, 4, 5, 6, 21
 TARGETS = ("listeners", "unix_names", "conns", "pending")  # enum lb_channel
 ASKED, SINGLE = 1, 2  # flags of fuzz_dump.h

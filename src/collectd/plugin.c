@@ -11,7 +11,7 @@
 #include "collectd/report.h"
 #include "collectd/sampler.h"
 #include "core/monitor.h"
-#include "kernel/live.h"
+#include "kernel/kernel_transport.h"
 
 #include <errno.h>
 
@@ -22,7 +22,6 @@ static struct {
   bool has_settings;
   bool is_starting; /* init failed for now: each read retries */
   struct lb_condition start;
-  struct lb_live_world world;
   struct lb_monitor *monitor;
   struct lb_sampler *sampler;
   struct lb_report report;
@@ -72,12 +71,20 @@ static int on_shutdown(void) {
   return 0;
 }
 
+static int open_transport(void *data, const char *path,
+                          const struct lb_netns_id *id,
+                          struct lb_transport **out) {
+  (void)data;
+  return lb_kernel_transport_new("/proc", path, id, out);
+}
+
 static int start_sampling(void) {
   int err = plugin.has_settings ? 0 : make_settings();
   if (err)
     return err;
-  lb_live_world_init(&plugin.world, NULL);
-  err = lb_monitor_new(&plugin.settings, &plugin.world.world, &plugin.monitor);
+  err = lb_monitor_new(&plugin.settings,
+                       (struct lb_transport_opener){open_transport, NULL},
+                       &plugin.monitor);
   if (!err)
     err = lb_sampler_start(plugin.monitor, plugin.settings.sample_s,
                            &plugin.sampler);

@@ -61,7 +61,7 @@ static int make_listeners(struct lb_collector *collector,
   if (err == -ENOMEM)
     return err;
   int conflict = err;
-  collector->socks.paths = collector->unix_names;
+  collector->socks.unix_names = collector->unix_names;
   err = lb_listeners_new(settings, netns, collector->labels,
                          collector->unix_names, &collector->listeners);
   if (!err && conflict)
@@ -115,11 +115,8 @@ void lb_collector_rebind(struct lb_collector *collector,
 
 /* If UNIX sockets cannot be read, TCP sockets are reported all the same. */
 static void dump_unix_sockets(struct lb_collector *collector) {
-  struct lb_listen_socks *socks = &collector->socks;
-  size_t before = socks->len;
-  collector->unix_err = collector->source->paths(collector->source, socks);
-  if (collector->unix_err)
-    socks->len = before;
+  collector->unix_err =
+      lb_source_unix_socks(collector->source, &collector->socks);
 }
 
 static int dump_sockets(struct lb_collector *collector, bool with_unix,
@@ -127,7 +124,7 @@ static int dump_sockets(struct lb_collector *collector, bool with_unix,
   struct lb_socket_table *table = &collector->table;
   bool asks = with_unix && lb_listeners_want_unix(collector->listeners);
   collector->socks.len = 0;
-  int err = collector->source->listeners(collector->source, &collector->socks);
+  int err = lb_source_tcp_socks(collector->source, &collector->socks);
   if (!err && asks)
     dump_unix_sockets(collector);
   if (!err)
@@ -143,7 +140,8 @@ static int read_netstat(struct lb_collector *collector,
                         struct lb_netstat *netstat) {
   struct lb_source *source = collector->source;
   char text[NETSTAT_BYTES];
-  ssize_t len = source->text(source, LB_TEXT_NETSTAT, text, sizeof(text));
+  ssize_t len =
+      lb_source_read_file(source, LB_FILE_NETSTAT, text, sizeof(text));
   return len < 0 ? (int)len : lb_netstat_parse(text, netstat);
 }
 
@@ -245,7 +243,8 @@ int lb_collector_take_inspection(struct lb_collector *collector,
 static int read_somaxconn(struct lb_collector *collector) {
   struct lb_source *source = collector->source;
   char text[SYSCTL_BYTES];
-  ssize_t len = source->text(source, LB_TEXT_SOMAXCONN, text, sizeof(text));
+  ssize_t len =
+      lb_source_read_file(source, LB_FILE_SOMAXCONN, text, sizeof(text));
   int err = len < 0 ? (int)len : lb_sysctl_parse(text, &collector->somaxconn);
   collector->has_somaxconn = err == 0;
   return err;
@@ -261,7 +260,7 @@ static void sweep_unix_names(struct lb_collector *collector) {
   lb_listeners_keep_unix_names(collector->listeners);
   for (size_t i = 0; i < table->len; i++)
     if (table->v[i].sock.family == AF_UNIX)
-      lb_unix_names_keep(collector->unix_names, table->v[i].sock.path);
+      lb_unix_names_keep(collector->unix_names, table->v[i].sock.unix_name);
   lb_unix_names_end_sweep(collector->unix_names, forget_unix_name,
                           collector->listeners);
   table->forgot_unix = false;
@@ -358,7 +357,7 @@ void lb_collector_visit_sockets(const struct lb_collector *collector,
       continue;
     visit(data, sock,
           sock->family == AF_UNIX
-              ? lb_unix_names_get(collector->unix_names, sock->path)
+              ? lb_unix_names_get(collector->unix_names, sock->unix_name)
               : NULL);
   }
 }

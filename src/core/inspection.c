@@ -103,16 +103,16 @@ int lb_inspection_plan(struct lb_inspection *inspection,
 
 void lb_inspection_run(struct lb_inspection *inspection,
                        struct lb_source *source, uint64_t *cost_ns) {
-  struct lb_query query = {inspection->ports, inspection->ports_len,
-                           inspection->queued};
+  struct lb_conn_filter filter = {inspection->ports, inspection->ports_len,
+                                  inspection->queued};
   inspection->err = 0;
   if (inspection->ports_len)
     inspection->err =
-        source->waiting(source, &query, &inspection->conns, cost_ns);
+        lb_source_conns(source, &filter, &inspection->conns, cost_ns);
   for (size_t i = 0; i < inspection->targets_len && !inspection->err; i++) {
     struct lb_unix_target *target = &inspection->targets[i];
     target->err =
-        source->pending(source, &target->sock, &target->found, cost_ns);
+        lb_source_pending(source, &target->sock, &target->found, cost_ns);
   }
   inspection->done = inspection->err == 0;
 }

@@ -4,7 +4,7 @@
 #define LB_CORE_LISTENER_H
 
 #include "core/readings.h"
-#include "kernel/listen_sock.h"
+#include "kernel/sock.h"
 
 struct lb_selection;
 

@@ -142,8 +142,8 @@ static uint32_t *chain_of(const struct lb_listeners *listeners,
                           const struct lb_listen_sock *sock) {
   if (sock->family != AF_UNIX)
     return &listeners->ports[sock->port];
-  return sock->path < listeners->unix_heads_len
-             ? &listeners->unix_heads[sock->path]
+  return sock->unix_name < listeners->unix_heads_len
+             ? &listeners->unix_heads[sock->unix_name]
              : NULL;
 }
 
@@ -244,7 +244,7 @@ static int claim_found_label(struct lb_listeners *listeners,
   char own[LB_LABEL_SIZE], source[LB_LABEL_SIZE + 40];
   if (sock->family == AF_UNIX) {
     const struct lb_unix_name *name =
-        lb_unix_names_get(listeners->unix_names, sock->path);
+        lb_unix_names_get(listeners->unix_names, sock->unix_name);
     lb_label_of_unix_name(own, name);
     snprintf(source, sizeof(source), "the UNIX socket \"%s%.*s\"",
              name->bytes[0] ? "" : "@", name->len - !name->bytes[0],
@@ -299,7 +299,8 @@ int lb_listeners_discover(struct lb_listeners *listeners,
     return 0;
   struct lb_listener listener = {.has_ports = sock->family != AF_UNIX,
                                  .has_unix = sock->family == AF_UNIX};
-  int err = listener.has_unix ? reserve_unix_head(listeners, sock->path) : 0;
+  int err =
+      listener.has_unix ? reserve_unix_head(listeners, sock->unix_name) : 0;
   if (!err)
     err = claim_found_label(listeners, sock, &listener.label);
   if (!err)

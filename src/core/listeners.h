@@ -10,7 +10,7 @@
 #include "base/unix_names.h"
 #include "core/listener.h"
 #include "core/settings.h"
-#include "kernel/listen_sock.h"
+#include "kernel/sock.h"
 
 /* Sources that got no label: the first one since the last reset, and how many.
  */

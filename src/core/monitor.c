@@ -25,7 +25,7 @@ struct namespace {
   bool named;                /* by the configuration */
   bool seen;                 /* by the listing that goes on */
   struct lb_netns_id id;
-  struct lb_source *source;       /* NULL: it is not there */
+  struct lb_source source;        /* closed: it is not there */
   struct lb_collector *collector; /* NULL: it never was */
   uint64_t seen_ms;               /* when it was there last */
   struct lb_inspection inspection;
@@ -37,7 +37,7 @@ struct namespace {
 
 struct lb_monitor {
   const struct lb_settings *settings;
-  struct lb_world *world;
+  struct lb_transport_opener opener;
   struct lb_label_registry *labels;
   struct namespace **v; /* the own one first */
   size_t len;
@@ -54,10 +54,13 @@ struct lb_monitor {
 
 /* --- the set of namespaces ----------------------------------------------- */
 
-static void free_namespace(struct lb_monitor *monitor, struct namespace *ns) {
+static bool is_entered(const struct namespace *ns) {
+  return ns->source.transport != NULL;
+}
+
+static void free_namespace(struct namespace *ns) {
   lb_collector_free(ns->collector);
-  if (ns->source)
-    monitor->world->close(monitor->world, ns->source);
+  lb_source_close(&ns->source);
   lb_inspection_free(&ns->inspection);
   free((void *)ns->netns.path);
   free((void *)ns->netns.label);
@@ -78,34 +81,31 @@ static int add_namespace(struct lb_monitor *monitor, const char *path,
     err = lb_append(&monitor->v, &monitor->len, &ns, 1,
                     sizeof(struct namespace *));
   if (err)
-    free_namespace(monitor, ns);
+    free_namespace(ns);
   return err;
 }
 
 /* Closes what keeps a namespace alive; what was counted in it stays. */
-static void leave(struct lb_monitor *monitor, struct namespace *ns, int err) {
-  if (ns->source)
-    monitor->world->close(monitor->world, ns->source);
-  ns->source = NULL;
+static void leave(struct namespace *ns, int err) {
+  lb_source_close(&ns->source);
   ns->inspection.done = ns->inspection.planned = false;
   ns->err = err;
 }
 
 static int enter(struct lb_monitor *monitor, struct namespace *ns) {
-  struct lb_source *source;
-  int err =
-      monitor->world->open(monitor->world, ns->netns.path, &ns->id, &source);
+  struct lb_transport *transport;
+  const struct lb_transport_opener *opener = &monitor->opener;
+  int err = opener->open(opener->data, ns->netns.path, &ns->id, &transport);
   if (err)
     return err;
+  lb_source_open(&ns->source, transport);
   if (ns->collector)
-    lb_collector_rebind(ns->collector, source);
+    lb_collector_rebind(ns->collector, &ns->source);
   else
     err = lb_collector_new(monitor->settings, &ns->netns, monitor->labels,
-                           source, &ns->collector);
+                           &ns->source, &ns->collector);
   if (err)
-    monitor->world->close(monitor->world, source);
-  else
-    ns->source = source;
+    lb_source_close(&ns->source);
   return err;
 }
 
@@ -115,7 +115,7 @@ static bool is_elsewhere(const struct lb_monitor *monitor,
   if (lb_netns_is_same(id, &monitor->own))
     return true;
   for (size_t i = 1; i < monitor->len; i++)
-    if (monitor->v[i] != ns && monitor->v[i]->source &&
+    if (monitor->v[i] != ns && is_entered(monitor->v[i]) &&
         lb_netns_is_same(&monitor->v[i]->id, id))
       return true;
   return false;
@@ -125,20 +125,19 @@ static bool is_elsewhere(const struct lb_monitor *monitor,
  * is looked at once, however many names it has: Docker lists the host's own. */
 static void find(struct lb_monitor *monitor, struct namespace *ns) {
   struct lb_netns_id id;
-  int err = ns->named || ns->seen
-                ? monitor->world->identify(monitor->world, ns->netns.path, &id)
-                : -ENOENT;
+  int err =
+      ns->named || ns->seen ? lb_netns_identify(ns->netns.path, &id) : -ENOENT;
   if (!err && !ns->named && is_elsewhere(monitor, ns, &id))
     err = -ENOENT;
-  if (ns->source && err && err != -ENOENT)
+  if (is_entered(ns) && err && err != -ENOENT)
     return; /* the sample will say so; it may be over by then */
   if (err) {
-    leave(monitor, ns, err);
+    leave(ns, err);
     return;
   }
-  if (ns->source && lb_netns_is_same(&ns->id, &id))
+  if (is_entered(ns) && lb_netns_is_same(&ns->id, &id))
     return;
-  leave(monitor, ns, 0);
+  leave(ns, 0);
   ns->id = id;
   ns->err = enter(monitor, ns);
 }
@@ -176,12 +175,12 @@ static void forget(struct lb_monitor *monitor, uint64_t now_ms) {
   size_t kept = 1;
   for (size_t i = 1; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
-    if (ns->source || ns->seen)
+    if (is_entered(ns) || ns->seen)
       ns->seen_ms = now_ms;
     if (ns->named || now_ms - ns->seen_ms <= KEEP_MS)
       monitor->v[kept++] = ns;
     else
-      free_namespace(monitor, ns);
+      free_namespace(ns);
   }
   monitor->len = kept;
 }
@@ -191,9 +190,9 @@ static int list(struct lb_monitor *monitor) {
   monitor->has_long_names = false;
   if (!lists(monitor->settings))
     return 0;
-  int err = monitor->world->list(monitor->world, on_listed, monitor);
+  int err = lb_netns_list(on_listed, monitor);
   for (size_t i = 1; i < monitor->len && err; i++)
-    monitor->v[i]->seen |= monitor->v[i]->source != NULL;
+    monitor->v[i]->seen |= is_entered(monitor->v[i]);
   return err || !monitor->has_long_names ? err : -ENAMETOOLONG;
 }
 
@@ -221,19 +220,19 @@ static int set_up(struct lb_monitor *monitor) {
   return err;
 }
 
-int lb_monitor_new(const struct lb_settings *settings, struct lb_world *world,
-                   struct lb_monitor **out) {
+int lb_monitor_new(const struct lb_settings *settings,
+                   struct lb_transport_opener opener, struct lb_monitor **out) {
   struct lb_monitor *monitor = calloc(1, sizeof(*monitor));
   if (!monitor)
     return -ENOMEM;
   monitor->settings = settings;
-  monitor->world = world;
+  monitor->opener = opener;
   int err = set_up(monitor);
   if (err) {
     lb_monitor_free(monitor);
     return err;
   }
-  world->identify(world, NULL, &monitor->own); /* needed for "*" alone */
+  lb_netns_identify(NULL, &monitor->own); /* needed for "*" alone */
   *out = monitor;
   return 0;
 }
@@ -242,7 +241,7 @@ void lb_monitor_free(struct lb_monitor *monitor) {
   if (!monitor)
     return;
   for (size_t i = 0; i < monitor->len; i++)
-    free_namespace(monitor, monitor->v[i]);
+    free_namespace(monitor->v[i]);
   free(monitor->v);
   lb_label_registry_free(monitor->labels);
   free(monitor);
@@ -265,11 +264,11 @@ static bool has_miss(const struct namespace *ns) {
          is_miss(errors->unix_sockets);
 }
 
-static bool is_gone(struct lb_monitor *monitor, const struct namespace *ns) {
+static bool is_gone(const struct namespace *ns) {
   struct lb_netns_id id;
   if (!ns->netns.path || !has_miss(ns))
     return false;
-  return monitor->world->identify(monitor->world, ns->netns.path, &id) ||
+  return lb_netns_identify(ns->netns.path, &id) ||
          !lb_netns_is_same(&ns->id, &id);
 }
 
@@ -278,7 +277,7 @@ static bool is_gone(struct lb_monitor *monitor, const struct namespace *ns) {
  * it. */
 void lb_monitor_sample(struct lb_monitor *monitor, size_t i, uint64_t now_ms) {
   struct namespace *ns = monitor->v[i];
-  if (ns->source)
+  if (is_entered(ns))
     ns->err = lb_collector_sample(ns->collector, now_ms);
 }
 
@@ -302,11 +301,10 @@ static bool may_inspect(const struct lb_monitor *monitor) {
 }
 
 /* Another one has come to the place of one that is gone, and has its id. */
-static bool is_replaced(struct lb_monitor *monitor,
-                        const struct namespace *ns) {
+static bool is_replaced(const struct namespace *ns) {
   struct lb_netns_id id;
   return ns->err == -ESTALE && ns->netns.path &&
-         !monitor->world->identify(monitor->world, ns->netns.path, &id) &&
+         !lb_netns_identify(ns->netns.path, &id) &&
          lb_netns_is_same(&ns->id, &id);
 }
 
@@ -314,9 +312,9 @@ static bool is_replaced(struct lb_monitor *monitor,
 static void look_at_end(struct lb_monitor *monitor, struct namespace *ns,
                         uint64_t now_ms) {
   ns->err = lb_collector_sample(ns->collector, now_ms);
-  if (!is_replaced(monitor, ns))
+  if (!is_replaced(ns))
     return;
-  leave(monitor, ns, 0);
+  leave(ns, 0);
   ns->inspection.err = 0; /* it was of the one that is gone */
   ns->err = enter(monitor, ns);
   if (!ns->err)
@@ -325,7 +323,7 @@ static void look_at_end(struct lb_monitor *monitor, struct namespace *ns,
 
 static void plan_inspection(struct lb_monitor *monitor, struct namespace *ns,
                             uint64_t now_ms) {
-  if (!ns->source)
+  if (!is_entered(ns))
     return;
   look_at_end(monitor, ns, now_ms);
   if (!ns->err)
@@ -337,7 +335,7 @@ void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
   for (size_t i = 0; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
     lb_inspection_clear(&ns->inspection);
-    if (!ns->source)
+    if (!is_entered(ns))
       ns->inspection.err = 0;
   }
   if (!monitor->settings->inspect)
@@ -360,7 +358,7 @@ void lb_monitor_inspect(struct lb_monitor *monitor) {
     if (!ns->inspection.planned)
       continue;
     uint64_t taken_ns = 0;
-    lb_inspection_run(&ns->inspection, ns->source, &taken_ns);
+    lb_inspection_run(&ns->inspection, &ns->source, &taken_ns);
     monitor->balance_ns -= (int64_t)taken_ns;
     cost_ns += taken_ns;
   }
@@ -372,15 +370,15 @@ void lb_monitor_inspect(struct lb_monitor *monitor) {
 
 static void end(struct lb_monitor *monitor, struct namespace *ns,
                 uint64_t now_ms) {
-  if (!ns->source)
+  if (!is_entered(ns))
     return;
   look_at_end(monitor, ns, now_ms);
   if (!ns->err && ns->inspection.done)
     ns->err = lb_collector_take_inspection(ns->collector, &ns->inspection);
   if (!ns->err)
     ns->err = lb_collector_end_interval(ns->collector, now_ms, &ns->errors);
-  if (is_gone(monitor, ns))
-    leave(monitor, ns, -ENOENT);
+  if (is_gone(ns))
+    leave(ns, -ENOENT);
 }
 
 void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
@@ -388,8 +386,8 @@ void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
     struct namespace *ns = monitor->v[i];
     end(monitor, ns, now_ms);
     ns->unmounted = ns->err == -EINVAL ? ns->unmounted + 1 : 0;
-    if (ns->source && ns->netns.path && monitor->settings->sample_s == 0)
-      monitor->world->rest(monitor->world, ns->source);
+    if (is_entered(ns) && ns->netns.path && monitor->settings->sample_s == 0)
+      lb_source_rest(&ns->source);
   }
 }
 
@@ -409,7 +407,7 @@ void lb_monitor_visit(struct lb_monitor *monitor,
                       void *data) {
   for (size_t i = 0; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
-    int err = ns->source || ns->err ? ns->err : -ENOENT;
+    int err = is_entered(ns) || ns->err ? ns->err : -ENOENT;
     if (is_coming_or_gone(ns, err))
       continue;
     struct lb_outcome outcome = {

@@ -14,14 +14,24 @@
 #define LB_CORE_MONITOR_H
 
 #include "core/collector.h"
-#include "kernel/world.h"
+#include "kernel/netns.h"
+#include "kernel/transport.h"
 
 struct lb_monitor;
 
-/* Borrows settings and world for its life. 0 or -ENOMEM; the caller owns *out.
+/* Opens a transport for the network namespace of this id at a path, which is
+ * borrowed for its life; NULL: the caller's own, and id is ignored. 0 or
+ * -ENOMEM.
  */
-int lb_monitor_new(const struct lb_settings *settings, struct lb_world *world,
-                   struct lb_monitor **out);
+struct lb_transport_opener {
+  int (*open)(void *data, const char *path, const struct lb_netns_id *id,
+              struct lb_transport **out);
+  void *data;
+};
+
+/* Borrows settings for its life. 0 or -ENOMEM; the caller owns *out. */
+int lb_monitor_new(const struct lb_settings *settings,
+                   struct lb_transport_opener opener, struct lb_monitor **out);
 void lb_monitor_free(struct lb_monitor *monitor);
 
 /* How many namespaces are known, those that are gone included. */

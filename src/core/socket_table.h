@@ -8,7 +8,7 @@
 #ifndef LB_CORE_SOCKET_TABLE_H
 #define LB_CORE_SOCKET_TABLE_H
 
-#include "kernel/listen_sock.h"
+#include "kernel/sock.h"
 
 /* The table keeps a TCP socket this long after a dump last showed it: a dump
  * can miss a live socket, and a socket that calls shutdown() and then listen()
@@ -54,8 +54,8 @@ struct lb_socket_table {
   size_t present_before; /* sockets in the last complete sample */
   size_t seen_again;     /* sockets in both */
   size_t first_new;      /* sockets from this index on are new since then */
-  bool changed; /* so far, this sample differs from the last complete one in
-                   more than sk_drops */
+  bool changed;     /* so far, this sample differs from the last complete one in
+                       more than sk_drops */
   bool drops_moved; /* some sk_drops has; the attribution resets it */
   bool lacks_drops; /* some TCP socket had no sk_drops: Linux before 4.7 */
   bool forgot_unix; /* dropped a UNIX socket; the reader of this resets it */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The attributes behind the header of a sock_diag message, one after another:
+/* The attributes after the header of a sock_diag message, one by one:
  *
  *   struct lb_attrs attrs = {diag + 1, len};
  *   for (const struct rtattr *attr; (attr = lb_attrs_next(&attrs));) ...
- *   if (attrs.len) what is left is no whole attribute
+ *   if (attrs.len) the rest is no whole attribute
  *
- * Inline and with the kernel's macros, because there are several of them in
- * each row of a dump: see dump.c. */
+ * Inline, with the kernel's macros, because each message of an answer has
+ * several: see answer.c. */
 #ifndef LB_KERNEL_ATTR_H
 #define LB_KERNEL_ATTR_H
 
@@ -15,7 +15,7 @@
 
 struct lb_attrs {
   const void *at;
-  size_t len; /* bytes that are left */
+  size_t len; /* bytes left */
 };
 
 static inline const struct rtattr *lb_attrs_next(struct lb_attrs *attrs) {

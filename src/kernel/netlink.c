@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* One socket, one dump in flight: a second request before the first is
- * answered is -EBUSY, and after an error the rest of the old answer stands in
- * the way of the new one. So each dump is read to its end or the socket goes.
- */
+/* One socket, one dump under way: the kernel refuses a second request before
+ * the first is answered with -EBUSY, and after an error the rest of the old
+ * answer is still queued before the new one. So each answer is read to its end,
+ * or the socket is closed. */
 #include "kernel/netlink.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include <sys/time.h>
 
 enum {
-  BUFFER_BYTES = 32768, /* netlink_dump() never makes a larger batch;
-                           MNL_SOCKET_BUFFER_SIZE is a page, which cuts off */
+  BUFFER_BYTES = 32768, /* the largest batch of netlink_dump();
+                           MNL_SOCKET_BUFFER_SIZE, a page, is too small */
   ANSWER_TIMEOUT_S = 1,
 };
 
@@ -29,109 +29,102 @@ struct lb_netlink {
 };
 
 int lb_netlink_new(struct lb_netlink **out) {
-  struct lb_netlink *nl = calloc(1, sizeof(*nl));
-  if (!nl)
+  struct lb_netlink *netlink = calloc(1, sizeof(*netlink));
+  if (!netlink)
     return -ENOMEM;
-  *out = nl;
+  *out = netlink;
   return 0;
 }
 
-void lb_netlink_free(struct lb_netlink *nl) {
-  if (!nl)
+void lb_netlink_free(struct lb_netlink *netlink) {
+  if (!netlink)
     return;
-  lb_netlink_close(nl);
-  free(nl);
+  lb_netlink_close(netlink);
+  free(netlink);
 }
 
-bool lb_netlink_is_open(const struct lb_netlink *nl) { return nl->socket; }
-
-void lb_netlink_close(struct lb_netlink *nl) {
-  if (nl->socket)
-    mnl_socket_close(nl->socket);
-  nl->socket = NULL;
+bool lb_netlink_is_open(const struct lb_netlink *netlink) {
+  return netlink->socket;
 }
 
-int lb_netlink_open(struct lb_netlink *nl) {
-  if (nl->socket)
+void lb_netlink_close(struct lb_netlink *netlink) {
+  if (netlink->socket)
+    mnl_socket_close(netlink->socket);
+  netlink->socket = NULL;
+}
+
+int lb_netlink_open(struct lb_netlink *netlink) {
+  if (netlink->socket)
     return 0;
-  nl->socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-  if (!nl->socket)
+  netlink->socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+  if (!netlink->socket)
     return -errno;
   struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT_S};
-  if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-      setsockopt(mnl_socket_get_fd(nl->socket), SOL_SOCKET, SO_RCVTIMEO,
+  if (mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
+      setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVTIMEO,
                  &timeout, sizeof(timeout)) < 0) {
     int err = -errno;
-    lb_netlink_close(nl);
+    lb_netlink_close(netlink);
     return err;
   }
   return 0;
 }
 
-uint64_t lb_netlink_netns(const struct lb_netlink *nl) {
+uint64_t lb_netlink_netns(const struct lb_netlink *netlink) {
   uint64_t cookie = 0;
   socklen_t len = sizeof(cookie);
-  if (nl->socket)
-    getsockopt(mnl_socket_get_fd(nl->socket), SOL_SOCKET, SO_NETNS_COOKIE,
+  if (netlink->socket)
+    getsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_NETNS_COOKIE,
                &cookie, &len);
   return cookie;
 }
 
-static ssize_t send_request(struct lb_netlink *nl,
+static ssize_t send_request(struct lb_netlink *netlink,
                             const struct nlmsghdr *request) {
   ssize_t n;
   do
-    n = mnl_socket_sendto(nl->socket, request, request->nlmsg_len);
+    n = mnl_socket_sendto(netlink->socket, request, request->nlmsg_len);
   while (n < 0 && errno == EINTR);
   return n < 0 ? -errno : n;
 }
 
-static ssize_t receive(struct lb_netlink *nl) {
+static ssize_t receive_datagram(struct lb_netlink *netlink) {
   ssize_t n;
   do
-    n = mnl_socket_recvfrom(nl->socket, nl->buf, sizeof(nl->buf));
+    n = mnl_socket_recvfrom(netlink->socket, netlink->buf,
+                            sizeof(netlink->buf));
   while (n < 0 && errno == EINTR);
   if (n < 0)
     return errno == EAGAIN ? -ETIMEDOUT : -errno;
   return n;
 }
 
-static int run_dump(struct lb_netlink *nl, const struct nlmsghdr *request,
-                    struct lb_taker taker, const struct lb_tap *tap) {
-  ssize_t n = send_request(nl, request);
+static int run_dump(struct lb_netlink *netlink, const struct nlmsghdr *request,
+                    struct lb_datagram_handler handler) {
+  ssize_t n = send_request(netlink, request);
   if (n < 0)
     return (int)n;
-
-  struct lb_dump dump = {
-      .taker = taker,
-      .seq = request->nlmsg_seq,
-      .portid = mnl_socket_get_portid(nl->socket),
-      .single = !(request->nlmsg_flags & NLM_F_DUMP),
-  };
   int more;
   do {
-    n = receive(nl);
+    n = receive_datagram(netlink);
     if (n < 0)
       return (int)n;
-    if (tap)
-      tap->datagram(tap->data, nl->buf, (size_t)n, 0);
-    more = lb_dump_feed(&dump, nl->buf, (size_t)n);
+    more = handler.handle(handler.data, netlink->buf, (size_t)n);
   } while (more > 0);
   return more;
 }
 
-int lb_netlink_dump(struct lb_netlink *nl, struct nlmsghdr *request,
-                    struct lb_taker taker, const struct lb_tap *tap) {
-  int err = lb_netlink_open(nl);
-  if (!err) {
-    if (++nl->seq == 0) /* 0 would match any answer */
-      nl->seq = 1;
-    request->nlmsg_seq = nl->seq;
-    err = run_dump(nl, request, taker, tap);
-    if (err)
-      lb_netlink_close(nl);
-  }
-  if (tap)
-    tap->datagram(tap->data, NULL, 0, err);
+int lb_netlink_dump(struct lb_netlink *netlink, struct nlmsghdr *request,
+                    struct lb_datagram_handler handler) {
+  int err = lb_netlink_open(netlink);
+  if (err)
+    return err;
+  if (++netlink->seq == 0) /* 0 would match any answer */
+    netlink->seq = 1;
+  request->nlmsg_seq = netlink->seq;
+  request->nlmsg_pid = mnl_socket_get_portid(netlink->socket);
+  err = run_dump(netlink, request, handler);
+  if (err)
+    lb_netlink_close(netlink);
   return err;
 }

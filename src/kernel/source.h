@@ -1,59 +1,60 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a look gets its raw material: one network namespace.
- *
- * live.c asks the kernel, recording.c replays what the kernel once said, tests
- * script one. Nothing behind this seam knows which. */
+/* What one network namespace has: listening sockets, connections that no
+ * accept() has taken, and files under /proc; over any transport. */
 #ifndef LB_KERNEL_SOURCE_H
 #define LB_KERNEL_SOURCE_H
 
-#include "base/ports.h"
-#include "kernel/conn.h"
-#include "kernel/listen_sock.h"
-#include "kernel/unix_diag.h"
+#include "kernel/inet_diag.h"
+#include "kernel/sock.h"
+#include "kernel/transport.h"
 
-#include <sys/types.h>
-
-enum lb_text {
-  LB_TEXT_NETSTAT,   /* /proc/net/netstat */
-  LB_TEXT_SOMAXCONN, /* /proc/sys/net/core/somaxconn */
-  LB_TEXTS
-};
-
-/* Which connections a walk is for. */
-struct lb_query {
-  const struct lb_ports *ports; /* local; ascending, apart from each other */
-  size_t len;                   /* > 0 */
-  bool queued;                  /* else only the half-open ones */
-};
+#include <stdbool.h>
 
 struct lb_source {
-  /* Appends every listening TCP socket, IPv4 and IPv6, to rows. 0 only for a
-   * dump that the kernel ended without an error; -errno else, and rows then
-   * hold nothing of use. The kernel may leave a socket out or show one twice
-   * when others come and go during the dump; it never says so. */
-  int (*listeners)(struct lb_source *source, struct lb_listen_socks *rows);
-
-  /* The same for every listening UNIX socket that has a name, stream and
-   * seqpacket; needs rows->paths. */
-  int (*paths)(struct lb_source *source, struct lb_listen_socks *rows);
-
-  /* Reads a whole file into buf and puts a NUL behind it. Returns its length
-   * or -errno; -EFBIG where it does not fit. */
-  ssize_t (*text)(struct lb_source *source, enum lb_text text, char *buf,
-                  size_t size);
-
-  /* Walks all connections and appends those asked for that no accept() has
-   * taken, and possibly others. Adds the CPU time that it took to *cost_ns,
-   * also where it fails. 0 or -errno. May run beside the functions above in
-   * another thread. */
-  int (*waiting)(struct lb_source *source, const struct lb_query *query,
-                 struct lb_conns *conns, uint64_t *cost_ns);
-
-  /* Counts what waits at one UNIX socket, known by its inode and cookie; cost
-   * and threads as above. 0 or -errno: -ENOENT where it is gone, -EMSGSIZE
-   * where the kernel cannot say because there are too many. */
-  int (*pending)(struct lb_source *source, const struct lb_listen_sock *row,
-                 struct lb_pending *pending, uint64_t *cost_ns);
+  struct lb_transport *transport; /* owned; NULL: closed */
+  bool by_family[LB_QUERY_KINDS]; /* both families at once are refused */
+  char *conns_request;            /* NULL before the first one */
 };
+
+/* Takes ownership of the transport. Asks nothing yet. */
+void lb_source_open(struct lb_source *source, struct lb_transport *transport);
+/* Closes the transport as well. A closed source may be closed again. */
+void lb_source_close(struct lb_source *source);
+
+/* Closes what keeps the namespace alive, until it is used again. Not while a
+ * query is under way. */
+void lb_source_rest(struct lb_source *source);
+
+/* Append every listening TCP socket, IPv4 and IPv6, or every listening UNIX
+ * socket that has a name; the latter needs socks->unix_names. 0 if the kernel
+ * ended each dump without an error; else -errno, and nothing is appended. The
+ * kernel may leave out a socket or show one twice when others come and go
+ * during the dump, and never says so. */
+int lb_source_tcp_socks(struct lb_source *source,
+                        struct lb_listen_socks *socks);
+int lb_source_unix_socks(struct lb_source *source,
+                         struct lb_listen_socks *socks);
+
+/* The functions below are for inspections: they may run in another thread than
+ * the others. They add the CPU time that they took, in ns, to *cost_ns, also if
+ * they fail. */
+
+/* Appends the connections that the filter describes, and possibly others that
+ * no accept() has taken. 0, or -errno and nothing is appended. */
+int lb_source_conns(struct lb_source *source,
+                    const struct lb_conn_filter *filter, struct lb_conns *conns,
+                    uint64_t *cost_ns);
+
+/* Counts the connections that wait at one UNIX socket, known by its inode and
+ * cookie. 0 or -errno, and pending is unchanged: -ENOENT if the socket is gone,
+ * -EMSGSIZE if there are too many for the kernel to tell. */
+int lb_source_pending(struct lb_source *source,
+                      const struct lb_listen_sock *sock,
+                      struct lb_pending *pending, uint64_t *cost_ns);
+
+/* Reads a whole file into buf and appends a NUL. Returns its length without
+ * that; -EFBIG if it does not fit; or another -errno. */
+ssize_t lb_source_read_file(struct lb_source *source, enum lb_file file,
+                            char *buf, size_t size);
 
 #endif

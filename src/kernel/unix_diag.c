@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* The walk asks for names and queue lengths alone. The inodes of the clients
- * that wait (UDIAG_SHOW_ICONS) take 4 bytes each, and a socket with more of
- * them than one message holds ends the whole dump as if it were complete: of
- * unix_diag_dump() (net/unix/diag.c) no error comes back.
+/* The dump asks for names and queue lengths alone. The inodes of the waiting
+ * clients (UDIAG_SHOW_ICONS) take 4 bytes each, and a socket with more of them
+ * than fit into one message ends the whole dump as if it were complete:
+ * unix_diag_dump() (net/unix/diag.c) returns no error.
  *
- * So these are asked for socket by socket. unix_diag_get_exact() makes its
- * answer larger until it has all inodes, and gives up with -EMSGSIZE when what
- * it adds comes to PAGE_SIZE: 954 connections always fit where that is 4 KiB,
- * and up to 1,954 do on Linux 6.18, because the allocator rounds up. For a
- * socket that is gone it says -ENOENT, and -ESTALE where another one has its
- * inode. The inode of a client that has closed its socket is 0:
+ * So the inodes are requested socket by socket. unix_diag_get_exact() enlarges
+ * its answer until all inodes fit, and gives up with -EMSGSIZE when the part
+ * that it adds reaches PAGE_SIZE: with pages of 4 KiB 954 connections always
+ * fit, and up to 1,954 do on Linux 6.18, because the allocator rounds up. It
+ * returns -ENOENT for a socket that is gone, and -ESTALE if another socket has
+ * its inode. The inode of a client that has closed its socket is 0:
  * sk_diag_dump_icons(). */
 #include "kernel/unix_diag.h"
 
@@ -23,8 +23,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static struct nlmsghdr *put_request(char *buf, uint16_t flags,
-                                    struct unix_diag_req req) {
+/* --- requests ------------------------------------------------------------ */
+
+static struct nlmsghdr *put_unix_request(char *buf, uint16_t flags,
+                                         struct unix_diag_req req) {
   struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
   msg->nlmsg_type = SOCK_DIAG_BY_FAMILY;
   msg->nlmsg_flags = NLM_F_REQUEST | flags;
@@ -35,111 +37,110 @@ static struct nlmsghdr *put_request(char *buf, uint16_t flags,
 
 struct nlmsghdr *
 lb_unix_request_listen_socks(char buf[static LB_UNIX_REQUEST_SIZE]) {
-  return put_request(buf, NLM_F_DUMP,
-                     (struct unix_diag_req){
-                         .udiag_states = 1 << TCP_LISTEN,
-                         .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN,
-                     });
+  return put_unix_request(buf, NLM_F_DUMP,
+                          (struct unix_diag_req){
+                              .udiag_states = 1 << TCP_LISTEN,
+                              .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN,
+                          });
 }
 
 struct nlmsghdr *lb_unix_request_pending(char buf[static LB_UNIX_REQUEST_SIZE],
-                                         const struct lb_listen_sock *row) {
-  return put_request(buf, 0,
-                     (struct unix_diag_req){
-                         .udiag_ino = row->inode,
-                         .udiag_show = UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN,
-                         .udiag_cookie = {(uint32_t)row->cookie,
-                                          (uint32_t)(row->cookie >> 32)},
-                     });
+                                         const struct lb_listen_sock *sock) {
+  return put_unix_request(buf, 0,
+                          (struct unix_diag_req){
+                              .udiag_ino = sock->inode,
+                              .udiag_show = UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN,
+                              .udiag_cookie = {(uint32_t)sock->cookie,
+                                               (uint32_t)(sock->cookie >> 32)},
+                          });
 }
 
-/* One answer, with pointers into its message. */
-struct answer {
+/* --- answers ------------------------------------------------------------- */
+
+/* One message, with pointers into it. */
+struct unix_sock {
   const struct unix_diag_msg *diag;
-  const char *name; /* NULL: it has none */
+  const char *name; /* NULL: none */
   size_t name_len;
-  const char *icons; /* NULL: it does not say; one uint32_t each */
+  const char *icons; /* NULL: not told; one uint32_t each */
   size_t icons_len;  /* of them */
   struct unix_diag_rqlen rqlen;
   bool has_rqlen;
 };
 
-/* unix_mkname_bsd() ends a pathname with a NUL, behind sun_path where it takes
- * up all of that. */
-static bool parse_name(const char *payload, size_t len, struct answer *answer) {
-  answer->name = payload;
-  answer->name_len = len;
+/* unix_mkname_bsd() ends a pathname with a NUL: after sun_path if it fills all
+ * of that. */
+static bool parse_unix_name(const char *payload, size_t len,
+                            struct unix_sock *sock) {
+  sock->name = payload;
+  sock->name_len = len;
   if (len == LB_UNIX_NAME_SIZE + 1 && payload[LB_UNIX_NAME_SIZE] == '\0')
-    answer->name_len = LB_UNIX_NAME_SIZE;
-  return answer->name_len <= LB_UNIX_NAME_SIZE;
+    sock->name_len = LB_UNIX_NAME_SIZE;
+  return sock->name_len <= LB_UNIX_NAME_SIZE;
 }
 
-static bool parse_attribute(const struct rtattr *attr, struct answer *answer) {
+static bool parse_unix_attr(const struct rtattr *attr, struct unix_sock *sock) {
   const char *payload = RTA_DATA(attr);
   size_t len = RTA_PAYLOAD(attr);
   switch (attr->rta_type) {
   case UNIX_DIAG_NAME:
-    return parse_name(payload, len, answer);
+    return parse_unix_name(payload, len, sock);
   case UNIX_DIAG_ICONS:
-    answer->icons = payload;
-    answer->icons_len = len / sizeof(uint32_t);
+    sock->icons = payload;
+    sock->icons_len = len / sizeof(uint32_t);
     return len % sizeof(uint32_t) == 0;
   case UNIX_DIAG_RQLEN:
-    answer->has_rqlen = len >= sizeof(answer->rqlen);
-    if (answer->has_rqlen)
-      memcpy(&answer->rqlen, payload, sizeof(answer->rqlen));
-    return answer->has_rqlen;
+    sock->has_rqlen = len >= sizeof(sock->rqlen);
+    if (sock->has_rqlen)
+      memcpy(&sock->rqlen, payload, sizeof(sock->rqlen));
+    return sock->has_rqlen;
   default:
     return true;
   }
 }
 
-static bool parse_attributes(const void *at, size_t len,
-                             struct answer *answer) {
-  struct lb_attrs attrs = {at, len};
-  for (const struct rtattr *attr; (attr = lb_attrs_next(&attrs));)
-    if (!parse_attribute(attr, answer))
-      return false;
-  return attrs.len == 0;
-}
-
-static bool parse_answer(const struct nlmsghdr *msg, struct answer *answer) {
+static bool parse_unix_sock(const struct nlmsghdr *msg,
+                            struct unix_sock *sock) {
   const struct unix_diag_msg *diag = NLMSG_DATA(msg);
   if (msg->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
       msg->nlmsg_len < NLMSG_LENGTH(sizeof(*diag)) ||
       diag->udiag_family != AF_UNIX || diag->udiag_state != TCP_LISTEN)
     return false;
 
-  *answer = (struct answer){.diag = diag};
-  return parse_attributes(diag + 1,
-                          msg->nlmsg_len - NLMSG_LENGTH(sizeof(*diag)), answer);
+  *sock = (struct unix_sock){.diag = diag};
+  struct lb_attrs attrs = {diag + 1,
+                           msg->nlmsg_len - NLMSG_LENGTH(sizeof(*diag))};
+  for (const struct rtattr *attr; (attr = lb_attrs_next(&attrs));)
+    if (!parse_unix_attr(attr, sock))
+      return false;
+  return attrs.len == 0;
 }
 
 int lb_unix_parse_listen_sock(const struct nlmsghdr *msg,
-                              struct lb_unix_names *paths,
-                              struct lb_listen_sock *row) {
-  struct answer answer;
-  if (!parse_answer(msg, &answer) || !answer.has_rqlen)
+                              struct lb_unix_names *names,
+                              struct lb_listen_sock *sock) {
+  struct unix_sock parsed;
+  if (!parse_unix_sock(msg, &parsed) || !parsed.has_rqlen)
     return -EBADMSG;
 
-  const struct unix_diag_msg *diag = answer.diag;
+  const struct unix_diag_msg *diag = parsed.diag;
   if (diag->udiag_type != SOCK_STREAM && diag->udiag_type != SOCK_SEQPACKET)
     return 1;
-  struct lb_unix_name path = {.len = 0};
-  if (answer.name)
-    path = lb_unix_name_of(answer.name, answer.name_len);
-  if (path.len == 0)
+  struct lb_unix_name name = {.len = 0};
+  if (parsed.name)
+    name = lb_unix_name_of(parsed.name, parsed.name_len);
+  if (name.len == 0)
     return 1;
 
   uint32_t number;
-  int err = lb_unix_names_intern(paths, &path, &number);
+  int err = lb_unix_names_intern(names, &name, &number);
   if (err)
     return err;
-  *row = (struct lb_listen_sock){
+  *sock = (struct lb_listen_sock){
       .cookie = (uint64_t)diag->udiag_cookie[1] << 32 | diag->udiag_cookie[0],
-      .path = number,
-      .queue = answer.rqlen.udiag_rqueue,
-      .limit = answer.rqlen.udiag_wqueue,
+      .unix_name = number,
+      .queue = parsed.rqlen.udiag_rqueue,
+      .limit = parsed.rqlen.udiag_wqueue,
       .inode = diag->udiag_ino,
       .family = AF_UNIX,
   };
@@ -156,15 +157,16 @@ static uint32_t count_zeros(const char *icons, size_t len) {
   return zeros;
 }
 
-int lb_unix_pending(const struct nlmsghdr *msg, struct lb_pending *pending) {
-  struct answer answer;
-  if (!parse_answer(msg, &answer))
+int lb_unix_parse_pending(const struct nlmsghdr *msg,
+                          struct lb_pending *pending) {
+  struct unix_sock parsed;
+  if (!parse_unix_sock(msg, &parsed))
     return -EBADMSG;
-  if (!answer.icons && (!answer.has_rqlen || answer.rqlen.udiag_rqueue > 0))
+  if (!parsed.icons && (!parsed.has_rqlen || parsed.rqlen.udiag_rqueue > 0))
     return -ENODATA;
   *pending = (struct lb_pending){
-      .waiting = (uint32_t)answer.icons_len,
-      .closed = count_zeros(answer.icons, answer.icons_len),
+      .waiting = (uint32_t)parsed.icons_len,
+      .closed = count_zeros(parsed.icons, parsed.icons_len),
   };
   return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/monitor.h"
-#include "kernel/live.h"
-#include "kernel/recording.h"
+#include "kernel/kernel_transport.h"
+#include "kernel/recorder.h"
 #include "probe/error.h"
 #include "probe/interval.h"
 #include "probe/run.h"
@@ -96,19 +96,28 @@ static int fail_to_record(const struct live_run *run, int err) {
   return EXIT_FAILURE;
 }
 
+static int open_transport(void *data, const char *path,
+                          const struct lb_netns_id *id,
+                          struct lb_transport **out) {
+  const struct live_run *run = data;
+  int err = lb_kernel_transport_new("/proc", path, id, out);
+  if (!err && run->recorder)
+    *out = lb_recorder_wrap(run->recorder, *out);
+  return err;
+}
+
 int lb_run_live(const struct lb_arguments *arguments,
                 const volatile sig_atomic_t *interrupted) {
   struct live_run run = {.arguments = arguments, .interrupted = interrupted};
-  struct lb_live_world world;
   int status = EXIT_FAILURE;
   int err = arguments->record
                 ? lb_recorder_open(arguments->record, &run.recorder)
                 : 0;
   if (err)
     return fail_to_record(&run, err);
-  lb_live_world_init(&world,
-                     run.recorder ? lb_recorder_witness(run.recorder) : NULL);
-  err = lb_monitor_new(&arguments->settings, &world.world, &run.monitor);
+  err = lb_monitor_new(&arguments->settings,
+                       (struct lb_transport_opener){open_transport, &run},
+                       &run.monitor);
   char buf[LB_REASON_SIZE];
   if (err)
     lb_probe_error(LB_MSG_START_FAILED, lb_file_error(err, buf));

@@ -117,3 +117,35 @@ struct nlmsghdr *put_pending(struct datagram *datagram,
   mnl_attr_put_u8(msg, UNIX_DIAG_SHUTDOWN, 0);
   return end_message(datagram, msg);
 }
+
+struct nlmsghdr *put_conn(struct datagram *datagram,
+                          const struct lb_conn *conn) {
+  static const uint8_t states[] = {[LB_CONN_HALF_OPEN] = TCP_SYN_RECV,
+                                   [LB_CONN_WAITING] = TCP_ESTABLISHED,
+                                   [LB_CONN_CLOSED] = TCP_CLOSE_WAIT};
+  struct nlmsghdr *msg = start_message(datagram, TCPDIAG_GETSOCK);
+  struct inet_diag_msg *diag = mnl_nlmsg_put_extra_header(msg, sizeof(*diag));
+  bool v6 = conn->family == AF_INET6;
+  diag->idiag_family = conn->family;
+  diag->idiag_state = states[conn->kind];
+  diag->id.idiag_sport = htons(conn->port);
+  memcpy(diag->id.idiag_src, conn->address + (v6 ? 0 : 12), v6 ? 16 : 4);
+  diag->id.idiag_if = conn->ifindex;
+  if (conn->kind != LB_CONN_HALF_OPEN) {
+    const struct tcp_info info = {.tcpi_last_data_sent = conn->wait_ms};
+    mnl_attr_put_u8(msg, INET_DIAG_SHUTDOWN, 0);
+    mnl_attr_put(msg, INET_DIAG_INFO, sizeof(info), &info);
+  }
+  return end_message(datagram, msg);
+}
+
+static int feed_messages(void *data, const void *bytes, size_t len) {
+  return lb_answer_feed(data, bytes, len);
+}
+
+int ask_kernel(struct lb_netlink *netlink, struct nlmsghdr *request,
+               struct lb_msg_handler handler) {
+  struct lb_answer answer = {request, handler};
+  return lb_netlink_dump(netlink, request,
+                         (struct lb_datagram_handler){feed_messages, &answer});
+}

@@ -3,7 +3,9 @@
 #ifndef LB_ANSWERS_H
 #define LB_ANSWERS_H
 
-#include "kernel/listen_sock.h"
+#include "kernel/answer.h"
+#include "kernel/netlink.h"
+#include "kernel/sock.h"
 
 #include <linux/netlink.h>
 
@@ -49,5 +51,15 @@ struct nlmsghdr *put_unix_row(struct datagram *datagram,
 struct nlmsghdr *put_pending(struct datagram *datagram,
                              const struct lb_listen_sock *row,
                              const uint32_t *inodes, size_t len);
+
+/* inet_diag's answer that is parsed to conn. */
+struct nlmsghdr *put_conn(struct datagram *datagram,
+                          const struct lb_conn *conn);
+
+/* --- the running kernel's ------------------------------------------------ */
+
+/* Sends the request and hands the messages of the answer to the handler. */
+int ask_kernel(struct lb_netlink *netlink, struct nlmsghdr *request,
+               struct lb_msg_handler handler);
 
 #endif

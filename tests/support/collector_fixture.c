@@ -5,7 +5,7 @@
 
 int start_collector(struct fixture *fixture) {
   return lb_collector_new(&fixture->settings, &fixture->netns, fixture->labels,
-                          &fixture->kernel.source, &fixture->collector);
+                          source_of(&fixture->kernel), &fixture->collector);
 }
 
 int set_up_collector(void **state) {
@@ -21,6 +21,7 @@ int tear_down_collector(void **state) {
   struct fixture *fixture = *state;
   lb_inspection_free(&fixture->inspection);
   lb_collector_free(fixture->collector);
+  close_kernel(&fixture->kernel);
   lb_label_registry_free(fixture->labels);
   lb_settings_free(&fixture->settings);
   return 0;
@@ -213,7 +214,8 @@ static void play_inspect(struct fixture *fixture, const struct words *words) {
   assert_int_equal(
       lb_collector_plan_inspection(fixture->collector, &fixture->inspection),
       0);
-  lb_inspection_run(&fixture->inspection, &fixture->kernel.source, &cost_ns);
+  lb_inspection_run(&fixture->inspection, source_of(&fixture->kernel),
+                    &cost_ns);
 }
 
 static void play_take(struct fixture *fixture, const struct words *words) {

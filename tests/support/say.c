@@ -62,7 +62,7 @@ void say_path(struct text *text, const struct lb_unix_name *path) {
 void say_unix_row(struct text *text, const struct lb_listen_sock *row,
                   const struct lb_unix_names *paths) {
   say(text, "UNIX ");
-  say_path(text, lb_unix_names_get(paths, row->path));
+  say_path(text, lb_unix_names_get(paths, row->unix_name));
   say(text, " queue %u limit %u inode %u cookie %llx\n", row->queue, row->limit,
       row->inode, (unsigned long long)row->cookie);
 }
@@ -70,7 +70,7 @@ void say_unix_row(struct text *text, const struct lb_listen_sock *row,
 void say_rows(struct text *text, const struct lb_listen_socks *rows) {
   for (size_t i = 0; i < rows->len; i++)
     if (rows->v[i].family == AF_UNIX)
-      say_unix_row(text, &rows->v[i], rows->paths);
+      say_unix_row(text, &rows->v[i], rows->unix_names);
     else
       say_row(text, &rows->v[i]);
 }

@@ -5,7 +5,7 @@
 
 #include "base/unix_names.h"
 #include "core/settings.h"
-#include "kernel/listen_sock.h"
+#include "kernel/sock.h"
 
 /* A whole output, written down to be compared with a literal. */
 struct text {

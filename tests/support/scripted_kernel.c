@@ -1,61 +1,195 @@
 // SPDX-License-Identifier: MIT
 #include "scripted_kernel.h"
 
+#include "bytecode.h"
 #include "unit.h"
 
-static void prepare(struct kernel *kernel, const char *read) {
-  if (kernel->before)
-    kernel->before(kernel, read);
+/* --- its answers --------------------------------------------------------- */
+
+static int hand_over(struct lb_datagram_handler handler,
+                     struct datagram *datagram) {
+  int more = handler.handle(handler.data, datagram->at, datagram->len);
+  datagram->len = 0;
+  return more;
 }
 
-static int dump_family(struct kernel *kernel, struct lb_listen_socks *rows,
-                       bool is_unix) {
+/* A longer answer takes several datagrams. */
+static int hand_over_if_full(struct lb_datagram_handler handler,
+                             struct datagram *datagram) {
+  bool is_full = datagram->len > sizeof(datagram->at) - 800;
+  return is_full ? hand_over(handler, datagram) : 1;
+}
+
+/* Ends the answer, or breaks it off with an error of the transport. */
+static int end_answer(struct lb_datagram_handler handler,
+                      struct datagram *datagram, int err) {
+  if (!err)
+    put_done(datagram, 0);
+  int more = datagram->len ? hand_over(handler, datagram) : 1;
+  return err && more > 0 ? err : more;
+}
+
+static uint8_t family_asked_for(const struct nlmsghdr *request) {
+  const struct inet_diag_req_v2 *req = mnl_nlmsg_get_payload(request);
+  return request->nlmsg_type == TCPDIAG_GETSOCK ? AF_UNSPEC : req->sdiag_family;
+}
+
+static bool is_shown(const struct kernel *kernel,
+                     const struct listening *socket, uint8_t family) {
+  bool is_unix = socket->row.family == AF_UNIX;
+  if (!socket->row.cookie || socket->row.cookie == kernel->hidden ||
+      is_unix != (family == AF_UNIX))
+    return false;
+  return is_unix || family == AF_UNSPEC || socket->row.family == family;
+}
+
+static int answer_socks(struct kernel *kernel, uint8_t family,
+                        struct lb_datagram_handler handler, int err) {
+  struct datagram datagram = {.len = 0};
   for (size_t i = 0; i < kernel->len; i++) {
     const struct listening *socket = &kernel->sockets[i];
-    if ((socket->row.family == AF_UNIX) != is_unix ||
-        socket->row.cookie == kernel->hidden)
+    if (!is_shown(kernel, socket, family))
       continue;
-    struct lb_listen_sock *row = lb_listen_socks_add(rows);
-    if (!row)
-      return -ENOMEM;
-    *row = socket->row;
-    if (is_unix && lb_unix_names_intern(rows->paths, &socket->name, &row->path))
-      return -ENOMEM;
+    if (family == AF_UNIX)
+      put_unix_row(&datagram, &socket->row, SOCK_STREAM, socket->name.bytes,
+                   socket->name.len);
+    else
+      put_row(&datagram, &socket->row);
+    int more = hand_over_if_full(handler, &datagram);
+    if (more < 0)
+      return more;
   }
-  return 0;
+  return end_answer(handler, &datagram, err);
 }
 
-static int script_listeners(struct lb_source *source,
-                            struct lb_listen_socks *rows) {
-  struct kernel *kernel = (struct kernel *)source;
-  kernel->dumps++;
-  prepare(kernel, "dump");
+static int answer_tcp_socks(struct kernel *kernel,
+                            const struct nlmsghdr *request,
+                            struct lb_datagram_handler handler) {
   if (kernel->dump_err)
     return kernel->dump_err;
-  int err = dump_family(kernel, rows, false);
+  int err = answer_socks(kernel, family_asked_for(request), handler, 0);
   if (--kernel->hidden_dumps <= 0)
     kernel->hidden = 0;
   return err;
 }
 
-/* What it fails with comes after some rows, as it may with a real one. */
-static int script_paths(struct lb_source *source,
-                        struct lb_listen_socks *rows) {
-  struct kernel *kernel = (struct kernel *)source;
-  kernel->path_dumps++;
-  prepare(kernel, "paths");
-  int err = dump_family(kernel, rows, true);
-  return err ? err : kernel->paths_err;
+static void note_filter(struct kernel *kernel, const struct nlmsghdr *request) {
+  bool both = request->nlmsg_type == TCPDIAG_GETSOCK;
+  const struct inet_diag_req *old = mnl_nlmsg_get_payload(request);
+  const struct inet_diag_req_v2 *req = mnl_nlmsg_get_payload(request);
+  const struct nlattr *attr =
+      mnl_nlmsg_get_payload_offset(request, both ? sizeof(*old) : sizeof(*req));
+  uint32_t states = both ? old->idiag_states : req->idiag_states;
+  kernel->asked_queued = states & 1 << TCP_ESTABLISHED;
+  assert_int_equal(mnl_attr_get_type(attr), INET_DIAG_REQ_BYTECODE);
+  kernel->filter_len = mnl_attr_get_payload_len(attr);
+  memcpy(kernel->filter, mnl_attr_get_payload(attr), kernel->filter_len);
 }
 
-static ssize_t script_text(struct lb_source *source, enum lb_text which,
-                           char *buf, size_t size) {
-  struct kernel *kernel = (struct kernel *)source;
-  if (which == LB_TEXT_SOMAXCONN)
+static bool is_port_asked_for(const struct kernel *kernel, uint16_t port) {
+  size_t steps;
+  struct program program = {(op_t *)kernel->filter, kernel->filter_len};
+  return run(&program, port, &steps);
+}
+
+static int answer_conns(struct kernel *kernel, const struct nlmsghdr *request,
+                        struct lb_datagram_handler handler) {
+  struct datagram datagram = {.len = 0};
+  uint8_t family = family_asked_for(request);
+  note_filter(kernel, request);
+  for (size_t i = 0; i < kernel->conns_len; i++) {
+    const struct lb_conn *conn = &kernel->conns[i];
+    if ((family != AF_UNSPEC && conn->family != family) ||
+        !is_port_asked_for(kernel, conn->port) ||
+        (conn->kind != LB_CONN_HALF_OPEN && !kernel->asked_queued))
+      continue;
+    put_conn(&datagram, conn);
+    int more = hand_over_if_full(handler, &datagram);
+    if (more < 0)
+      return more;
+  }
+  return end_answer(handler, &datagram, kernel->waiting_err);
+}
+
+static void put_clients(struct datagram *datagram,
+                        const struct listening *socket) {
+  uint32_t inodes[800];
+  assert_in_range(socket->row.queue, 0, LEN(inodes));
+  for (uint32_t i = 0; i < socket->row.queue; i++)
+    inodes[i] = i < socket->closed ? 0 : 1000 + i;
+  put_pending(datagram, &socket->row, inodes, socket->row.queue);
+}
+
+static int answer_pending(struct kernel *kernel, const struct nlmsghdr *request,
+                          struct lb_datagram_handler handler) {
+  const struct unix_diag_req *req = mnl_nlmsg_get_payload(request);
+  struct datagram datagram = {.len = 0};
+  for (size_t i = 0; i < kernel->len && !datagram.len; i++) {
+    const struct listening *socket = &kernel->sockets[i];
+    if (!socket->row.cookie || socket->row.family != AF_UNIX ||
+        socket->row.inode != req->udiag_ino ||
+        (uint32_t)socket->row.cookie != req->udiag_cookie[0])
+      continue;
+    if (socket->pending_err)
+      put_error(&datagram, socket->pending_err);
+    else
+      put_clients(&datagram, socket);
+  }
+  if (!datagram.len)
+    put_error(&datagram, -ENOENT);
+  return hand_over(handler, &datagram);
+}
+
+/* --- a transport --------------------------------------------------------- */
+
+/* Counts queries, not dumps: a source may repeat these. */
+static void note_query(struct kernel *kernel, enum lb_query_kind kind) {
+  static const char *const reads[] = {"dump", "paths", "waiting", "pending"};
+  int *const counts[] = {&kernel->dumps, &kernel->path_dumps, &kernel->walks,
+                         &kernel->pendings};
+  if (kernel->is_asking[kind])
+    return;
+  kernel->is_asking[kind] = true;
+  ++*counts[kind];
+  if (kernel->before)
+    kernel->before(kernel, reads[kind]);
+}
+
+static int script_dump(struct lb_transport *transport, enum lb_query_kind kind,
+                       struct nlmsghdr *request,
+                       struct lb_datagram_handler handler) {
+  struct kernel *kernel = (struct kernel *)transport;
+  note_query(kernel, kind);
+  switch (kind) {
+  case LB_QUERY_TCP_SOCKS:
+    return answer_tcp_socks(kernel, request, handler);
+  case LB_QUERY_UNIX_SOCKS:
+    return answer_socks(kernel, AF_UNIX, handler, kernel->paths_err);
+  case LB_QUERY_CONNS:
+    return answer_conns(kernel, request, handler);
+  default:
+    return answer_pending(kernel, request, handler);
+  }
+}
+
+static int script_end_query(struct lb_transport *transport,
+                            enum lb_query_kind kind, int status,
+                            uint64_t *cost_ns) {
+  struct kernel *kernel = (struct kernel *)transport;
+  kernel->is_asking[kind] = false;
+  *cost_ns = kernel->cost_ns;
+  return status;
+}
+
+static ssize_t script_read_file(struct lb_transport *transport,
+                                enum lb_file file, char *buf, size_t size) {
+  struct kernel *kernel = (struct kernel *)transport;
+  if (file == LB_FILE_SOMAXCONN)
     return kernel->somaxconn ? snprintf(buf, size, "%u\n", kernel->somaxconn)
                              : -EACCES;
   kernel->netstats++;
-  prepare(kernel, "netstat");
+  if (kernel->before)
+    kernel->before(kernel, "netstat");
   if (kernel->netstat_err)
     return kernel->netstat_err;
   return snprintf(buf, size,
@@ -68,67 +202,37 @@ static ssize_t script_text(struct lb_source *source, enum lb_text which,
                   (unsigned long long)kernel->syn_drops);
 }
 
-static bool is_asked_for(const struct lb_query *query,
-                         const struct lb_conn *conn) {
-  for (size_t i = 0; i < query->len; i++)
-    if (query->ports[i].first <= conn->port &&
-        conn->port <= query->ports[i].last)
-      return query->queued || conn->kind == LB_CONN_HALF_OPEN;
-  return false;
-}
-
-static void note_query(struct kernel *kernel, const struct lb_query *query) {
-  assert_in_range(query->len, 1, LEN(kernel->asked));
-  for (size_t i = 1; i < query->len; i++)
-    assert_true(query->ports[i - 1].last + 1 < query->ports[i].first);
-  memcpy(kernel->asked, query->ports, query->len * sizeof(*query->ports));
-  kernel->asked_len = query->len;
-  kernel->asked_queued = query->queued;
-}
-
-static int script_waiting(struct lb_source *source,
-                          const struct lb_query *query, struct lb_conns *conns,
-                          uint64_t *cost_ns) {
-  struct kernel *kernel = (struct kernel *)source;
-  kernel->walks++;
-  prepare(kernel, "waiting");
-  *cost_ns += kernel->cost_ns;
-  note_query(kernel, query);
-  for (size_t i = 0; i < kernel->conns_len; i++) {
-    if (!is_asked_for(query, &kernel->conns[i]))
-      continue;
-    struct lb_conn *conn = lb_conns_add(conns);
-    if (!conn)
-      return -ENOMEM;
-    *conn = kernel->conns[i];
-  }
-  return kernel->waiting_err;
-}
-
-static int script_pending(struct lb_source *source,
-                          const struct lb_listen_sock *row,
-                          struct lb_pending *pending, uint64_t *cost_ns) {
-  struct kernel *kernel = (struct kernel *)source;
-  kernel->pendings++;
-  prepare(kernel, "pending");
-  *cost_ns += kernel->cost_ns;
-  for (size_t i = 0; i < kernel->len; i++) {
-    const struct listening *socket = &kernel->sockets[i];
-    if (socket->row.cookie != row->cookie)
-      continue;
-    if (!socket->pending_err)
-      *pending = (struct lb_pending){socket->row.queue, socket->closed};
-    return socket->pending_err;
-  }
-  return -ENOENT;
-}
+/* The test owns it. */
+static void script_close(struct lb_transport *transport) { (void)transport; }
 
 struct kernel new_kernel(void) {
-  return (struct kernel){.source = {script_listeners, script_paths, script_text,
-                                    script_waiting, script_pending},
+  return (struct kernel){.transport = {script_dump, script_end_query,
+                                       script_read_file, script_close,
+                                       script_close},
                          .somaxconn = 4096,
                          .seed = 3};
 }
+
+struct lb_source *source_of(struct kernel *kernel) {
+  if (!kernel->source.transport)
+    lb_source_open(&kernel->source, &kernel->transport);
+  return &kernel->source;
+}
+
+void close_kernel(struct kernel *kernel) { lb_source_close(&kernel->source); }
+
+void say_asked(struct text *text, const struct kernel *kernel) {
+  for (unsigned first = 0; first <= UINT16_MAX; first++) {
+    unsigned last = first;
+    while (last <= UINT16_MAX && is_port_asked_for(kernel, (uint16_t)last))
+      last++;
+    if (last > first)
+      say_ports(text, first, last - 1);
+    first = last;
+  }
+}
+
+/* --- what happens in it -------------------------------------------------- */
 
 struct lb_address address(const char *text) {
   struct lb_address parsed;

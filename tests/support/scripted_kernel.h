@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A scripted kernel: the sockets, connections and counters of one network
- * namespace, which a test moves, also between the reads of one look, where a
- * real kernel moves them, too. Until it is moved it answers that there is
- * nothing. */
+/* A scripted kernel: a transport that answers with netlink bytes built from its
+ * sockets, connections and counters. A test moves these, also between the reads
+ * of one sample, as a real kernel does. */
 #ifndef LB_SCRIPT_H
 #define LB_SCRIPT_H
 
 #include "core/collector.h"
+#include "kernel/port_filter.h"
+#include "kernel/source.h"
 
 #include "unit.h"
 
@@ -15,12 +16,13 @@ enum { MAX_SOCKETS = 64, MAX_CONNS = 64 };
 struct listening {
   struct lb_listen_sock row;
   struct lb_unix_name name; /* of a UNIX socket */
-  uint32_t closed;          /* clients that it waits for in vain */
-  int pending_err;          /* who waits there is not told */
+  uint32_t closed;          /* waiting clients that have closed their socket */
+  int pending_err;          /* of each query for its waiting connections */
 };
 
 struct kernel {
-  struct lb_source source; /* first: a kernel is a source */
+  struct lb_transport transport; /* first: a kernel is a transport */
+  struct lb_source source;       /* of source_of() */
   struct listening sockets[MAX_SOCKETS];
   size_t len;
   struct lb_conn conns[MAX_CONNS];
@@ -31,26 +33,37 @@ struct kernel {
 
   uint64_t hidden;   /* cookie that the next dumps leave out */
   int hidden_dumps;  /* so many of them; 0: one */
-  int dump_err;      /* of each while set */
-  int paths_err;     /* the same */
-  int netstat_err;   /* the same */
-  int waiting_err;   /* the same */
+  int dump_err;      /* of each query for TCP sockets while set */
+  int paths_err;     /* of each query for UNIX sockets, after some of them */
+  int netstat_err;   /* of each read of /proc/net/netstat */
+  int waiting_err;   /* of each query for connections, after some of them */
   bool no_overflows; /* a kernel without ListenOverflows */
-  uint64_t cost_ns;  /* of each question who waits */
-  void (*before)(struct kernel *kernel, const char *read); /* or NULL */
+  uint64_t cost_ns;  /* of each query of an inspection */
+  /* Called before it answers: "dump", "paths", "netstat", "waiting", "pending";
+   * or NULL */
+  void (*before)(struct kernel *kernel, const char *read);
   unsigned seed;
 
-  int dumps; /* so far */
+  int dumps; /* queries so far, of each kind */
   int path_dumps;
   int netstats;
   int walks;
   int pendings;
-  struct lb_ports asked[8]; /* by the last walk */
-  size_t asked_len;
-  bool asked_queued;
+  bool is_asking[LB_QUERY_KINDS]; /* a query that has begun, but not ended */
+  bool asked_queued;              /* by the last query for connections */
+  size_t filter_len;              /* the filter of ports of that query */
+  _Alignas(4) char filter[LB_PORT_FILTER_SIZE];
 };
 
+/* It has nothing yet. */
 struct kernel new_kernel(void);
+
+/* A source over it. Free it with close_kernel(). */
+struct lb_source *source_of(struct kernel *kernel);
+void close_kernel(struct kernel *kernel);
+
+/* The ports that the last query for connections asked for: " 80 443-444". */
+void say_asked(struct text *text, const struct kernel *kernel);
 
 /* --- what happens in it -------------------------------------------------- */
 

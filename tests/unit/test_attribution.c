@@ -361,7 +361,7 @@ static void counters_go_on_in_another_namespace(void **state) {
   listen_on(&other, 1, 80);
   overflow(&other, 1, 3);
   listen_on(&other, 2, 443);
-  lb_collector_rebind(fixture->collector, &other.source);
+  lb_collector_rebind(fixture->collector, source_of(&other));
   interval(fixture);
   assert_shares(fixture, "80 11/11, 443 0/0, all 111/111, 100 of none");
   overflow(&other, 2, 1);
@@ -376,7 +376,7 @@ static void an_early_overflow_in_another_namespace_waits_as_well(void **state) {
   listen_on(&other, 2, 80);
   overflow(&other, 2, 3);
   other.overflows++;
-  lb_collector_rebind(fixture->collector, &other.source);
+  lb_collector_rebind(fixture->collector, source_of(&other));
   interval(fixture);
   assert_shares(fixture, "80 3/3, all 103/103, 100 of none");
   noise(&other, 2, 1);

@@ -298,7 +298,7 @@ static void sockets_of_the_namespace_before_are_forgotten(void **state) {
   const char *label;
   play(fixture, "paths; listen 1 /run/a queue 1; listen 2 /run/b; sample");
   listen_at(&other, 1, "/run/b");
-  lb_collector_rebind(fixture->collector, &other.source);
+  lb_collector_rebind(fixture->collector, source_of(&other));
   interval(fixture);
   assert_listeners(fixture, "run-b: queue 0 limit 8 peak 0 busy 0 fill 0 "
                             "sockets 1 full 0\n");
@@ -399,7 +399,7 @@ static void the_steady_state_allocates_nothing(void **state) {
     struct lb_inspection *inspection = &fixture->inspection;
     assert_int_equal(
         lb_collector_plan_inspection(fixture->collector, inspection), 0);
-    lb_inspection_run(inspection, &kernel->source, &cost_ns);
+    lb_inspection_run(inspection, source_of(kernel), &cost_ns);
     sample(fixture);
     assert_true(inspection->done);
     assert_int_equal(

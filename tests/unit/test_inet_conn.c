@@ -4,25 +4,15 @@
  * them, then malformed ones, and last the running kernel with connections over
  * loopback. The time that one waits is held against the clock that the kernel
  * itself takes it from. */
-#include "kernel/inet_conn.h"
+#include "kernel/inet_diag.h"
 
 #include "kernel/port_filter.h"
+#include "memory.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <time.h>
-
-/* --- memory -------------------------------------------------------------- */
-
-void *__real_reallocarray(void *old, size_t n, size_t size);
-void *__wrap_reallocarray(void *old, size_t n, size_t size);
-
-static bool is_out_of_memory;
-
-void *__wrap_reallocarray(void *old, size_t n, size_t size) {
-  return is_out_of_memory ? NULL : __real_reallocarray(old, n, size);
-}
 
 /* --- text ---------------------------------------------------------------- */
 
@@ -63,9 +53,10 @@ static void say_filter(struct text *text, const struct nlmsghdr *msg,
 /* States and extensions are said in hex, and what else is not 0. */
 static void say_request(struct text *text, uint8_t family,
                         const struct lb_ports *ports, size_t len, bool queued) {
-  static _Alignas(8) char buf[LB_CONN_REQUEST_SIZE];
+  static _Alignas(8) char buf[LB_CONNS_REQUEST_SIZE];
   memset(buf, 0xa5, sizeof(buf));
-  struct nlmsghdr *msg = lb_inet_request_conns(buf, family, ports, len, queued);
+  struct nlmsghdr *msg = lb_inet_request_conns(
+      buf, family, &(struct lb_conn_filter){ports, len, queued});
   assert_ptr_equal(msg, buf);
   say(text, "type %u flags %x", msg->nlmsg_type, msg->nlmsg_flags);
   if (msg->nlmsg_seq || msg->nlmsg_pid)
@@ -422,11 +413,10 @@ static void the_next_walk_allocates_nothing(void **state) {
   for (size_t i = 0; i < 100; i++)
     assert_non_null(lb_conns_add(&conns));
   conns.len = 0;
-  is_out_of_memory = true;
+  memory.fails = 1;
   size_t added = 0;
   while (lb_conns_add(&conns))
     added++;
-  is_out_of_memory = false;
   assert_int_equal(added, 128);
   assert_int_equal(conns.len, 128);
   lb_conns_free(&conns);
@@ -434,58 +424,34 @@ static void the_next_walk_allocates_nothing(void **state) {
 
 /* --- the kernel ---------------------------------------------------------- */
 
-static struct {
-  struct mnl_socket *nl;
-  uint32_t seq;
-} kernel;
+static struct lb_netlink *netlink; /* NULL: no sock_diag here */
 
-static int open_kernel(void **state) {
+static int open_netlink(void **state) {
   (void)state;
-  if (!has_sock_diag())
-    return 0;
-  kernel.nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-  return kernel.nl ? mnl_socket_bind(kernel.nl, 0, MNL_SOCKET_AUTOPID) : -1;
+  return has_sock_diag() ? lb_netlink_new(&netlink) : 0;
 }
 
-static int close_kernel(void **state) {
+static int close_netlink(void **state) {
   (void)state;
-  if (kernel.nl)
-    mnl_socket_close(kernel.nl);
+  lb_netlink_free(netlink);
   return 0;
 }
 
 static void need_kernel(void) {
-  if (!kernel.nl)
+  if (!netlink)
     skip();
-}
-
-static int take_conn(const struct nlmsghdr *msg, void *data) {
-  struct lb_conns *conns = data;
-  struct lb_conn *conn = lb_conns_add(conns);
-  assert_non_null(conn);
-  int result = lb_inet_parse_conn(msg, conn);
-  assert_in_range(result, 0, 1);
-  if (result)
-    conns->len--;
-  return MNL_CB_OK;
 }
 
 static struct lb_conns walk(uint8_t family, const struct lb_ports *ports,
                             size_t len, bool queued) {
-  static _Alignas(8) char buf[LB_CONN_REQUEST_SIZE];
+  static _Alignas(8) char buf[LB_CONNS_REQUEST_SIZE];
   struct lb_conns conns = {.len = 0};
-  struct nlmsghdr *msg = lb_inet_request_conns(buf, family, ports, len, queued);
-  msg->nlmsg_seq = ++kernel.seq;
-  assert_int_equal(mnl_socket_sendto(kernel.nl, msg, msg->nlmsg_len),
-                   msg->nlmsg_len);
-  int more = 1;
-  while (more > 0) {
-    ssize_t n = mnl_socket_recvfrom(kernel.nl, buf, 32768);
-    assert_true(n > 0);
-    more = mnl_cb_run(buf, (size_t)n, kernel.seq,
-                      mnl_socket_get_portid(kernel.nl), take_conn, &conns);
-  }
-  assert_int_equal(more, 0);
+  assert_int_equal(
+      ask_kernel(netlink,
+                 lb_inet_request_conns(
+                     buf, family, &(struct lb_conn_filter){ports, len, queued}),
+                 lb_add_conns(&conns)),
+      0);
   return conns;
 }
 
@@ -816,5 +782,5 @@ int main(void) {
       cmocka_unit_test(neither_data_nor_fin_makes_it_younger),
       cmocka_unit_test(each_has_its_own_wait),
   };
-  return cmocka_run_group_tests(tests, open_kernel, close_kernel);
+  return cmocka_run_group_tests(tests, open_netlink, close_netlink);
 }

@@ -53,7 +53,7 @@ static struct lb_listen_sock unix_row(struct fixture *fixture, const char *name,
   struct lb_listen_sock made = {
       .family = AF_UNIX, .queue = queue, .limit = limit};
   struct lb_unix_name bytes = path(name);
-  assert_int_equal(lb_unix_names_intern(fixture->paths, &bytes, &made.path), 0);
+  assert_int_equal(lb_unix_names_intern(fixture->paths, &bytes, &made.unix_name), 0);
   return made;
 }
 
@@ -520,7 +520,7 @@ static void two_namespaces_share_the_labels(void **state) {
   add(other, row(80, "0.0.0.0", 0, 8));
   struct lb_listen_sock row = {.family = AF_UNIX};
   struct lb_unix_name name = path("blue:80");
-  assert_int_equal(lb_unix_names_intern(paths, &name, &row.path), 0);
+  assert_int_equal(lb_unix_names_intern(paths, &name, &row.unix_name), 0);
   add(other, row);
   assert_group(group, "blue:80 0/8 0 1 0\n");
   assert_group(other, "80 0/8 0 1 0\n");
@@ -539,8 +539,8 @@ static void the_place_of_a_path_forgotten_serves_another(void **state) {
   struct lb_listen_sock a = unix_row(fixture, "/a", 1, 3);
   add(group, a);
   add_path(fixture, "/b", 0, 1);
-  lb_listeners_forget_unix(group, a.path);
-  lb_listeners_forget_unix(group, a.path); /* nobody's */
+  lb_listeners_forget_unix(group, a.unix_name);
+  lb_listeners_forget_unix(group, a.unix_name); /* nobody's */
   lb_listeners_forget_unix(group, 1000);
   assert_group(group, "b 0/1 0 1 0\n");
   add_path(fixture, "/c", 0, 3);
@@ -556,7 +556,7 @@ static void a_place_left_is_no_place_for_a_port(void **state) {
   struct lb_listeners *group = start(fixture);
   struct lb_listen_sock a = unix_row(fixture, "/a", 1, 3);
   add(group, a);
-  lb_listeners_forget_unix(group, a.path);
+  lb_listeners_forget_unix(group, a.unix_name);
   add(group, row(80, "0.0.0.0", 0, 8));
   assert_int_equal(lb_listeners_len(group), 2);
   add_path(fixture, "/b", 0, 1);

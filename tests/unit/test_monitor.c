@@ -19,18 +19,16 @@ struct place {
   struct kernel *kernel;
 };
 
-/* A source: it goes where its path leads, while that is what was meant. */
+/* A transport: it goes where its path leads, while that is what was meant. */
 struct door {
-  struct lb_source source; /* first: a door is a source */
-  struct universe *universe;
+  struct lb_transport transport; /* first: a door is a transport */
   const char *path;
   uint64_t ino;
   int life;     /* as first seen; -1: not yet */
   bool is_open; /* and keeps a namespace alive */
 };
 
-struct universe {
-  struct lb_world world; /* first: a universe is a world */
+static struct universe {
   struct kernel own;
   struct place places[MAX_PLACES];
   size_t len;
@@ -40,73 +38,110 @@ struct universe {
   int rested;
   int list_err;     /* after this one has been visited */
   size_t list_only; /* with list_err: so many */
-};
+} * there;          /* that of the fixture */
 
-static struct place *place_at(struct universe *universe, const char *path) {
-  for (size_t i = 0; i < universe->len; i++)
-    if (universe->places[i].ino && strcmp(universe->places[i].path, path) == 0)
-      return &universe->places[i];
+static struct place *place_at(const char *path) {
+  for (size_t i = 0; i < there->len; i++)
+    if (there->places[i].ino && strcmp(there->places[i].path, path) == 0)
+      return &there->places[i];
   return NULL;
 }
 
-static int go_through(struct door *door, struct lb_source **out) {
-  struct place *place =
-      door->path ? place_at(door->universe, door->path) : NULL;
+/* Where it leads, or NULL and *err. */
+static struct lb_transport *go_through(struct lb_transport *transport,
+                                       int *err) {
+  struct door *door = (struct door *)transport;
+  struct place *place = door->path ? place_at(door->path) : NULL;
   bool is_there = !door->path || (place && place->ino == door->ino);
   if (is_there && place && door->life < 0)
     door->life = place->life;
   if (is_there && place)
     is_there = place->life == door->life;
   door->is_open = is_there;
+  *err = place ? -ESTALE : -ENOENT;
   if (!is_there)
-    return place ? -ESTALE : -ENOENT;
-  *out = door->path ? &place->kernel->source : &door->universe->own.source;
+    return NULL;
+  return door->path ? &place->kernel->transport : &there->own.transport;
+}
+
+static int door_dump(struct lb_transport *transport, enum lb_query_kind kind,
+                     struct nlmsghdr *request,
+                     struct lb_datagram_handler handler) {
+  int err;
+  struct lb_transport *kernel = go_through(transport, &err);
+  return kernel ? kernel->dump(kernel, kind, request, handler) : err;
+}
+
+static int door_end_query(struct lb_transport *transport,
+                          enum lb_query_kind kind, int status,
+                          uint64_t *cost_ns) {
+  int err;
+  struct lb_transport *kernel = go_through(transport, &err);
+  return kernel ? kernel->end_query(kernel, kind, status, cost_ns) : status;
+}
+
+static ssize_t door_read_file(struct lb_transport *transport, enum lb_file file,
+                              char *buf, size_t size) {
+  int err;
+  struct lb_transport *kernel = go_through(transport, &err);
+  return kernel ? kernel->read_file(kernel, file, buf, size) : err;
+}
+
+static void door_rest(struct lb_transport *transport) {
+  struct door *door = (struct door *)transport;
+  assert_non_null(door->path);
+  door->is_open = false;
+  there->rested++;
+}
+
+static void door_close(struct lb_transport *transport) {
+  for (size_t i = 0; i < MAX_DOORS; i++)
+    if (there->doors[i] == (struct door *)transport) {
+      free(there->doors[i]);
+      there->doors[i] = NULL;
+      there->closed++;
+      return;
+    }
+  fail_msg("closed twice");
+}
+
+static struct door **free_slot(void) {
+  for (size_t i = 0; i < MAX_DOORS; i++)
+    if (!there->doors[i])
+      return &there->doors[i];
+  fail_msg("too many doors");
+  return NULL;
+}
+
+static int open_door(void *data, const char *path, const struct lb_netns_id *id,
+                     struct lb_transport **out) {
+  (void)data;
+  struct door *door = malloc(sizeof(*door));
+  if (!door)
+    return -ENOMEM;
+  *door = (struct door){.transport = {door_dump, door_end_query, door_read_file,
+                                      door_rest, door_close},
+                        .path = path,
+                        .life = -1,
+                        .ino = path ? id->ino : OWN_INO};
+  *free_slot() = door;
+  there->opened++;
+  *out = &door->transport;
   return 0;
 }
 
-static int door_listeners(struct lb_source *source,
-                          struct lb_listen_socks *rows) {
-  struct lb_source *kernel;
-  int err = go_through((struct door *)source, &kernel);
-  return err ? err : kernel->listeners(kernel, rows);
-}
+int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
+                                      const char *name),
+                         void *data);
+int __wrap_lb_netns_identify(const char *path, struct lb_netns_id *id);
 
-static int door_paths(struct lb_source *source, struct lb_listen_socks *rows) {
-  struct lb_source *kernel;
-  int err = go_through((struct door *)source, &kernel);
-  return err ? err : kernel->paths(kernel, rows);
-}
-
-static ssize_t door_text(struct lb_source *source, enum lb_text which,
-                         char *buf, size_t size) {
-  struct lb_source *kernel;
-  int err = go_through((struct door *)source, &kernel);
-  return err ? err : kernel->text(kernel, which, buf, size);
-}
-
-static int door_waiting(struct lb_source *source, const struct lb_query *query,
-                        struct lb_conns *conns, uint64_t *cost_ns) {
-  struct lb_source *kernel;
-  int err = go_through((struct door *)source, &kernel);
-  return err ? err : kernel->waiting(kernel, query, conns, cost_ns);
-}
-
-static int door_pending(struct lb_source *source,
-                        const struct lb_listen_sock *row,
-                        struct lb_pending *pending, uint64_t *cost_ns) {
-  struct lb_source *kernel;
-  int err = go_through((struct door *)source, &kernel);
-  return err ? err : kernel->pending(kernel, row, pending, cost_ns);
-}
-
-static int list(struct lb_world *world,
-                int (*visit)(void *data, const char *path, const char *name),
-                void *data) {
-  struct universe *universe = (struct universe *)world;
-  for (size_t i = 0; i < universe->len; i++) {
-    const struct place *place = &universe->places[i];
-    if (universe->list_err && i >= universe->list_only)
-      return universe->list_err;
+int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
+                                      const char *name),
+                         void *data) {
+  for (size_t i = 0; i < there->len; i++) {
+    const struct place *place = &there->places[i];
+    if (there->list_err && i >= there->list_only)
+      return there->list_err;
     int err =
         place->ino && place->name ? visit(data, place->path, place->name) : 0;
     if (err)
@@ -115,60 +150,12 @@ static int list(struct lb_world *world,
   return 0;
 }
 
-static int identify(struct lb_world *world, const char *path,
-                    struct lb_netns_id *id) {
-  struct universe *universe = (struct universe *)world;
-  struct place *place = path ? place_at(universe, path) : NULL;
+int __wrap_lb_netns_identify(const char *path, struct lb_netns_id *id) {
+  struct place *place = path ? place_at(path) : NULL;
   if (path && !place)
     return -ENOENT;
   *id = (struct lb_netns_id){.dev = 4, .ino = place ? place->ino : OWN_INO};
   return 0;
-}
-
-static struct door **free_slot(struct universe *universe) {
-  for (size_t i = 0; i < MAX_DOORS; i++)
-    if (!universe->doors[i])
-      return &universe->doors[i];
-  fail_msg("too many doors");
-  return NULL;
-}
-
-static int open_door(struct lb_world *world, const char *path,
-                     const struct lb_netns_id *id, struct lb_source **out) {
-  struct universe *universe = (struct universe *)world;
-  struct door *door = malloc(sizeof(*door));
-  if (!door)
-    return -ENOMEM;
-  *door = (struct door){.source = {door_listeners, door_paths, door_text,
-                                   door_waiting, door_pending},
-                        .universe = universe,
-                        .path = path,
-                        .life = -1,
-                        .ino = path ? id->ino : OWN_INO};
-  *free_slot(universe) = door;
-  universe->opened++;
-  *out = &door->source;
-  return 0;
-}
-
-static void close_door(struct lb_world *world, struct lb_source *source) {
-  struct universe *universe = (struct universe *)world;
-  for (size_t i = 0; i < MAX_DOORS; i++)
-    if (universe->doors[i] == (struct door *)source) {
-      free(universe->doors[i]);
-      universe->doors[i] = NULL;
-      universe->closed++;
-      return;
-    }
-  fail_msg("closed twice");
-}
-
-static void rest(struct lb_world *world, struct lb_source *source) {
-  struct universe *universe = (struct universe *)world;
-  struct door *door = (struct door *)source;
-  assert_non_null(door->path);
-  door->is_open = false;
-  universe->rested++;
 }
 
 static struct place *add_place(struct universe *universe, const char *path,
@@ -195,7 +182,7 @@ static void assert_no_door_to_what_is_gone(struct universe *universe) {
     const struct door *door = universe->doors[i];
     if (!door || !door->path)
       continue;
-    const struct place *place = place_at(universe, door->path);
+    const struct place *place = place_at(door->path);
     assert_true(place && place->ino == door->ino);
   }
 }
@@ -213,12 +200,12 @@ struct fixture {
 static int set_up(void **state) {
   static struct fixture fixture;
   fixture = (struct fixture){
-      .universe = {.world = {list, identify, open_door, close_door, rest},
-                   .own = new_kernel()},
+      .universe = {.own = new_kernel()},
       .kernels = {new_kernel(), new_kernel(), new_kernel()},
       .settings = {.listening_ports = true, .sample_s = 0.1},
       .now_ms = 1000000,
   };
+  there = &fixture.universe;
   *state = &fixture;
   return 0;
 }
@@ -231,7 +218,8 @@ static int tear_down(void **state) {
 }
 
 static void start(struct fixture *fixture) {
-  assert_int_equal(lb_monitor_new(&fixture->settings, &fixture->universe.world,
+  assert_int_equal(lb_monitor_new(&fixture->settings,
+                                  (struct lb_transport_opener){open_door, NULL},
                                   &fixture->monitor),
                    0);
 }
@@ -1021,7 +1009,8 @@ static void without_memory_there_is_no_monitor(void **state) {
   go_to(fixture, "a");
   for (int err = -ENOMEM; err; refused++) {
     memory.fails = refused + 1;
-    err = lb_monitor_new(&fixture->settings, &fixture->universe.world,
+    err = lb_monitor_new(&fixture->settings,
+                         (struct lb_transport_opener){open_door, NULL},
                          &fixture->monitor);
     if (err)
       assert_int_equal(err, -ENOMEM);
@@ -1166,7 +1155,8 @@ static void live_through(struct fixture *fixture, struct text *out) {
   static struct watch watch;
   watch = (struct watch){.fixture = fixture};
   begin_story(fixture);
-  while (lb_monitor_new(&fixture->settings, &fixture->universe.world,
+  while (lb_monitor_new(&fixture->settings,
+                        (struct lb_transport_opener){open_door, NULL},
                         &fixture->monitor))
     memory.fails = 0;
   for (int i = 0; i < STORY_INTERVALS; i++) {

@@ -8,7 +8,7 @@
 
 #include <utils_complain.h>
 
-#include "kernel/live.h"
+#include "kernel/kernel_transport.h"
 #include "memory.h"
 #include "unit.h"
 
@@ -185,10 +185,12 @@ static void check_log(const char *want) {
 
 /* --- behind the plugin --------------------------------------------------- */
 
-int __real_lb_live_new(const struct lb_live_options *options,
-                       struct lb_source **out);
-int __wrap_lb_live_new(const struct lb_live_options *options,
-                       struct lb_source **out);
+int __real_lb_kernel_transport_new(const char *path, const char *netns,
+                                   const struct lb_netns_id *id,
+                                   struct lb_transport **out);
+int __wrap_lb_kernel_transport_new(const char *path, const char *netns,
+                                   const struct lb_netns_id *id,
+                                   struct lb_transport **out);
 struct mnl_socket *__real_mnl_socket_open2(int bus, int flags);
 struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags);
 ssize_t __real_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
@@ -206,13 +208,11 @@ static int create_error;  /* of every thread while set */
 static int open_error;    /* of every netlink socket while set */
 static int receive_error; /* of every answer while set */
 
-int __wrap_lb_live_new(const struct lb_live_options *options,
-                       struct lb_source **out) {
-  struct lb_live_options ours = *options;
-  assert_string_equal(options->proc, "/proc");
-  assert_null(options->witness);
-  ours.proc = proc.root;
-  return __real_lb_live_new(&ours, out);
+int __wrap_lb_kernel_transport_new(const char *path, const char *netns,
+                                   const struct lb_netns_id *id,
+                                   struct lb_transport **out) {
+  assert_string_equal(path, "/proc");
+  return __real_lb_kernel_transport_new(proc.root, netns, id, out);
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,

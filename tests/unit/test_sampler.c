@@ -173,40 +173,33 @@ static void on_other(struct kernel *kernel, const char *read) {
 /* --- the world ----------------------------------------------------------- */
 
 struct fixture {
-  struct lb_world world; /* first: a fixture is a world */
   struct kernel own, other;
   struct lb_settings settings;
   struct lb_monitor *monitor;
   struct lb_sampler *sampler;
 };
 
-static int identify(struct lb_world *world, const char *path,
-                    struct lb_netns_id *id) {
-  (void)world;
+static int open_kernel(void *data, const char *path,
+                       const struct lb_netns_id *id,
+                       struct lb_transport **out) {
+  struct fixture *fixture = data;
+  (void)id;
+  *out = path ? &fixture->other.transport : &fixture->own.transport;
+  return 0;
+}
+
+int __wrap_lb_netns_identify(const char *path, struct lb_netns_id *id);
+int __wrap_lb_netns_identify(const char *path, struct lb_netns_id *id) {
   *id = (struct lb_netns_id){.dev = 4, .ino = path ? 2 : 1};
   return 0;
 }
 
-static int open_source(struct lb_world *world, const char *path,
-                       const struct lb_netns_id *id, struct lb_source **out) {
-  struct fixture *fixture = (struct fixture *)world;
-  (void)id;
-  *out = path ? &fixture->other.source : &fixture->own.source;
-  return 0;
-}
-
-static void close_source(struct lb_world *world, struct lb_source *source) {
-  (void)world;
-  (void)source;
-}
-
 static int set_up(void **state) {
   static struct fixture fixture;
-  fixture = (struct fixture){
-      .world = {NULL, identify, open_source, close_source, NULL},
-      .own = new_kernel(),
-      .other = new_kernel(),
-      .settings = {.listening_ports = true, .sample_s = 1}};
+  fixture =
+      (struct fixture){.own = new_kernel(),
+                       .other = new_kernel(),
+                       .settings = {.listening_ports = true, .sample_s = 1}};
   add_netns(&fixture.settings, "other", false);
   fixture.own.before = on_own;
   fixture.other.before = on_other;
@@ -217,7 +210,9 @@ static int set_up(void **state) {
   stage.blocks = stage.is_expected = stage.is_blocked = false;
   create_fails_with = created = joined = 0;
   *state = &fixture;
-  return lb_monitor_new(&fixture.settings, &fixture.world, &fixture.monitor);
+  return lb_monitor_new(&fixture.settings,
+                        (struct lb_transport_opener){open_kernel, &fixture},
+                        &fixture.monitor);
 }
 
 static int tear_down(void **state) {

@@ -69,7 +69,7 @@ static int parse(const struct nlmsghdr *msg) {
 static int parse_pending(const struct nlmsghdr *msg,
                          struct lb_pending *pending) {
   struct nlmsghdr *exact = exact_copy(msg);
-  int result = lb_unix_pending(exact, pending);
+  int result = lb_unix_parse_pending(exact, pending);
   free(exact);
   return result;
 }
@@ -119,7 +119,7 @@ static void what_a_unix_socket_does_not_have_is_zero(void **state) {
   assert_int_equal(lb_unix_parse_listen_sock(put_app(&datagram), paths, &row),
                    0);
   assert_memory_equal(row.address, no_address, sizeof(row.address));
-  assert_int_equal(row.path, 1);
+  assert_int_equal(row.unix_name, 1);
   assert_int_equal(row.sk_drops, 0);
   assert_int_equal(row.ifindex, 0);
   assert_int_equal(row.port, 0);
@@ -203,7 +203,7 @@ static void a_name_has_one_number(void **state) {
     struct nlmsghdr *msg = put_unix_row(&datagram, &app, SOCK_STREAM,
                                         cases[i].bytes, cases[i].len);
     assert_int_equal(lb_unix_parse_listen_sock(msg, paths, &row), 0);
-    assert_int_equal(row.path, cases[i].want);
+    assert_int_equal(row.unix_name, cases[i].want);
   }
   lb_unix_names_free(paths);
 }
@@ -519,16 +519,15 @@ static int close_world(void **state) {
 static struct lb_listen_socks get_rows(void) {
   _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
   struct lb_listen_socks rows = {0};
-  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
-  assert_int_equal(lb_netlink_dump(world.netlink,
-                                   lb_unix_request_listen_socks(buf),
-                                   lb_take_paths(&rows), NULL),
+  assert_int_equal(lb_unix_names_new(&rows.unix_names), 0);
+  assert_int_equal(ask_kernel(world.netlink, lb_unix_request_listen_socks(buf),
+                              lb_add_unix_socks(&rows)),
                    0);
   return rows;
 }
 
 static void free_rows(struct lb_listen_socks *rows) {
-  lb_unix_names_free(rows->paths);
+  lb_unix_names_free(rows->unix_names);
   lb_listen_socks_free(rows);
 }
 
@@ -540,7 +539,7 @@ static bool find(uint32_t inode, struct lb_listen_sock *row,
   for (size_t i = 0; i < rows.len; i++)
     if (rows.v[i].inode == inode) {
       const struct lb_unix_name *name =
-          lb_unix_names_get(rows.paths, rows.v[i].path);
+          lb_unix_names_get(rows.unix_names, rows.v[i].unix_name);
       *path = lb_unix_name_of(name->bytes, name->len);
       *row = rows.v[i];
       found++;
@@ -555,7 +554,7 @@ static size_t count_named(const char *name, size_t len) {
   size_t count = 0;
   for (size_t i = 0; i < rows.len; i++) {
     const struct lb_unix_name *path =
-        lb_unix_names_get(rows.paths, rows.v[i].path);
+        lb_unix_names_get(rows.unix_names, rows.v[i].unix_name);
     count += path->len == len && memcmp(path->bytes, name, len) == 0;
   }
   free_rows(&rows);
@@ -565,8 +564,8 @@ static size_t count_named(const char *name, size_t len) {
 static int ask_who_waits(const struct lb_listen_sock *row,
                          struct lb_pending *pending) {
   _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
-  return lb_netlink_dump(world.netlink, lb_unix_request_pending(buf, row),
-                         lb_take_pending(pending), NULL);
+  return ask_kernel(world.netlink, lb_unix_request_pending(buf, row),
+                    lb_set_pending(pending));
 }
 
 static void check_who_waits(const struct server *server, uint32_t waiting,

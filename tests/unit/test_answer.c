@@ -3,7 +3,7 @@
  * that are refused: what the kernel sends, what it sends when something is
  * wrong, and what it never should. The linker's --wrap sends allocations
  * through here, where memory can run out. */
-#include "kernel/dump.h"
+#include "kernel/answer.h"
 
 #include "kernel/inet_diag.h"
 #include "memory.h"
@@ -42,12 +42,18 @@ static const struct lb_listen_sock https = {
   "IPv6 [::1]:443 on 7 queue 0 limit 4096 drops 4294967295 "                   \
   "inode 4294967295 cookie fedcba9876543210 v6only\n"
 
+static const struct nlmsghdr dump_request = {
+    .nlmsg_flags = NLM_F_DUMP, .nlmsg_seq = SEQ, .nlmsg_pid = PORTID};
+static const struct nlmsghdr single_request = {.nlmsg_seq = SEQ,
+                                               .nlmsg_pid = PORTID};
+static const struct nlmsghdr any_request = {.nlmsg_flags = NLM_F_DUMP};
+
 /* Without a byte behind it, so that an overrun is seen. */
-static int feed(const struct lb_dump *dump, const void *bytes, size_t len) {
+static int feed(const struct lb_answer *dump, const void *bytes, size_t len) {
   char *exact = calloc(1, len ? len : 1);
   assert_non_null(exact);
   memcpy(exact, bytes, len);
-  int result = lb_dump_feed(dump, exact, len);
+  int result = lb_answer_feed(dump, exact, len);
   free(exact);
   return result;
 }
@@ -55,8 +61,8 @@ static int feed(const struct lb_dump *dump, const void *bytes, size_t len) {
 static void check(const struct datagram *datagram, int want_result,
                   const char *want) {
   struct lb_listen_socks rows = {0};
-  struct lb_dump dump = {
-      .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
+  struct lb_answer dump = {.handler = lb_add_tcp_socks(&rows),
+                           .request = &dump_request};
   struct text got = {.len = 0};
   assert_int_equal(feed(&dump, datagram->at, datagram->len), want_result);
   say_rows(&got, &rows);
@@ -67,8 +73,8 @@ static void check(const struct datagram *datagram, int want_result,
 /* What the rows are then is nobody's business. */
 static void check_refused(const struct datagram *datagram, int want_err) {
   struct lb_listen_socks rows = {0};
-  struct lb_dump dump = {
-      .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
+  struct lb_answer dump = {.handler = lb_add_tcp_socks(&rows),
+                           .request = &dump_request};
   assert_int_equal(feed(&dump, datagram->at, datagram->len), want_err);
   lb_listen_socks_free(&rows);
 }
@@ -135,8 +141,8 @@ static void a_row_without_attributes_is_a_row(void **state) {
 static void rows_are_appended_to_those_that_are_there(void **state) {
   (void)state;
   struct lb_listen_socks rows = {0};
-  struct lb_dump dump = {
-      .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
+  struct lb_answer dump = {.handler = lb_add_tcp_socks(&rows),
+                           .request = &dump_request};
   struct datagram datagrams[3] = {{.len = 0}, {.len = 0}, {.len = 0}};
   put_row(&datagrams[0], &http);
   put_row(&datagrams[0], &https);
@@ -154,8 +160,8 @@ static void rows_are_appended_to_those_that_are_there(void **state) {
 static void a_thousand_rows_are_kept(void **state) {
   (void)state;
   struct lb_listen_socks rows = {0};
-  struct lb_dump dump = {
-      .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
+  struct lb_answer dump = {.handler = lb_add_tcp_socks(&rows),
+                           .request = &dump_request};
   for (uint32_t i = 0; i < 1000; i++) {
     struct datagram datagram = {.len = 0};
     struct lb_listen_sock row = http;
@@ -290,7 +296,8 @@ static void an_answer_to_another_socket_is_refused(void **state) {
 static void a_replay_takes_any_number_and_socket(void **state) {
   (void)state;
   struct lb_listen_socks rows = {0};
-  struct lb_dump dump = {.taker = lb_take_rows(&rows)};
+  struct lb_answer dump = {.handler = lb_add_tcp_socks(&rows),
+                           .request = &any_request};
   struct datagram datagram = {.len = 0};
   put_row(&datagram, &http);
   put_row(&datagram, &https)->nlmsg_seq = 0;
@@ -434,7 +441,8 @@ static void no_damage_of_one_bit_is_worse_than_an_error(void **state) {
     struct datagram damaged = whole;
     damaged.at[bit / 8] = (char)(damaged.at[bit / 8] ^ 1 << bit % 8);
     struct lb_listen_socks rows = {0};
-    struct lb_dump any = {.taker = lb_take_rows(&rows)};
+    struct lb_answer any = {.handler = lb_add_tcp_socks(&rows),
+                            .request = &any_request};
     assert_true(feed(&any, damaged.at, damaged.len) <= 1);
     assert_in_range(rows.len, 0, 2);
     lb_listen_socks_free(&rows);
@@ -448,11 +456,11 @@ static void unix_sockets_are_taken_too(void **state) {
   static const struct lb_listen_sock app = {
       .cookie = 1, .limit = 5, .inode = 10};
   struct lb_listen_socks rows = {0};
-  struct lb_dump dump = {
-      .taker = lb_take_paths(&rows), .seq = SEQ, .portid = PORTID};
+  struct lb_answer dump = {.handler = lb_add_unix_socks(&rows),
+                           .request = &dump_request};
   struct datagram datagrams[2] = {{.len = 0}, {.len = 0}};
   struct text got = {.len = 0};
-  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
+  assert_int_equal(lb_unix_names_new(&rows.unix_names), 0);
   put_unix_row(&datagrams[0], &app, SOCK_STREAM, "/run/app", 9);
   put_unix_row(&datagrams[0], &app, SOCK_STREAM, NULL, 0); /* passed over */
   put_unix_row(&datagrams[0], &app, SOCK_DGRAM, "/run/log", 9);
@@ -468,8 +476,8 @@ static void unix_sockets_are_taken_too(void **state) {
                       "UNIX \"/run/app\" queue 0 limit 5 inode 10 cookie 1\n"
                       "UNIX \"\\x00db\" queue 0 limit 5 inode 10 cookie 1\n"
                       "UNIX \"/run/app\" queue 0 limit 5 inode 10 cookie 1\n");
-  assert_int_equal(rows.v[0].path, rows.v[2].path);
-  lb_unix_names_free(rows.paths);
+  assert_int_equal(rows.v[0].unix_name, rows.v[2].unix_name);
+  lb_unix_names_free(rows.unix_names);
   lb_listen_socks_free(&rows);
 }
 
@@ -488,8 +496,8 @@ static void put_connection(struct datagram *datagram, uint8_t tcp_state,
 static void connections_are_taken_too(void **state) {
   (void)state;
   struct lb_conns conns = {0};
-  struct lb_dump dump = {
-      .taker = lb_take_conns(&conns), .seq = SEQ, .portid = PORTID};
+  struct lb_answer dump = {.handler = lb_add_conns(&conns),
+                           .request = &dump_request};
   struct datagram datagrams[2] = {{.len = 0}, {.len = 0}};
   put_connection(&datagrams[0], TCP_SYN_RECV, 0);
   put_connection(&datagrams[0], TCP_ESTABLISHED, 1513); /* passed over */
@@ -514,7 +522,7 @@ static int refuse(void *data, const struct nlmsghdr *msg) {
 static void what_the_taker_refuses_ends_the_dump(void **state) {
   (void)state;
   struct text log = {.len = 0};
-  struct lb_dump dump = {.taker = {refuse, &log}, .seq = SEQ, .portid = PORTID};
+  struct lb_answer dump = {.handler = {refuse, &log}, .request = &dump_request};
   struct datagram datagram = {.len = 0};
   put_empty(&datagram, 98);
   put_empty(&datagram, NLMSG_NOOP);
@@ -529,12 +537,12 @@ static void a_message_of_no_use_to_the_taker_is_malformed(void **state) {
   struct lb_listen_socks rows = {0};
   struct lb_conns conns = {0};
   struct lb_pending pending = {4711, 815};
-  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
-  const struct lb_taker takers[] = {lb_take_rows(&rows), lb_take_paths(&rows),
-                                    lb_take_conns(&conns),
-                                    lb_take_pending(&pending)};
+  assert_int_equal(lb_unix_names_new(&rows.unix_names), 0);
+  const struct lb_msg_handler takers[] = {
+      lb_add_tcp_socks(&rows), lb_add_unix_socks(&rows), lb_add_conns(&conns),
+      lb_set_pending(&pending)};
   for (size_t i = 0; i < LEN(takers); i++) {
-    struct lb_dump dump = {.taker = takers[i], .seq = SEQ, .portid = PORTID};
+    struct lb_answer dump = {.handler = takers[i], .request = &dump_request};
     struct datagram datagram = {.len = 0};
     put_empty(&datagram, SOCK_DIAG_BY_FAMILY);
     assert_int_equal(feed(&dump, datagram.at, datagram.len), -EBADMSG);
@@ -543,7 +551,7 @@ static void a_message_of_no_use_to_the_taker_is_malformed(void **state) {
   assert_int_equal(conns.len, 0);
   assert_int_equal(pending.waiting, 4711);
   assert_int_equal(pending.closed, 815);
-  lb_unix_names_free(rows.paths);
+  lb_unix_names_free(rows.unix_names);
   lb_listen_socks_free(&rows);
   lb_conns_free(&conns);
 }
@@ -552,10 +560,8 @@ static void a_message_of_no_use_to_the_taker_is_malformed(void **state) {
 
 static int feed_single(const struct datagram *datagram,
                        struct lb_pending *pending) {
-  struct lb_dump dump = {.taker = lb_take_pending(pending),
-                         .seq = SEQ,
-                         .portid = PORTID,
-                         .single = true};
+  struct lb_answer dump = {.handler = lb_set_pending(pending),
+                           .request = &single_request};
   *pending = (struct lb_pending){4711, 815};
   return feed(&dump, datagram->at, datagram->len);
 }
@@ -624,12 +630,12 @@ static void a_single_answer_answers_its_own_question(void **state) {
 
 /* --- out of memory ------------------------------------------------------- */
 
-static int feed_without_memory(struct lb_taker taker,
+static int feed_without_memory(struct lb_msg_handler taker,
                                const struct datagram *datagram) {
-  struct lb_dump dump = {.taker = taker, .seq = SEQ, .portid = PORTID};
+  struct lb_answer dump = {.handler = taker, .request = &dump_request};
   memory.fails = 1;
   memory.lasts = true;
-  int result = lb_dump_feed(&dump, datagram->at, datagram->len);
+  int result = lb_answer_feed(&dump, datagram->at, datagram->len);
   memory.fails = 0;
   return result;
 }
@@ -640,23 +646,26 @@ static void memory_can_run_out(void **state) {
   struct lb_conns conns = {0};
   struct datagram inet = {.len = 0}, local = {.len = 0},
                   connection = {.len = 0};
-  assert_int_equal(lb_unix_names_new(&rows.paths), 0);
+  assert_int_equal(lb_unix_names_new(&rows.unix_names), 0);
   put_row(&inet, &http);
   put_unix_row(&local, &http, SOCK_STREAM, "/run/app", 9);
   put_connection(&connection, TCP_SYN_RECV, 0);
-  assert_int_equal(feed_without_memory(lb_take_rows(&rows), &inet), -ENOMEM);
-  assert_int_equal(feed_without_memory(lb_take_paths(&rows), &local), -ENOMEM);
-  assert_int_equal(feed_without_memory(lb_take_conns(&conns), &connection),
+  assert_int_equal(feed_without_memory(lb_add_tcp_socks(&rows), &inet),
+                   -ENOMEM);
+  assert_int_equal(feed_without_memory(lb_add_unix_socks(&rows), &local),
+                   -ENOMEM);
+  assert_int_equal(feed_without_memory(lb_add_conns(&conns), &connection),
                    -ENOMEM);
   assert_int_equal(rows.len, 0);
   assert_int_equal(conns.len, 0);
 
   assert_non_null(lb_listen_socks_add(&rows)); /* now for the name alone */
-  assert_int_equal(feed_without_memory(lb_take_paths(&rows), &local), -ENOMEM);
+  assert_int_equal(feed_without_memory(lb_add_unix_socks(&rows), &local),
+                   -ENOMEM);
   assert_int_equal(rows.len, 1);
-  assert_int_equal(feed_without_memory(lb_take_rows(&rows), &inet), 1);
+  assert_int_equal(feed_without_memory(lb_add_tcp_socks(&rows), &inet), 1);
   assert_int_equal(rows.len, 2);
-  lb_unix_names_free(rows.paths);
+  lb_unix_names_free(rows.unix_names);
   lb_listen_socks_free(&rows);
   lb_conns_free(&conns);
 }
@@ -701,8 +710,8 @@ static void the_bytes_of_a_kernel_are_read(void **state) {
       0x14, 0x00, 0x00, 0x00, 0x03, 0x00, 0x02, 0x00, 0x07, 0x00,
       0x00, 0x00, 0x92, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
   struct lb_listen_socks rows = {0};
-  struct lb_dump dump = {
-      .taker = lb_take_rows(&rows), .seq = 7, .portid = 4242};
+  struct lb_answer dump = {.handler = lb_add_tcp_socks(&rows),
+                           .request = &dump_request};
   struct text got = {.len = 0};
   say(&got, "%d ", feed(&dump, bytes, sizeof(bytes)));
   say(&got, "%d\n", feed(&dump, end, sizeof(end)));
@@ -728,10 +737,10 @@ static void a_datagram_may_stand_at_any_multiple_of_four(void **state) {
   assert_non_null(place);
   memcpy(place + 4, datagram.at, datagram.len);
   struct lb_listen_socks rows = {0};
-  struct lb_dump dump = {
-      .taker = lb_take_rows(&rows), .seq = SEQ, .portid = PORTID};
+  struct lb_answer dump = {.handler = lb_add_tcp_socks(&rows),
+                           .request = &dump_request};
   struct text got = {.len = 0};
-  say(&got, "%d ", lb_dump_feed(&dump, place + 4, datagram.len));
+  say(&got, "%d ", lb_answer_feed(&dump, place + 4, datagram.len));
   say_rows(&got, &rows);
   assert_string_equal(got.at, "0 " HTTP HTTPS);
   lb_listen_socks_free(&rows);
@@ -744,7 +753,7 @@ static void a_datagram_may_stand_at_any_multiple_of_four(void **state) {
  * NLM_F_REQUEST | NLM_F_DUMP. */
 static void one_request_asks_for_the_listeners_of_both_families(void **state) {
   (void)state;
-  _Alignas(8) char buf[LB_INET_REQUEST_SIZE];
+  _Alignas(8) char buf[LB_LISTEN_REQUEST_SIZE];
   memset(buf, 0x5a, sizeof(buf));
   static const struct {
     struct nlmsghdr msg;
@@ -752,7 +761,7 @@ static void one_request_asks_for_the_listeners_of_both_families(void **state) {
   } want = {.msg = {76, 18, 0x301, 0, 0},
             .req = {.idiag_ext = 0x40, .idiag_states = 0x400}};
   assert_int_equal(sizeof(want), 76);
-  assert_ptr_equal(lb_inet_request_listen_socks_of_both(buf), buf);
+  assert_ptr_equal(lb_inet_request_listen_socks(buf, AF_UNSPEC), buf);
   assert_memory_equal(buf, &want, sizeof(want));
   for (size_t i = sizeof(want); i < sizeof(buf); i++)
     assert_int_equal(buf[i], 0x5a);
@@ -762,7 +771,7 @@ static void a_request_asks_for_the_listeners_of_one_family(void **state) {
   (void)state;
   static const uint8_t families[] = {AF_INET, AF_INET6};
   for (size_t i = 0; i < LEN(families); i++) {
-    _Alignas(8) char buf[LB_INET_REQUEST_SIZE];
+    _Alignas(8) char buf[LB_LISTEN_REQUEST_SIZE];
     memset(buf, 0x5a, sizeof(buf));
     const struct {
       struct nlmsghdr msg;

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The format of recordings: a header and records in host byte order, each a
+ * struct lb_record and its bytes, padded to a multiple of 8. A sample is a
+ * record that begins one and all records up to the next such record. */
+#ifndef LB_KERNEL_RECORD_H
+#define LB_KERNEL_RECORD_H
+
+#include "kernel/transport.h"
+
+#include <stdbool.h>
+
+struct lb_record_header {
+  char magic[8];
+  uint32_t version;
+  uint32_t byte_order;
+};
+
+static const struct lb_record_header lb_record_expected = {
+    .magic = "lbacklog", .version = 1, .byte_order = 0x01020304};
+
+enum lb_record_kind {
+  LB_RECORD_FINAL_SAMPLE = 1, /* the sample at the end of an interval begins */
+  LB_RECORD_DATAGRAM,         /* a datagram as received */
+  LB_RECORD_DUMP,             /* a dump ended with this status */
+  LB_RECORD_TCP_SOCKS,        /* a query of this kind ended with this status */
+  LB_RECORD_FILE,             /* + enum lb_file: its text, or the status */
+  LB_RECORD_SAMPLE =
+      LB_RECORD_FILE + 16, /* a sample within an interval begins */
+  LB_RECORD_UNIX_SOCKS,    /* as LB_RECORD_TCP_SOCKS */
+  LB_RECORD_CONNS,
+  LB_RECORD_PENDING,
+};
+
+struct lb_record {
+  uint32_t kind;   /* enum lb_record_kind, or unknown and skipped */
+  int32_t status;  /* 0 or -errno */
+  uint64_t number; /* of a sample: its time, in ms; of a datagram or a dump:
+                      enum lb_query_kind; of LB_RECORD_CONNS and
+                      LB_RECORD_PENDING: CPU time, in ns */
+  uint64_t len;    /* of the bytes that follow, without padding */
+};
+
+/* The kind of the record that ends a query. */
+static inline uint32_t lb_record_end_of(enum lb_query_kind kind) {
+  return kind == LB_QUERY_TCP_SOCKS
+             ? LB_RECORD_TCP_SOCKS
+             : (uint32_t)LB_RECORD_UNIX_SOCKS + kind - LB_QUERY_UNIX_SOCKS;
+}
+
+static inline bool lb_record_begins_sample(const struct lb_record *record) {
+  return record->kind == LB_RECORD_FINAL_SAMPLE ||
+         record->kind == LB_RECORD_SAMPLE;
+}
+
+static inline size_t lb_record_padded(size_t len) {
+  return (len + 7) & ~(size_t)7;
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* The sockets that the kernel shows: listening sockets, TCP and UNIX, and the
+ * connections that no accept() has taken yet; and growable arrays of both,
+ * which keep their memory from sample to sample.
+ *
+ * Plain values: the parsers fill them, the core and the probe read them. */
+#ifndef LB_KERNEL_SOCK_H
+#define LB_KERNEL_SOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lb_listen_sock {
+  uint64_t cookie;     /* unique since boot and for the life of the socket */
+  uint8_t address[16]; /* bound to; IPv4 as ::ffff:a.b.c.d; network order */
+  uint32_t unix_name;  /* AF_UNIX: its number in lb_listen_socks.unix_names */
+  uint32_t queue;      /* length of the accept queue, in connections */
+  uint32_t limit;      /* backlog in force, after the somaxconn clamp */
+  uint32_t sk_drops;   /* dropped segments, wraps at 32 bits; see has_drops */
+  uint32_t ifindex;    /* SO_BINDTODEVICE or VRF; 0: any device */
+  uint32_t inode;
+  uint16_t port;  /* host order */
+  uint8_t family; /* AF_INET, AF_INET6 or AF_UNIX, which has no port */
+  bool has_drops; /* TCP: the kernel reports sk_drops (since Linux 4.7) */
+  bool v6only;    /* an IPv6 socket that accepts no IPv4 connections */
+};
+
+/* The kernel drops when the queue exceeds the limit, so a limit of N admits
+ * N + 1 connections: sk_acceptq_is_full(), include/net/sock.h. */
+static inline bool lb_is_full(uint32_t queue, uint32_t limit) {
+  return queue > limit;
+}
+
+struct lb_unix_names;
+
+struct lb_listen_socks {
+  struct lb_unix_names *unix_names; /* borrowed; needed for UNIX sockets */
+  struct lb_listen_sock *v;
+  size_t len;
+  size_t cap;
+};
+
+/* Makes room for one more. 0 or -ENOMEM. */
+int lb_listen_socks_reserve(struct lb_listen_socks *socks);
+
+/* Appends one, uninitialised. Returns it, or NULL when out of memory. */
+static inline struct lb_listen_sock *
+lb_listen_socks_add(struct lb_listen_socks *socks) {
+  if (socks->len == socks->cap && lb_listen_socks_reserve(socks))
+    return NULL;
+  return &socks->v[socks->len++];
+}
+
+void lb_listen_socks_free(struct lb_listen_socks *socks);
+
+enum lb_conn_kind {
+  LB_CONN_HALF_OPEN, /* a request socket: in the SYN queue */
+  LB_CONN_WAITING,   /* in the accept queue */
+  LB_CONN_CLOSED,    /* in the accept queue, and its client has sent FIN */
+};
+
+/* A TCP connection that no accept() has taken yet. */
+struct lb_conn {
+  uint8_t address[16]; /* local; IPv4 as ::ffff:a.b.c.d; network order */
+  uint32_t ifindex;    /* sk_bound_dev_if */
+  uint32_t wait_ms;    /* since the handshake ended; 0 for LB_CONN_HALF_OPEN */
+  uint16_t port;       /* local, host order */
+  uint8_t family;      /* of the listening socket: AF_INET or AF_INET6 */
+  uint8_t kind;        /* enum lb_conn_kind */
+};
+
+struct lb_conns {
+  struct lb_conn *v;
+  size_t len;
+  size_t cap;
+};
+
+/* Appends one, uninitialised. Returns it, or NULL when out of memory. */
+struct lb_conn *lb_conns_add(struct lb_conns *conns);
+void lb_conns_free(struct lb_conns *conns);
+
+/* The connections in the accept queue of one UNIX socket. */
+struct lb_pending {
+  uint32_t waiting;
+  uint32_t closed; /* of these, how many clients have closed their socket */
+};
+
+#endif
