@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Labels are injective: two sources never share one, and collectd, which
- * rewrites "/" and cuts off at 127 bytes, must find nothing to rewrite. */
+/* collectd replaces "/" and cuts off names after 127 bytes, so that two of them
+ * could become one: a label contains nothing that it would change. */
 #include "base/label.h"
 
 #include <errno.h>
@@ -22,11 +22,11 @@ uint16_t lb_label_port(const char *label) {
   return port > UINT16_MAX ? 0 : (uint16_t)port;
 }
 
-/* What a path is without its leading slash, unless it is nothing else. */
-static const char *without_slash(const char *path, size_t *len) {
-  bool strip = *len > 1 && path[0] == '/';
+/* A name without its leading slash, unless it is "/". */
+static const char *without_slash(const char *name, size_t *len) {
+  bool strip = *len > 1 && name[0] == '/';
   *len -= strip;
-  return path + strip;
+  return name + strip;
 }
 
 static void write_label(char label[static LB_LABEL_SIZE], const char *text,
@@ -42,19 +42,19 @@ static void write_label(char label[static LB_LABEL_SIZE], const char *text,
 }
 
 void lb_label_of_unix_name(char label[static LB_LABEL_SIZE],
-                           const struct lb_unix_name *path) {
-  size_t len = path->len;
-  const char *text = without_slash(path->bytes, &len);
+                           const struct lb_unix_name *name) {
+  size_t len = name->len;
+  const char *text = without_slash(name->bytes, &len);
   write_label(label, text, len);
   if (len == 0)
     memcpy(label, "-", 2);
-  else if (path->bytes[0] == '\0')
+  else if (name->bytes[0] == '\0')
     label[0] = '@';
 }
 
-int lb_label_of_netns(char label[static LB_LABEL_SIZE], const char *place) {
-  size_t len = strlen(place);
-  const char *text = without_slash(place, &len);
+int lb_label_of_netns(char label[static LB_LABEL_SIZE], const char *name) {
+  size_t len = strlen(name);
+  const char *text = without_slash(name, &len);
   if (len >= LB_LABEL_SIZE)
     return -ENAMETOOLONG;
   write_label(label, text, len);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The plugin instance that a listener has in collectd. */
+/* Labels: the plugin instances under which collectd gets listeners and
+ * namespaces. */
 #ifndef LB_BASE_LABEL_H
 #define LB_BASE_LABEL_H
 
@@ -8,30 +9,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LB_LABEL_SIZE 128 /* collectd's DATA_MAX_NAME_LEN, NUL included */
+#define LB_LABEL_SIZE 128 /* collectd's DATA_MAX_NAME_LEN, with the NUL */
 
 /* A port's label is its number. */
 void lb_label_of_port(char label[static LB_LABEL_SIZE], uint16_t port);
 
-/* The port whose label this is, or 0: "80" is one, "080" and "80a" are not. */
+/* Returns the port that has this label, or 0: "080" and "80a" are no port's. */
 uint16_t lb_label_port(const char *label);
 
-/* A UNIX socket's label is its path without the leading slash, with "-" for "/"
- * and "_" for each space and each byte that is no printable ASCII; an abstract
- * name keeps its "@" in front. */
+/* A UNIX socket's label is its name without the leading slash, with "-" for "/"
+ * and "_" for each space and each byte that is not printable ASCII. An abstract
+ * name starts with "@". */
 void lb_label_of_unix_name(char label[static LB_LABEL_SIZE],
-                           const struct lb_unix_name *path);
+                           const struct lb_unix_name *name);
 
-/* The same for a namespace's path or name of any length. 0 or -ENAMETOOLONG. */
-int lb_label_of_netns(char label[static LB_LABEL_SIZE], const char *place);
+/* The same for the name or path of a network namespace. Returns 0, or
+ * -ENAMETOOLONG if it does not fit. */
+int lb_label_of_netns(char label[static LB_LABEL_SIZE], const char *name);
 
-/* "NETNS:LABEL", or the label alone where netns is "". 0, or -ENAMETOOLONG
- * where it does not fit, which would make two labels one. */
+/* Writes "NETNS:OWN", or OWN if netns is "". Returns 0, or -ENAMETOOLONG if it
+ * does not fit: cut off, two labels could become one. */
 int lb_label_in(char label[static LB_LABEL_SIZE], const char *netns,
                 const char *own);
 
-/* Whether a user's name serves as a label unchanged: 1 to 127 bytes, no "/",
- * which collectd turns into "_", no control characters. */
+/* Whether collectd keeps a name unchanged as a label: 1 to 127 bytes, no "/",
+ * which it turns into "_", and no control characters. */
 bool lb_label_is_valid(const char *name);
 
 #endif

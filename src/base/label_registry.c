@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The C library's balanced tree serves: labels are claimed when a listener is
- * first seen, not at a look. */
+/* The C library's balanced tree, because labels are claimed when listeners are
+ * found, not in every sample. */
 #include "base/label_registry.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@ struct lb_label_registry {
   void *tree; /* of char *, each owned */
 };
 
-static int compare(const void *a, const void *b) { return strcmp(a, b); }
+static int compare_labels(const void *a, const void *b) { return strcmp(a, b); }
 
 int lb_label_registry_new(struct lb_label_registry **out) {
   struct lb_label_registry *labels = calloc(1, sizeof(*labels));
@@ -35,7 +35,7 @@ int lb_label_registry_claim(struct lb_label_registry *labels, const char *text,
   char *copy = strdup(text);
   if (!copy)
     return -ENOMEM;
-  char *const *node = tsearch(copy, &labels->tree, compare);
+  char *const *node = tsearch(copy, &labels->tree, compare_labels);
   if (!node || *node != copy) {
     free(copy);
     return node ? -EEXIST : -ENOMEM;
@@ -48,6 +48,6 @@ void lb_label_registry_release(struct lb_label_registry *labels,
                                const char *label) {
   if (!label)
     return;
-  tdelete(label, &labels->tree, compare);
+  tdelete(label, &labels->tree, compare_labels);
   free((void *)label);
 }

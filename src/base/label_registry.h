@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Who reports under which label, over all network namespaces: one label, one
- * source. */
+/* The labels in use, of all network namespaces: each has one user. */
 #ifndef LB_BASE_LABEL_REGISTRY_H
 #define LB_BASE_LABEL_REGISTRY_H
 
 struct lb_label_registry;
 
-/* 0 or -ENOMEM; the caller owns *out. */
+/* Returns 0 or -ENOMEM; the caller frees *out. */
 int lb_label_registry_new(struct lb_label_registry **out);
+/* Frees the labels in use as well. Accepts NULL. */
 void lb_label_registry_free(struct lb_label_registry *labels);
 
-/* Takes a label. 0, and *out is its text until it is released; -EEXIST where
- * somebody has it; -ENOMEM. */
+/* Claims a label that is not in use. Returns 0, and *out is a copy of it that
+ * is valid until it is released; -EEXIST; or -ENOMEM. */
 int lb_label_registry_claim(struct lb_label_registry *labels, const char *text,
                             const char **out);
 
-/* NULL is allowed. */
+/* Releases a claimed label, by the pointer that the claim returned. Accepts
+ * NULL. */
 void lb_label_registry_release(struct lb_label_registry *labels,
                                const char *label);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A service name may hold a "-" and begin with a digit ("3com-tsmux"), so only
- * what is digits and "-" throughout is a number or a range. */
+/* Service names may contain "-" and start with a digit, like "3com-tsmux": only
+ * a text of nothing but digits and "-" is a number or a range. */
 #include "base/ports.h"
 
 #include <arpa/inet.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int parse_number(const char *text, size_t len, uint16_t *out) {
+static int parse_port_number(const char *text, size_t len, uint16_t *out) {
   unsigned port = 0;
   for (size_t i = 0; i < len; i++) {
     port = port * 10 + (unsigned)(text[i] - '0');
@@ -29,9 +29,9 @@ static int parse_range(const char *text, struct lb_ports *out) {
   if (first_len == 0 || last_len == 0 || strchr(last, '-'))
     return -EINVAL;
   struct lb_ports ports;
-  int err = parse_number(text, first_len, &ports.first);
+  int err = parse_port_number(text, first_len, &ports.first);
   if (!err)
-    err = parse_number(last, last_len, &ports.last);
+    err = parse_port_number(last, last_len, &ports.last);
   if (err)
     return err;
   if (ports.first > ports.last)
@@ -63,7 +63,7 @@ int lb_ports_parse(const char *text, struct lb_ports *out) {
   if (strchr(text, '-'))
     return parse_range(text, out);
   uint16_t port;
-  int err = parse_number(text, len, &port);
+  int err = parse_port_number(text, len, &port);
   if (!err)
     *out = (struct lb_ports){port, port};
   return err;

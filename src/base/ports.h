@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Port ranges as users write them. */
+/* TCP ports: ranges and sets. */
 #ifndef LB_BASE_PORTS_H
 #define LB_BASE_PORTS_H
 

@@ -195,7 +195,7 @@ int lb_read_inspect_queue(struct lb_context *context,
   return 0;
 }
 
-static double parse_seconds(const oconfig_item_t *item) {
+static double seconds_of_value(const oconfig_item_t *item) {
   const oconfig_value_t *value = &item->values[0];
   if (item->values_num != 1 || value->type == OCONFIG_TYPE_BOOLEAN)
     return NAN;
@@ -210,7 +210,7 @@ int lb_read_sample_interval(struct lb_context *context,
                             const oconfig_item_t *item) {
   struct lb_options *options = context->options;
   struct lb_sample_value sample = {
-      parse_seconds(item),
+      seconds_of_value(item),
       lb_item_text(context, "SampleInterval", item->values)};
   return lb_append(&options->samples, &options->samples_len, &sample, 1,
                    sizeof(sample));
