@@ -71,7 +71,7 @@ static int on_shutdown(void) {
   return 0;
 }
 
-static int open_transport(void *data, const char *path,
+static int open_kernel_transport(void *data, const char *path,
                           const struct lb_netns_id *id,
                           struct lb_transport **out) {
   (void)data;
@@ -83,7 +83,7 @@ static int start_sampling(void) {
   if (err)
     return err;
   err = lb_monitor_new(&plugin.settings,
-                       (struct lb_transport_opener){open_transport, NULL},
+                       (struct lb_transport_opener){open_kernel_transport, NULL},
                        &plugin.monitor);
   if (!err)
     err = lb_sampler_start(plugin.monitor, plugin.settings.sample_s,

@@ -45,7 +45,7 @@ struct job {
 };
 
 /* The path may be somebody else's by now, hence the look at what was opened. */
-static int enter_open(int fd, const struct lb_netns_id *id) {
+static int enter_opened(int fd, const struct lb_netns_id *id) {
   struct stat status;
   if (fstat(fd, &status))
     return -errno;
@@ -55,18 +55,18 @@ static int enter_open(int fd, const struct lb_netns_id *id) {
   return setns(fd, CLONE_NEWNET) ? -errno : 0;
 }
 
-static int enter(const char *path, const struct lb_netns_id *id) {
+static int enter_netns(const char *path, const struct lb_netns_id *id) {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
     return -errno;
-  int err = enter_open(fd, id);
+  int err = enter_opened(fd, id);
   close(fd);
   return err;
 }
 
 static void *run_job(void *data) {
   struct job *job = data;
-  int err = enter(job->path, job->id);
+  int err = enter_netns(job->path, job->id);
   job->status = err ? err : job->run(job->data);
   return NULL;
 }
