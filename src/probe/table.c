@@ -8,11 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const enum lb_reading_id columns[] = {
-    LB_QUEUE, LB_LIMIT, LB_PEAK,      LB_BUSY, LB_FILL,      LB_SOCKETS,
-    LB_FULL,  LB_DROPS, LB_OVERFLOWS, LB_WAIT, LB_ABANDONED, LB_SYN};
-
-enum { COLUMNS = sizeof(columns) / sizeof(columns[0]), COLUMN_WIDTH = 9 };
+enum { COLUMN_WIDTH = 9 };
 
 int lb_table_add(struct lb_table *table, const struct lb_readings *readings) {
   int err =
@@ -36,8 +32,9 @@ static int compare_lines(const void *a, const void *b) {
 }
 
 /* Without samples peak and busy would only repeat the queue. */
-static bool has_column(const struct lb_settings *settings,
-                       enum lb_reading_id id) {
+static bool has_column(const struct lb_settings *settings, int id) {
+  if (!(lb_reading_table[id].subjects & LB_LISTENER))
+    return false;
   switch (id) {
   case LB_PEAK:
   case LB_BUSY:
@@ -51,8 +48,7 @@ static bool has_column(const struct lb_settings *settings,
   }
 }
 
-static void print_value(const struct lb_values *values, enum lb_reading_id id,
-                        int width) {
+static void print_value(const struct lb_values *values, int id, int width) {
   char text[32] = "-";
   if (values->present & 1u << id) {
     if (lb_reading_table[id].is_counter)
@@ -68,9 +64,9 @@ static void print_value(const struct lb_values *values, enum lb_reading_id id,
 static void print_listener(const struct lb_settings *settings,
                            const struct lb_table_line *line, int width) {
   printf("%-*s", width, line->label);
-  for (size_t i = 0; i < COLUMNS; i++)
-    if (has_column(settings, columns[i]))
-      print_value(&line->values, columns[i], COLUMN_WIDTH);
+  for (int i = 0; i < LB_READINGS; i++)
+    if (has_column(settings, i))
+      print_value(&line->values, i, COLUMN_WIDTH);
   putchar('\n');
 }
 
@@ -81,20 +77,20 @@ static void print_namespace(const struct lb_table_line *line) {
   for (int i = 0; i < LB_READINGS; i++)
     if (lb_reading_table[i].subjects & LB_NAMESPACE) {
       printf("%-22s", lb_reading_table[i].name);
-      print_value(&line->values, (enum lb_reading_id)i, 1);
+      print_value(&line->values, i, 1);
       putchar('\n');
     }
 }
 
 static void print_heading(const struct lb_settings *settings, int width) {
   printf("%-*s", width, "LISTENER");
-  for (size_t i = 0; i < COLUMNS; i++) {
+  for (int i = 0; i < LB_READINGS; i++) {
     char upper[32];
     size_t n = 0;
-    for (const char *c = lb_reading_table[columns[i]].name; *c; c++)
+    for (const char *c = lb_reading_table[i].name; *c; c++)
       upper[n++] = (char)toupper((unsigned char)*c);
     upper[n] = '\0';
-    if (has_column(settings, columns[i]))
+    if (has_column(settings, i))
       printf(" %*s", COLUMN_WIDTH, upper);
   }
   putchar('\n');

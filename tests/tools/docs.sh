@@ -103,10 +103,10 @@ snippets_are_installed() {
 
 # The copies that the generators write now are the files of the tree.
 generated_files_are_fresh() {
-  cp "$src/doc/writers.md" "$tmp" &&
-    "$probe" --list-values | python3 -B "$src/doc/writers.py" "$tmp/writers.md" &&
+  cp "$src/doc/writers.md" "$src/man/listen_backlog-probe.1" "$tmp" &&
+    "$probe" --list-values | python3 -B "$src/doc/generate.py" "$tmp/writers.md" "$tmp/listen_backlog-probe.1" &&
     "$probe" --list-values | python3 -B "$src/dashboards/generate.py" "$tmp" || return 1
-  for file in "$src/doc/writers.md" "$src"/dashboards/*.json; do
+  for file in "$src/doc/writers.md" "$src/man/listen_backlog-probe.1" "$src"/dashboards/*.json; do
     cmp "$file" "$tmp/$(basename "$file")" || {
       echo 'run: make generated'
       return 1
@@ -138,7 +138,7 @@ check "the probe's man page has its options" all_in long_options "$src/man/liste
 check "the probe's man page has its columns" all_in columns "$src/man/listen_backlog-probe.1"
 check "the probe's help has its options" help_has_options
 check 'program and ChangeLog are of one version' versions_agree
-check 'doc/writers.md and the dashboards are as make generated writes them' generated_files_are_fresh
+check 'the lists of readings and the dashboards are as make generated writes them' generated_files_are_fresh
 check 'links lead somewhere' links_lead_somewhere
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Writes the tables of names in doc/writers.md again.
+"""Writes those parts of a page again that list readings: the names in each store
+in doc/writers.md, the columns in man/listen_backlog-probe.1.
 
-    listen_backlog-probe --list-values | python3 writers.py doc/writers.md
+    listen_backlog-probe --list-values | python3 generate.py PAGE...
 
 The plugin's table of readings is on standard input. `make generated` runs
-this; a test fails when the page is stale."""
+this; a test fails when a page is stale."""
 import re
 import sys
 
@@ -48,16 +49,28 @@ def table(store, readings):
                        f"`{filled_in(name, value_type, instance)}` |\n")
 
 
-def main():
-    path, = sys.argv[1:]
-    readings = [line.rstrip("\n").split("\t") for line in sys.stdin]
-    with open(path, encoding="utf-8") as file:
-        page = file.read()
+def columns(readings):
+    for reading, _, subjects, meaning in readings:
+        if "listener" in subjects.split(","):
+            yield (f".It {reading.partition('-')[2].upper()}\n"
+                   f"{meaning[:1].upper()}{meaning[1:]}.\n")
+
+
+def generated(page, readings):
     page = re.sub(r"(<!-- names in (\w+), [^\n]*\n)(?:\|.*\n)*",
                   lambda m: m.group(1) + "".join(table(m.group(2), readings)),
                   page)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(page)
+    return re.sub(r"(\.\\\" columns, [^\n]*\n)(?:(?!\.El).*\n)*",
+                  lambda m: m.group(1) + "".join(columns(readings)), page)
+
+
+def main():
+    readings = [line.rstrip("\n").split("\t") for line in sys.stdin]
+    for path in sys.argv[1:]:
+        with open(path, encoding="utf-8") as file:
+            page = generated(file.read(), readings)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(page)
 
 
 if __name__ == "__main__":
