@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The only setns(2). The namespace is a property of the thread, and a thread
- * that could not go back would work in the wrong one from then on; so the one
- * that enters is made for it and never goes back. It takes no signals, for the
+/* The only setns(2). A namespace belongs to the thread, and a thread that could
+ * not go back would from then on work in the wrong one. So the thread that
+ * enters is made for this and never goes back. It takes no signals: the
  * daemon's handlers would run in the wrong namespace, too. */
 #include "kernel/netns.h"
 
@@ -18,11 +18,11 @@
 #include <unistd.h>
 
 enum {
-  STACK_BYTES = 256 * 1024, /* the thread-local data of all of the process's
-                               libraries is in it, too */
+  STACK_BYTES = 256 * 1024, /* it also holds the thread-local data of all
+                               libraries of the process */
 };
 
-static struct lb_netns_id id_of(const struct stat *status) {
+static struct lb_netns_id netns_id_of(const struct stat *status) {
   return (struct lb_netns_id){status->st_dev, status->st_ino};
 }
 
@@ -30,11 +30,11 @@ int lb_netns_identify(const char *path, struct lb_netns_id *id) {
   struct stat status;
   if (stat(path ? path : "/proc/thread-self/ns/net", &status))
     return -errno;
-  *id = id_of(&status);
+  *id = netns_id_of(&status);
   return 0;
 }
 
-/* --- in a thread --------------------------------------------------------- */
+/* --- in one of them ------------------------------------------------------- */
 
 struct job {
   const char *path;
@@ -44,12 +44,12 @@ struct job {
   int status;
 };
 
-/* The path may be somebody else's by now, hence the look at what was opened. */
+/* The path may lead elsewhere by now, so the opened file is checked. */
 static int enter_opened(int fd, const struct lb_netns_id *id) {
   struct stat status;
   if (fstat(fd, &status))
     return -errno;
-  struct lb_netns_id found = id_of(&status);
+  struct lb_netns_id found = netns_id_of(&status);
   if (!lb_netns_is_same(&found, id))
     return -ESTALE;
   return setns(fd, CLONE_NEWNET) ? -errno : 0;
@@ -99,13 +99,13 @@ int lb_netns_run(const char *path, const struct lb_netns_id *id,
   return job.status;
 }
 
-/* --- where they are ------------------------------------------------------ */
+/* --- the list of them ---------------------------------------------------- */
 
-static int is_listed(const struct dirent *entry) {
+static int is_visible(const struct dirent *entry) {
   return entry->d_name[0] != '.';
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) {
+static int compare_names(const struct dirent **a, const struct dirent **b) {
   return strcmp((*a)->d_name, (*b)->d_name);
 }
 
@@ -120,11 +120,11 @@ static int visit_entry(const char *dir, const char *name,
   return visit(data, path, name);
 }
 
-/* Frees the entries, too. */
-static int visit_all(const char *dir, struct dirent **entries, int len,
-                     int (*visit)(void *data, const char *path,
-                                  const char *name),
-                     void *data) {
+/* Frees the entries. */
+static int visit_entries(const char *dir, struct dirent **entries, int len,
+                         int (*visit)(void *data, const char *path,
+                                      const char *name),
+                         void *data) {
   int status = 0;
   for (int i = 0; i < len; i++) {
     if (!status)
@@ -142,13 +142,13 @@ int lb_netns_list_in(const char *const dirs[], size_t len,
   int err = 0;
   for (size_t i = 0; i < len; i++) {
     struct dirent **entries;
-    int found = scandir(dirs[i], &entries, is_listed, by_name);
+    int found = scandir(dirs[i], &entries, is_visible, compare_names);
     if (found < 0) {
       if (errno != ENOENT && !err)
         err = -errno;
       continue;
     }
-    int status = visit_all(dirs[i], entries, found, visit, data);
+    int status = visit_entries(dirs[i], entries, found, visit, data);
     if (status)
       return status;
   }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Other network namespaces: where they are and how to do something in one. */
+/* Other network namespaces: which there are, and how to run code in one. */
 #ifndef LB_KERNEL_NETNS_H
 #define LB_KERNEL_NETNS_H
 
@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a namespace is, whatever it is called: st_dev and st_ino of nsfs. No
- * other has the same while it lives; a later one may. */
+/* Identifies a namespace whatever it is called: st_dev and st_ino of nsfs. No
+ * other one has the same while it lives; a later one may. */
 struct lb_netns_id {
   uint64_t dev;
   uint64_t ino;
@@ -23,22 +23,23 @@ static inline bool lb_netns_is_same(const struct lb_netns_id *a,
  * of stat(2). Opens nothing, so it keeps no namespace alive. */
 int lb_netns_identify(const char *path, struct lb_netns_id *id);
 
-/* Runs a function in the namespace at a path, where that is still the one of
- * this id, and returns what it returns; else -ESTALE, or -errno of open(2),
- * setns(2) or pthread_create(3): -EPERM without CAP_SYS_ADMIN, -EINVAL where
- * the file is no network namespace.
+/* Runs a function in the namespace at a path, if that is still the one of this
+ * id, and returns what it returns; else -ESTALE, or -errno of open(2), setns(2)
+ * or pthread_create(3): -EPERM without CAP_SYS_ADMIN, -EINVAL if the file is
+ * not a network namespace.
  *
- * It runs in a thread of its own, made for it and ended with it: the calling
- * thread enters no other namespace, so it cannot get stuck in one. */
+ * The function runs in a thread that is made for it and ends with it: the
+ * calling thread never enters another namespace, so it cannot get stuck in one.
+ */
 int lb_netns_run(const char *path, const struct lb_netns_id *id,
                  int (*run)(void *data), void *data);
 
-/* Visits what "*" stands for: all files in /run/netns, then in
- * /run/docker/netns, each in the order of their names, without those that begin
- * with ".". A directory that is not there is empty; one that cannot be read
- * does not keep the other from being visited. 0, -errno, or what visit returned
- * where that is not 0, which ends it. Allocates what scandir(3) does, and frees
- * it. */
+/* Visits the namespaces that "*" selects: all files in /run/netns, then in
+ * /run/docker/netns, in the order of their names, without those that begin with
+ * ".". A directory that does not exist is empty; after one that cannot be read
+ * the other is still visited. Returns 0, -errno, or what visit returned unless
+ * that is 0, which ends the visit. Allocates and frees what scandir(3) needs.
+ */
 int lb_netns_list(int (*visit)(void *data, const char *path, const char *name),
                   void *data);
 

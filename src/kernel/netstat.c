@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Written by netstat_seq_show(), net/ipv4/proc.c: "TcpExt: NAME NAME ..." and
- * below it "TcpExt: VALUE VALUE ...". The columns change between kernels, so
- * they are found by name. */
+/* netstat_seq_show(), net/ipv4/proc.c, writes "TcpExt: NAME NAME ..." and, on
+ * the next line, "TcpExt: VALUE VALUE ...". Kernels differ in their columns, so
+ * each is found by its name. */
 #include "kernel/netstat.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static bool has_prefix(const char *line) {
   return line && strncmp(line, prefix, sizeof(prefix) - 1) == 0;
 }
 
-/* The words of a line, one at a time; len 0 at its end. */
+/* One word of a line; len 0: its end. */
 struct word {
   const char *at;
   size_t len;

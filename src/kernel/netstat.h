@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The TcpExt counters of a network namespace, out of /proc/net/netstat. */
+/* The TcpExt counters of a network namespace, from /proc/net/netstat, and the
+ * number in a sysctl file. */
 #ifndef LB_KERNEL_NETSTAT_H
 #define LB_KERNEL_NETSTAT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Segments and cookies since the namespace was made, of all its listeners
- * together. They are unsigned long in the kernel: a 32-bit one wraps. */
+/* Segments and cookies since the namespace was made, for all its listening
+ * sockets together. They are unsigned long: in a 32-bit kernel they wrap. */
 enum lb_mib {
   LB_MIB_LISTEN_DROPS, /* ListenDrops: tcp_listendrop(), include/net/tcp.h */
-  LB_MIB_LISTEN_OVERFLOWS, /* ListenOverflows: of these, accept queue full */
-  LB_MIB_REQQ_FULL_DROP,   /* TCPReqQFullDrop: SYN queue full, no cookies */
+  LB_MIB_LISTEN_OVERFLOWS, /* ListenOverflows: those because of a full accept
+                              queue */
+  LB_MIB_REQQ_FULL_DROP,   /* TCPReqQFullDrop: SYN queue full, cookies off */
   LB_MIB_SYNCOOKIES_SENT,  /* SyncookiesSent */
   LB_MIBS
 };
@@ -21,12 +23,14 @@ struct lb_netstat {
   unsigned present; /* bit 1 << counter: this kernel has it */
 };
 
-/* Parses the text of the file: a line of names and a line of values, each pair
- * with its prefix. 0, or -EBADMSG, and out untouched, where there is no whole
- * TcpExt pair or a value is no number. A name that is absent is absent. */
+/* Parses the text of the file: pairs of a line of names and a line of values
+ * with the same prefix. 0; or -EBADMSG, and out is unchanged, if there is no
+ * whole TcpExt pair or a value is not a number. A name that the kernel lacks is
+ * not in present. */
 int lb_netstat_parse(const char *text, struct lb_netstat *out);
 
-/* Parses the one number of a sysctl file. 0 or -EBADMSG. */
+/* Parses the text of a sysctl file that holds one number. 0; or -EBADMSG, and
+ * out is unchanged. */
 int lb_sysctl_parse(const char *text, uint32_t *out);
 
 #endif
