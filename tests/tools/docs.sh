@@ -126,7 +126,7 @@ licensed() {
 }
 
 scratch
-echo 1..17
+echo 1..18
 check 'the lists to compare are there' lists_are_there
 check 'the man page has the readings of the program, with kind and subject' man_has_readings "$tmp/readings"
 check 'the README has every reading' all_in readings "$src/README.md"
@@ -139,6 +139,7 @@ check "the probe's man page has its columns" all_in columns "$src/man/listen_bac
 check "the probe's help has its options" help_has_options
 check 'program and ChangeLog are of one version' versions_agree
 check 'the lists of readings and the dashboards are as make generated writes them' generated_files_are_fresh
+check 'doc/TROUBLESHOOTING.md has every message, and no other' python3 -B "$src/tests/tools/messages.py"
 check 'links lead somewhere' links_lead_somewhere
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
