@@ -50,7 +50,8 @@ def tables(text):
             table[cells[0]] = {column: number(cell) for column, cell in zip(columns[1:], cells[1:]) if cell != "-"}
         for namespace in namespaces:
             cells = dict(line.split() for line in namespace.splitlines())
-            table[cells.pop("NAMESPACE", "")] = {name: number(cell) for name, cell in cells.items() if cell != "-"}
+            label = cells.pop("NAMESPACE", "")
+            table[label] = {name: number(cell) for name, cell in cells.items() if cell != "-"}
         found.append(table)
     return found
 
