@@ -266,17 +266,16 @@ static void sweep_unix_names(struct lb_collector *collector) {
   table->forgot_unix = false;
 }
 
-/* A dump that this takes can show sockets that the sample did not: they count
- * from the next sample on. */
+/* A dump that this takes changes the table, also if something fails after it.
+ * What it shows counts from the next sample on. */
 static int complete_counters(struct lb_collector *collector, uint64_t now_ms) {
   if (collector->has_counters)
     return 0;
-  int err = attribute_drops(collector, now_ms);
-  if (err)
-    return err;
-  lb_socket_table_end_sample(&collector->table, now_ms);
   collector->has_sample = false;
-  return 0;
+  int err = attribute_drops(collector, now_ms);
+  if (!err)
+    lb_socket_table_end_sample(&collector->table, now_ms);
+  return err;
 }
 
 int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,

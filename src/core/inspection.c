@@ -327,7 +327,7 @@ void lb_inspection_put_listener(const struct lb_listener *listener,
   const struct lb_listener_inspection *found = &listener->inspection;
   if (!found->done || listener->sample.sockets == 0)
     return;
-  if (listener->sample.tcp_sockets) {
+  if (listener->sample.has_tcp) {
     if (found->visible > 0 || found->queue == 0)
       lb_put_gauge(values, LB_WAIT, found->wait_ms / 1000.0);
     lb_put_gauge(values, LB_SYN, (double)found->syn);

@@ -32,7 +32,7 @@ void lb_listener_add_socket(struct lb_listener *listener,
                             const struct lb_listen_sock *sock) {
   listener->interval.samples += listener->sample.sockets == 0;
   listener->sample.sockets++;
-  listener->sample.tcp_sockets += sock->family != AF_UNIX;
+  listener->sample.has_tcp |= sock->family != AF_UNIX;
   listener->sample.limit += sock->limit;
   if (sock->queue)
     add_queue(listener, sock);

@@ -8,12 +8,12 @@
 
 struct lb_selection;
 
-/* Sums over the sockets of one sample, in connections. */
+/* Sums over the sockets of one sample; queue and limit in connections. */
 struct lb_listener_sample {
   uint64_t queue;
   uint64_t limit;
   uint32_t sockets;
-  uint32_t tcp_sockets;
+  bool has_tcp; /* some of the sockets */
 };
 
 struct lb_listener_interval {

@@ -80,7 +80,7 @@ static uint32_t number_at(const struct words *words, size_t i) {
   return (uint32_t)strtoul(words->v[i], NULL, 10);
 }
 
-static bool is_name(const char *text) { return *text == '/' || *text == '@'; }
+static bool is_name(const char *text) { return *text < '0' || *text > '9'; }
 
 static void set_socket(struct fixture *fixture, const struct words *words) {
   struct listening *socket =
@@ -163,36 +163,58 @@ static void fail_reads(struct fixture *fixture, const struct words *words) {
 static void configure(struct fixture *fixture, const struct words *words) {
   struct lb_settings *settings = &fixture->settings;
   bool ignores = strcmp(words->v[0], "ignore") == 0;
-  if (words->len == 1) {
+  int err = 0;
+  if (strcmp(words->v[0], "paths") == 0) {
     settings->listening_paths = true;
+  } else if (strcmp(words->v[0], "only") == 0) {
+    settings->listening_ports = false;
   } else if (is_name(words->v[1])) {
     struct lb_unix_name name = path(words->v[1]);
-    assert_int_equal(ignores ? lb_settings_ignore_unix_name(settings, &name)
-                             : lb_settings_add_unix_name(settings, &name),
-                     0);
+    err = ignores ? lb_settings_ignore_unix_name(settings, &name)
+                  : lb_settings_add_unix_name(settings, &name);
   } else if (ignores) {
     lb_portset_add(&settings->ignored, (uint16_t)number_at(words, 1));
   } else {
-    assert_int_equal(
-        lb_settings_add_port(settings, (uint16_t)number_at(words, 1)), 0);
+    err = lb_settings_add_port(settings, (uint16_t)number_at(words, 1));
   }
+  assert_int_equal(err, 0);
   restart(fixture);
 }
 
+static void enter_netns(struct fixture *fixture, const struct words *words) {
+  const struct lb_netns_spec *spec =
+      add_netns(&fixture->settings, words->v[1], words->len == 2);
+  fixture->netns =
+      (struct lb_netns_ref){.path = spec->path, .label = spec->label};
+  restart(fixture);
+}
+
+static struct lb_ports ports_of(const char *text) {
+  char *end;
+  uint16_t first = (uint16_t)strtoul(text, &end, 10);
+  return (struct lb_ports){
+      first, *end == '-' ? (uint16_t)strtoul(end + 1, NULL, 10) : first};
+}
+
 static void add_service(struct fixture *fixture, const struct words *words) {
-  struct lb_unix_name names[2];
-  uint16_t port = (uint16_t)number_at(words, 2);
-  const char *at = text_after(words, "at");
-  struct lb_address bound = address(at ? at : "0.0.0.0");
-  struct lb_ports ports = {port, port};
+  struct lb_ports ports[4];
+  struct lb_address addresses[4];
+  struct lb_unix_name names[4];
   struct lb_selection service = {.label = (char *)words->v[1],
-                                 .ports = &ports,
-                                 .ports_len = 1,
-                                 .addresses = &bound,
-                                 .addresses_len = at != NULL,
+                                 .ports = ports,
+                                 .addresses = addresses,
                                  .unix_names = names};
-  for (size_t i = 3; i < words->len && is_name(words->v[i]); i++)
-    names[service.unix_names_len++] = path(words->v[i]);
+  for (size_t i = 2; i < words->len; i++) {
+    if (strcmp(words->v[i], "here") == 0) {
+      service.netns = &fixture->settings.netns[0].spec;
+      service.netns_len = 1;
+    } else if (strcmp(words->v[i], "at") == 0)
+      addresses[service.addresses_len++] = address(words->v[++i]);
+    else if (is_name(words->v[i]))
+      names[service.unix_names_len++] = path(words->v[i]);
+    else
+      ports[service.ports_len++] = ports_of(words->v[i]);
+  }
   assert_int_equal(lb_settings_add(&fixture->settings, &service), 0);
   restart(fixture);
 }
@@ -244,7 +266,8 @@ static const struct {
     {"hang_up", hang_up},       {"somaxconn", set_somaxconn},
     {"fail", fail_reads},       {"work", fail_reads},
     {"select", configure},      {"ignore", configure},
-    {"paths", configure},       {"service", add_service},
+    {"paths", configure},       {"only", configure},
+    {"netns", enter_netns},     {"service", add_service},
     {"sample", play_sample},    {"end", play_end},
     {"inspect", play_inspect},  {"take", play_take},
 };
@@ -350,6 +373,17 @@ void assert_shares(struct fixture *fixture, const char *want) {
   lb_collector_visit_readings(fixture->collector, say_listener_share, &got);
   lb_collector_visit_readings(fixture->collector, say_namespace_share, &got);
   assert_string_equal(got.at, want);
+}
+
+static void say_sum(void *data, const struct lb_readings *readings) {
+  const union lb_value *v = readings->values.v;
+  if (!readings->is_namespace)
+    say(data, "%s %g/%g, ", readings->label, v[LB_QUEUE].gauge,
+        v[LB_LIMIT].gauge);
+}
+
+void assert_sums(struct fixture *fixture, const char *want) {
+  assert_text(fixture, say_sum, want);
 }
 
 static void say_inspected(void *data, const struct lb_readings *readings) {

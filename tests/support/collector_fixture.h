@@ -49,8 +49,11 @@ void interval(struct fixture *fixture);
  * hang_up                              all clients are gone
  * somaxconn N
  * fail dump|paths|netstat|waiting      with ENOBUFS, until "work"
- * select PORT|NAME, ignore PORT|NAME, paths (ListeningPaths),
- * service NAME PORT [NAME] [NAME]      the collector restarts
+ * select PORT|NAME, ignore PORT|NAME     the collector restarts after these
+ * paths, only                          with ListeningPaths; without
+ *                                      ListeningPorts
+ * service LABEL PORT|PORT-PORT|NAME|at ADDRESS...   "here": in this namespace
+ * netns NAME [alone]                   "alone": of services "here" alone
  * sample, end                          a sample; the last one and the end
  * inspect                              a sample, a plan and a run
  * take                                 a sample, the results and the end */
@@ -61,7 +64,7 @@ struct story {
   struct {
     const char *script;
     const char *want;
-  } steps[4];
+  } steps[8];
 };
 
 /* Plays each story to a new kernel and asserts what each step wants. */
@@ -74,6 +77,9 @@ void play_stories(const struct story *stories, size_t len,
 /* Everything, or the listeners alone, a line each. */
 void assert_readings(struct fixture *fixture, const char *want);
 void assert_listeners(struct fixture *fixture, const char *want);
+
+/* "LABEL QUEUE/LIMIT, " for each listener. */
+void assert_sums(struct fixture *fixture, const char *want);
 
 /* "LABEL DROPS/OVERFLOWS, " for each listener, then "all DROPS/OVERFLOWS,
  * UNATTRIBUTED of none" for the namespace. "-" is absent. */

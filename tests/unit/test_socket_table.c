@@ -1,306 +1,322 @@
 // SPDX-License-Identifier: MIT
-/* What is remembered of sockets from look to look. */
+/* What the table keeps of sockets from sample to sample. */
 #include "core/socket_table.h"
 
 #include "unit.h"
 
-static void see(struct lb_listen_socks *rows, uint64_t cookie, uint32_t queue,
-                uint32_t limit, uint32_t sk_drops) {
-  struct lb_listen_sock *row = lb_listen_socks_add(rows);
+struct fixture {
+  struct lb_socket_table table;
+  struct lb_listen_socks rows; /* of the next dump */
+};
+
+static int set_up(void **state) {
+  static struct fixture fixture;
+  fixture = (struct fixture){.rows = {.v = NULL}};
+  *state = &fixture;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  struct fixture *fixture = *state;
+  lb_listen_socks_free(&fixture->rows);
+  lb_socket_table_free(&fixture->table);
+  return 0;
+}
+
+static struct lb_listen_sock *see(struct fixture *fixture, uint64_t cookie,
+                                  uint32_t queue) {
+  struct lb_listen_sock *row = lb_listen_socks_add(&fixture->rows);
   assert_non_null(row);
   *row = (struct lb_listen_sock){.cookie = cookie,
                                  .queue = queue,
-                                 .limit = limit,
-                                 .sk_drops = sk_drops,
+                                 .limit = 5,
                                  .family = AF_INET,
                                  .has_drops = true};
+  return row;
 }
 
-static void see_path(struct lb_listen_socks *rows, uint64_t cookie,
-                     uint32_t queue, uint32_t limit) {
-  struct lb_listen_sock *row = lb_listen_socks_add(rows);
-  assert_non_null(row);
-  *row = (struct lb_listen_sock){
-      .cookie = cookie, .queue = queue, .limit = limit, .family = AF_UNIX};
+static void see_unix(struct fixture *fixture, uint64_t cookie, uint32_t queue) {
+  struct lb_listen_sock *row = see(fixture, cookie, queue);
+  row->family = AF_UNIX;
+  row->has_drops = false;
 }
 
-static const struct lb_socket *find(const struct lb_socket_table *ledger,
+static void merge(struct fixture *fixture, uint64_t now_ms) {
+  assert_int_equal(
+      lb_socket_table_merge(&fixture->table, &fixture->rows, now_ms), 0);
+  fixture->rows.len = 0;
+}
+
+static void sample(struct fixture *fixture, uint64_t now_ms) {
+  lb_socket_table_begin_sample(&fixture->table);
+  merge(fixture, now_ms);
+  lb_socket_table_end_sample(&fixture->table, now_ms);
+}
+
+static const struct lb_socket *find(const struct fixture *fixture,
                                     uint64_t cookie) {
-  for (size_t i = 0; i < ledger->len; i++)
-    if (ledger->v[i].sock.cookie == cookie)
-      return &ledger->v[i];
+  for (size_t i = 0; i < fixture->table.len; i++)
+    if (fixture->table.v[i].sock.cookie == cookie)
+      return &fixture->table.v[i];
   return NULL;
 }
 
-static const struct lb_socket *get(const struct lb_socket_table *ledger,
+static const struct lb_socket *get(const struct fixture *fixture,
                                    uint64_t cookie) {
-  const struct lb_socket *socket = find(ledger, cookie);
+  const struct lb_socket *socket = find(fixture, cookie);
   assert_non_null(socket);
   return socket;
 }
 
-static void look(struct lb_socket_table *ledger, struct lb_listen_socks *rows,
-                 uint64_t now_ms) {
-  lb_socket_table_begin_sample(ledger);
-  assert_int_equal(lb_socket_table_merge(ledger, rows, now_ms), 0);
-  lb_socket_table_end_sample(ledger, now_ms);
-  rows->len = 0;
+/* --- tests --------------------------------------------------------------- */
+
+static void a_socket_that_a_dump_shows_twice_is_one(void **state) {
+  struct fixture *fixture = *state;
+  see(fixture, 1, 0);
+  see(fixture, 2, 0);
+  see(fixture, 1, 3)->sk_drops = 9;
+  sample(fixture, 0);
+  assert_int_equal(fixture->table.len, 2);
+  assert_int_equal(fixture->table.present, 2);
+  assert_int_equal(get(fixture, 1)->sock.queue, 3);
+  assert_int_equal(get(fixture, 1)->sock.sk_drops, 9);
 }
 
-static void a_socket_shown_twice_is_one(void **state) {
-  (void)state;
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
-  see(&rows, 1, 0, 5, 0);
-  see(&rows, 2, 0, 5, 0);
-  see(&rows, 1, 3, 5, 9);
-  look(&ledger, &rows, 0);
-  assert_int_equal(ledger.len, 2);
-  assert_int_equal(ledger.present, 2);
-  assert_int_equal(get(&ledger, 1)->sock.queue, 3);
-  assert_int_equal(get(&ledger, 1)->sock.sk_drops, 9);
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
+static void a_socket_is_missing_until_some_dump_shows_it(void **state) {
+  struct fixture *fixture = *state;
+  see(fixture, 1, 0);
+  see(fixture, 2, 0);
+  sample(fixture, 0);
+  lb_socket_table_begin_sample(&fixture->table); /* fails: never ended */
+  lb_socket_table_begin_sample(&fixture->table);
+  see(fixture, 1, 0);
+  see(fixture, 3, 0);
+  merge(fixture, 1);
+  assert_true(lb_socket_table_misses(&fixture->table));
+  see(fixture, 2, 0);
+  merge(fixture, 1);
+  assert_false(lb_socket_table_misses(&fixture->table));
+  assert_int_equal(fixture->table.present, 3);
 }
 
-static void a_socket_missing_is_noticed_until_seen(void **state) {
-  (void)state;
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
-  see(&rows, 1, 0, 5, 0);
-  see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 0);
-  lb_socket_table_begin_sample(&ledger);
-  see(&rows, 1, 0, 5, 0);
-  see(&rows, 3, 0, 5, 0);
-  assert_int_equal(lb_socket_table_merge(&ledger, &rows, 1), 0);
-  assert_true(lb_socket_table_misses(&ledger));
-  see(&rows, 2, 0, 5, 0);
-  assert_int_equal(lb_socket_table_merge(&ledger, &rows, 1), 0);
-  assert_false(lb_socket_table_misses(&ledger));
-  assert_int_equal(ledger.present, 3);
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
+static void
+a_socket_that_is_back_does_not_make_up_for_a_missing_one(void **state) {
+  struct fixture *fixture = *state;
+  see(fixture, 1, 0);
+  see(fixture, 2, 0);
+  sample(fixture, 0);
+  see(fixture, 2, 0);
+  sample(fixture, 1);
+  lb_socket_table_begin_sample(&fixture->table);
+  see(fixture, 1, 0);
+  merge(fixture, 2);
+  assert_true(lb_socket_table_misses(&fixture->table));
 }
 
-static void one_that_returns_does_not_stand_for_one_missing(void **state) {
-  (void)state;
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
-  see(&rows, 1, 0, 5, 0);
-  see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 0);
-  see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 1);
-  lb_socket_table_begin_sample(&ledger);
-  see(&rows, 1, 0, 5, 0);
-  assert_int_equal(lb_socket_table_merge(&ledger, &rows, 2), 0);
-  assert_true(lb_socket_table_misses(&ledger));
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
+static void a_socket_without_a_dump_is_kept_for_a_minute(void **state) {
+  struct fixture *fixture = *state;
+  see(fixture, 1, 0);
+  see(fixture, 2, 0);
+  sample(fixture, 1000);
+  fixture->table.v[0].attribution.settled = 40;
+  see(fixture, 2, 0);
+  sample(fixture, 1000 + LB_SOCKET_KEEP_MS);
+  assert_int_equal(fixture->table.present, 1);
+  see(fixture, 1, 0);
+  see(fixture, 2, 0);
+  sample(fixture, 1001 + LB_SOCKET_KEEP_MS);
+  assert_int_equal(get(fixture, 1)->attribution.settled, 40);
+  see(fixture, 2, 0);
+  sample(fixture, 1002 + 2 * LB_SOCKET_KEEP_MS);
+  assert_int_equal(fixture->table.len, 1);
+  assert_null(find(fixture, 1));
 }
 
-static void a_failed_look_hides_nobody(void **state) {
-  (void)state;
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
-  see(&rows, 1, 0, 5, 0);
-  look(&ledger, &rows, 0);
-  lb_socket_table_begin_sample(&ledger); /* fails: never ended */
-  lb_socket_table_begin_sample(&ledger);
-  assert_true(lb_socket_table_misses(&ledger));
-  see(&rows, 1, 0, 5, 0);
-  assert_int_equal(lb_socket_table_merge(&ledger, &rows, 1), 0);
-  assert_false(lb_socket_table_misses(&ledger));
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
+static void
+full_is_of_any_dump_of_this_sample_and_the_one_before(void **state) {
+  struct fixture *fixture = *state;
+  see(fixture, 1, 6);
+  see(fixture, 1, 5);
+  sample(fixture, 0);
+  assert_true(get(fixture, 1)->full_now);
+  assert_false(get(fixture, 1)->full_before);
+  see(fixture, 1, 5);
+  sample(fixture, 1);
+  assert_false(get(fixture, 1)->full_now);
+  assert_true(get(fixture, 1)->full_before);
+  see(fixture, 1, 0);
+  sample(fixture, 2);
+  assert_false(get(fixture, 1)->full_before);
+  see(fixture, 1, 6);
+  sample(fixture, 3);
+  sample(fixture, 4);
+  see(fixture, 1, 0);
+  sample(fixture, 5);
+  assert_false(get(fixture, 1)->full_before);
 }
 
-static void a_socket_gone_is_remembered_for_a_while(void **state) {
-  (void)state;
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
-  see(&rows, 1, 0, 5, 40);
-  see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 1000);
-  ledger.v[0].attribution.settled = 40;
-
-  see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 2000);
-  assert_int_equal(ledger.present, 1);
-  see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 1000 + LB_SOCKET_KEEP_MS);
-  see(&rows, 1, 0, 5, 42); /* listen() after shutdown(): the same socket */
-  see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 1001 + LB_SOCKET_KEEP_MS);
-  assert_int_equal(get(&ledger, 1)->attribution.settled, 40);
-
-  see(&rows, 2, 0, 5, 0);
-  look(&ledger, &rows, 1002 + 2 * LB_SOCKET_KEEP_MS);
-  assert_int_equal(ledger.len, 1);
-  assert_null(find(&ledger, 1));
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
+/* The attribution resets it; drops of a new socket are movement. */
+static void movement_is_told_until_it_is_attributed(void **state) {
+  struct fixture *fixture = *state;
+  struct lb_socket_table *table = &fixture->table;
+  see(fixture, 1, 0);
+  see_unix(fixture, 2, 0);
+  sample(fixture, 0);
+  assert_false(table->drops_moved);
+  see(fixture, 1, 0);
+  see(fixture, 3, 0)->sk_drops = 1;
+  sample(fixture, 1);
+  assert_true(table->drops_moved);
+  see(fixture, 1, 0);
+  see(fixture, 3, 0)->sk_drops = 1;
+  sample(fixture, 2);
+  assert_true(table->drops_moved);
+  table->drops_moved = false;
+  see(fixture, 1, 0);
+  see(fixture, 3, 0)->sk_drops = 0;
+  sample(fixture, 3);
+  assert_true(table->drops_moved);
 }
 
-static void full_is_known_of_this_look_and_the_one_before(void **state) {
-  (void)state;
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
-  see(&rows, 1, 6, 5, 0);
-  look(&ledger, &rows, 0);
-  assert_true(get(&ledger, 1)->full_now);
-  assert_false(get(&ledger, 1)->full_before);
-  see(&rows, 1, 5, 5, 0);
-  look(&ledger, &rows, 1);
-  assert_false(get(&ledger, 1)->full_now);
-  assert_true(get(&ledger, 1)->full_before);
-  see(&rows, 1, 0, 5, 0);
-  look(&ledger, &rows, 2);
-  assert_false(get(&ledger, 1)->full_before);
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
+static void a_tcp_socket_without_drops_is_told_a_unix_socket_not(void **state) {
+  struct fixture *fixture = *state;
+  see(fixture, 1, 0);
+  see_unix(fixture, 2, 0);
+  sample(fixture, 0);
+  assert_false(fixture->table.lacks_drops);
+  see(fixture, 1, 0)->has_drops = false;
+  sample(fixture, 1);
+  assert_true(fixture->table.lacks_drops);
+}
+
+static void a_sample_is_the_same_if_only_drops_differ(void **state) {
+  struct fixture *fixture = *state;
+  static const struct {
+    uint32_t queue, limit, drops;
+    uint16_t port;
+    bool is_same;
+  } cases[] = {
+      {0, 5, 0, 0, true}, {0, 5, 7, 0, true},  {1, 5, 7, 0, false},
+      {1, 5, 7, 0, true}, {1, 6, 7, 0, false}, {1, 6, 7, 1, false},
+      {1, 6, 9, 1, true},
+  };
+  see(fixture, 1, 0);
+  sample(fixture, 0);
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct lb_listen_sock *row = see(fixture, 1, cases[i].queue);
+    row->limit = cases[i].limit;
+    row->sk_drops = cases[i].drops;
+    row->port = cases[i].port;
+    sample(fixture, 1);
+    assert_int_equal(lb_socket_table_is_same(&fixture->table),
+                     cases[i].is_same);
+  }
 }
 
 /* --- UNIX sockets -------------------------------------------------------- */
 
-static void a_unix_socket_has_no_drops_and_lacks_none(void **state) {
-  (void)state;
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
-  see(&rows, 1, 0, 5, 7);
-  see_path(&rows, 2, 6, 5);
-  look(&ledger, &rows, 0);
-  assert_true(get(&ledger, 2)->full_now);
-  assert_false(ledger.lacks_drops);
-  see(&rows, 1, 0, 5, 7);
-  rows.v[0].has_drops = false;
-  look(&ledger, &rows, 1);
-  assert_true(ledger.lacks_drops);
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
+static void unix_sockets_that_could_not_be_read_stay_present(void **state) {
+  struct fixture *fixture = *state;
+  struct lb_socket_table *table = &fixture->table;
+  see(fixture, 1, 0);
+  see_unix(fixture, 2, 6);
+  see_unix(fixture, 3, 0);
+  sample(fixture, 0);
+  see(fixture, 1, 0);
+  see_unix(fixture, 2, 6);
+  sample(fixture, 1000); /* 3 is gone */
+  lb_socket_table_begin_sample(table);
+  see(fixture, 1, 0);
+  merge(fixture, 2000);
+  assert_true(lb_socket_table_misses(table));
+  for (int dumps = 0; dumps < 2; dumps++)
+    lb_socket_table_keep_unix(table, 2000);
+  assert_false(lb_socket_table_misses(table));
+  lb_socket_table_end_sample(table, 2000);
+  assert_int_equal(table->present, 2);
+  assert_true(lb_socket_is_present(table, get(fixture, 2)));
+  assert_int_equal(get(fixture, 2)->seen_ms, 2000);
+  assert_false(get(fixture, 2)->full_now); /* unknown */
+  assert_null(find(fixture, 3));
 }
 
-static void what_cannot_be_asked_for_is_not_missing(void **state) {
-  (void)state;
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
-  see(&rows, 1, 0, 5, 0);
-  see_path(&rows, 2, 6, 5);
-  see_path(&rows, 3, 0, 5);
-  look(&ledger, &rows, 0);
-  see(&rows, 1, 0, 5, 0);
-  see_path(&rows, 2, 6, 5);
-  look(&ledger, &rows, 1000); /* 3 is gone */
-
-  lb_socket_table_begin_sample(&ledger);
-  see(&rows, 1, 0, 5, 0);
-  assert_int_equal(lb_socket_table_merge(&ledger, &rows, 2000), 0);
-  assert_true(lb_socket_table_misses(&ledger));
-  lb_socket_table_keep_unix(&ledger, 2000);
-  lb_socket_table_keep_unix(&ledger,
-                            2000); /* after the next dump of the look */
-  assert_false(lb_socket_table_misses(&ledger));
-  lb_socket_table_end_sample(&ledger, 2000);
-  assert_int_equal(ledger.present, 2);
-  assert_true(lb_socket_is_present(&ledger, get(&ledger, 2)));
-  assert_int_equal(get(&ledger, 2)->seen_ms, 2000);
-  assert_false(get(&ledger, 2)->full_now); /* nobody knows */
-  assert_null(find(&ledger, 3));           /* it is not kept */
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
+static void a_unix_socket_is_forgotten_after_two_samples(void **state) {
+  struct fixture *fixture = *state;
+  struct lb_socket_table *table = &fixture->table;
+  see(fixture, 1, 0);
+  see_unix(fixture, 2, 0);
+  sample(fixture, 0);
+  sample(fixture, 1);
+  lb_socket_table_end_sample(table, 1); /* the same sample, once more */
+  assert_int_equal(table->len, 2);
+  assert_false(table->forgot_unix);
+  sample(fixture, 2);
+  assert_non_null(find(fixture, 1));
+  assert_null(find(fixture, 2));
+  assert_true(table->forgot_unix);
 }
 
-static void names_that_have_gone_are_told_of(void **state) {
-  (void)state;
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
-  see(&rows, 1, 0, 5, 0);
-  see_path(&rows, 2, 0, 5);
-  look(&ledger, &rows, 0);
-  see_path(&rows, 2, 0, 5);
-  look(&ledger, &rows, 1);
-  see_path(&rows, 2, 0, 5);
-  look(&ledger, &rows, 1 + LB_SOCKET_KEEP_MS);
-  assert_int_equal(ledger.len, 1); /* the TCP one is forgotten */
-  assert_false(ledger.forgot_unix);
-  rows.len = 0;
-  look(&ledger, &rows, 2 + 2 * LB_SOCKET_KEEP_MS);
-  assert_int_equal(ledger.len, 0);
-  assert_true(ledger.forgot_unix);
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
-}
-
-static void a_name_is_forgotten_after_two_looks_without_it(void **state) {
-  (void)state;
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
-  see(&rows, 1, 0, 5, 0);
-  see_path(&rows, 2, 0, 5);
-  look(&ledger, &rows, 0);
-  rows.len = 0;
-  look(&ledger, &rows, 1);
-  assert_int_equal(ledger.len, 2); /* a dump may have missed it */
-  assert_false(ledger.forgot_unix);
-  lb_socket_table_end_sample(&ledger, 1); /* the same look, once more */
-  assert_int_equal(ledger.len, 2);
-  look(&ledger, &rows, 2);
-  assert_int_equal(ledger.len, 1);
-  assert_int_equal(ledger.v[0].sock.cookie, 1); /* the TCP one */
-  assert_true(ledger.forgot_unix);
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
+static void only_forgotten_unix_sockets_are_told(void **state) {
+  struct fixture *fixture = *state;
+  see(fixture, 1, 0);
+  see_unix(fixture, 2, 0);
+  sample(fixture, 0);
+  see_unix(fixture, 2, 0);
+  sample(fixture, 1 + LB_SOCKET_KEEP_MS);
+  assert_int_equal(fixture->table.len, 1);
+  assert_false(fixture->table.forgot_unix);
+  sample(fixture, 2 + 2 * LB_SOCKET_KEEP_MS);
+  assert_int_equal(fixture->table.len, 0);
+  assert_true(fixture->table.forgot_unix);
 }
 
 /* --- all at once --------------------------------------------------------- */
 
-/* Random comings and goings against a plain list of what is there. */
+/* Random sockets, compared with a plain list. The cookies differ in their high
+ * half only. */
 static void many_sockets_come_and_go(void **state) {
-  (void)state;
-  enum { COOKIES = 3000, LOOKS = 60 };
+  enum { COOKIES = 3000, SAMPLES = 60 };
   static uint32_t drops[COOKIES];
-  struct lb_socket_table ledger = {0};
-  struct lb_listen_socks rows = {0};
+  static bool is_there[COOKIES];
+  struct fixture *fixture = *state;
+  const struct lb_socket_table *table = &fixture->table;
   unsigned seed = 7;
-  for (int number = 1; number <= LOOKS; number++) {
+  for (uint64_t now_ms = 10000; now_ms <= SAMPLES * 10000; now_ms += 10000) {
     size_t present = 0;
-    uint64_t now_ms = (uint64_t)number * 10000;
-    static bool there[COOKIES];
-    for (int i = 0; i < COOKIES; i++) {
-      there[i] = rand_r(&seed) % 3 != 0;
-      if (!there[i])
-        continue;
-      see(&rows, (uint64_t)i << 32, 0, 5, ++drops[i]);
-      present++;
+    for (uint64_t i = 0; i < COOKIES; i++) {
+      is_there[i] = rand_r(&seed) % 3 != 0;
+      if (is_there[i])
+        see(fixture, i << 32, 0)->sk_drops = ++drops[i];
+      present += is_there[i];
     }
-    look(&ledger, &rows, now_ms);
-    assert_int_equal(ledger.present, present);
-    for (size_t i = 0; i < ledger.len; i++) {
-      const struct lb_socket *socket = &ledger.v[i];
+    sample(fixture, now_ms);
+    assert_int_equal(table->present, present);
+    for (size_t i = 0; i < table->len; i++) {
+      const struct lb_socket *socket = &table->v[i];
       size_t cookie = (size_t)(socket->sock.cookie >> 32);
-      assert_int_equal(lb_socket_is_present(&ledger, socket), there[cookie]);
+      assert_int_equal(lb_socket_is_present(table, socket), is_there[cookie]);
       assert_int_equal(socket->sock.sk_drops, drops[cookie]);
       assert_true(now_ms - socket->seen_ms <= LB_SOCKET_KEEP_MS);
     }
   }
-  lb_listen_socks_free(&rows);
-  lb_socket_table_free(&ledger);
 }
+
+#define ON_TABLE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_socket_shown_twice_is_one),
-      cmocka_unit_test(a_socket_missing_is_noticed_until_seen),
-      cmocka_unit_test(one_that_returns_does_not_stand_for_one_missing),
-      cmocka_unit_test(a_failed_look_hides_nobody),
-      cmocka_unit_test(a_socket_gone_is_remembered_for_a_while),
-      cmocka_unit_test(full_is_known_of_this_look_and_the_one_before),
-      cmocka_unit_test(a_unix_socket_has_no_drops_and_lacks_none),
-      cmocka_unit_test(what_cannot_be_asked_for_is_not_missing),
-      cmocka_unit_test(names_that_have_gone_are_told_of),
-      cmocka_unit_test(a_name_is_forgotten_after_two_looks_without_it),
-      cmocka_unit_test(many_sockets_come_and_go),
+      ON_TABLE(a_socket_that_a_dump_shows_twice_is_one),
+      ON_TABLE(a_socket_is_missing_until_some_dump_shows_it),
+      ON_TABLE(a_socket_that_is_back_does_not_make_up_for_a_missing_one),
+      ON_TABLE(a_socket_without_a_dump_is_kept_for_a_minute),
+      ON_TABLE(full_is_of_any_dump_of_this_sample_and_the_one_before),
+      ON_TABLE(movement_is_told_until_it_is_attributed),
+      ON_TABLE(a_tcp_socket_without_drops_is_told_a_unix_socket_not),
+      ON_TABLE(a_sample_is_the_same_if_only_drops_differ),
+      ON_TABLE(unix_sockets_that_could_not_be_read_stay_present),
+      ON_TABLE(a_unix_socket_is_forgotten_after_two_samples),
+      ON_TABLE(only_forgotten_unix_sockets_are_told),
+      ON_TABLE(many_sockets_come_and_go),
   };
-  return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, NULL, NULL);
 }
