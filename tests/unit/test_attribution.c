@@ -4,6 +4,7 @@
 #include "core/attribution.h"
 
 #include "collector_fixture.h"
+#include "memory.h"
 #include "unit.h"
 
 /* --- the rule ------------------------------------------------------------ */
@@ -227,6 +228,33 @@ static void a_kernel_without_a_counter_has_no_shares(void **state) {
   fixture->kernel.no_overflows = true;
   play(fixture, "listen 1 80; end");
   assert_shares(fixture, "80 -/-, all 0/-, - of none");
+}
+
+static void shares_need_the_counters_of_drops_and_overflows(void **state) {
+  (void)state;
+  enum { DROPS = 1u << LB_MIB_LISTEN_DROPS };
+  enum { OVERFLOWS = 1u << LB_MIB_LISTEN_OVERFLOWS };
+  for (unsigned present = 0; present < 1u << LB_MIBS; present++) {
+    struct lb_attribution attribution = {.is_primed = false};
+    struct lb_socket_table table = {.len = 0};
+    struct lb_netstat netstat = {.present = present};
+    assert_false(lb_attribution_read(&attribution, &table, &netstat));
+    assert_int_equal(lb_attribution_has_shares(&attribution),
+                     present & DROPS && present & OVERFLOWS);
+  }
+}
+
+static void without_memory_nothing_is_attributed(void **state) {
+  (void)state;
+  struct lb_socket socket = {.sock = {.sk_drops = 3, .has_drops = true}};
+  struct lb_socket_table table = {.v = &socket, .len = 1, .cap = 1};
+  struct lb_attribution attribution = {.is_primed = true};
+  struct lb_netstat netstat = {.counter = {[LB_MIB_LISTEN_DROPS] = 3}};
+  assert_false(lb_attribution_read(&attribution, &table, &netstat));
+  memory.fails = 1;
+  assert_int_equal(lb_attribution_settle(&attribution, &table, NULL), -ENOMEM);
+  assert_int_equal(attribution.total[LB_MIB_LISTEN_DROPS], 0);
+  assert_int_equal(socket.attribution.settled, 0);
 }
 
 /* --- two reads are not one instant --------------------------------------- */
@@ -458,6 +486,8 @@ int main(void) {
       ON_KERNEL(shares_never_go_back),
       ON_KERNEL(a_kernel_without_sk_drops_has_no_shares),
       ON_KERNEL(a_kernel_without_a_counter_has_no_shares),
+      cmocka_unit_test(shares_need_the_counters_of_drops_and_overflows),
+      cmocka_unit_test(without_memory_nothing_is_attributed),
       ON_KERNEL(a_drop_between_dump_and_counters_is_found),
       ON_KERNEL(a_scan_beside_an_overload_gets_nothing),
       ON_KERNEL(a_drop_after_the_counters_counts_in_the_next_sample),

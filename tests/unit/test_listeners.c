@@ -45,7 +45,8 @@ static const struct story ports[] = {
 
 static const struct story unix_names[] = {
     {"ListeningPaths makes one listener per UNIX name, without ignored ones",
-     {{"only; ignore /run/noise; paths; listen 1 /run/a.sock queue 1;"
+     {{"only; ignore /run/noise; ignore /x; paths; listen 8 /x; listen 1 "
+       "/run/a.sock queue 1;"
        "listen 2 @\\x01b\\x20c; listen 3 /run/a.sock queue 2;"
        "listen 4 /run/noise; listen 5 relative; listen 6 /; listen 7 80; end",
        "run-a.sock 3/16, @_b_c 0/8, relative 0/8, - 0/8, "}}},
@@ -129,14 +130,27 @@ static void a_listener_without_label_wants_no_socket(void **state) {
 }
 
 static void a_label_of_another_namespace_is_used_as_well(void **state) {
-  struct fixture *fixture = *state;
-  const char *taken;
-  assert_int_equal(lb_label_registry_claim(fixture->labels, "80", &taken), 0);
-  assert_int_equal(lb_label_registry_claim(fixture->labels, "blue:all", &taken),
-                   0);
-  play(fixture, "netns blue; listen 1 80; service all 81; end");
-  assert_sums(fixture, "blue:80 0/8, ");
-  assert_conflict(fixture, "blue:all of <Listener \"all\">: taken, 1 in all\n");
+  static const struct {
+    const char *label, *script, *want;
+  } cases[] = {
+      {"blue:all", "netns blue; service all 81",
+       "blue:all of <Listener \"all\">: taken, 1 in all\n"},
+      {"blue:443", "netns blue; select 443",
+       "blue:443 of LocalPort \"443\": taken, 1 in all\n"},
+      {"blue:80", "netns blue; listen 1 80; end",
+       "blue:80 of port 80: taken, 1 in all\n"},
+      {"80", "netns blue; select 80", ""},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
+    const char *taken;
+    assert_int_equal(set_up_collector(state), 0);
+    struct fixture *fixture = *state;
+    assert_int_equal(
+        lb_label_registry_claim(fixture->labels, cases[i].label, &taken), 0);
+    play(fixture, cases[i].script);
+    assert_conflict(fixture, cases[i].want);
+    assert_int_equal(tear_down_collector(state), 0);
+  }
 }
 
 static void a_label_that_does_not_fit_is_not_cut_off(void **state) {
@@ -158,7 +172,7 @@ int main(void) {
       cmocka_unit_test(sockets_count_for_the_listeners_of_the_stories),
       cmocka_unit_test(sources_with_a_used_label_are_told_once),
       ON_KERNEL(a_listener_without_label_wants_no_socket),
-      ON_KERNEL(a_label_of_another_namespace_is_used_as_well),
+      cmocka_unit_test(a_label_of_another_namespace_is_used_as_well),
       ON_KERNEL(a_label_that_does_not_fit_is_not_cut_off),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
