@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* unix_diag's answers to rows and to counts of those who wait: made-up ones,
- * as a kernel sends them and as none should, and those of the running kernel
- * to UNIX sockets of our own, of which we know better. */
+/* UNIX sockets: answers as a kernel sends them and as none should, the
+ * requests, and the running kernel with sockets of our own. */
 #include "kernel/unix_diag.h"
 
-#include "kernel/netlink.h"
 #include "unit.h"
-
-#include <errno.h>
-
-enum { MALFORMED = -EBADMSG, PASSED_OVER = 1 };
 
 static const struct lb_listen_sock app = {
     .cookie = 0x100000002,
@@ -32,38 +26,31 @@ static struct nlmsghdr *exact_copy(const struct nlmsghdr *msg) {
   return exact;
 }
 
-/* Puts down the row that a message is parsed to, or what it is instead. */
-static void say_parsed(struct text *got, const struct nlmsghdr *msg) {
+static int parse_into(const struct nlmsghdr *msg, struct lb_unix_names *names,
+                      struct lb_listen_sock *sock) {
   struct nlmsghdr *exact = exact_copy(msg);
-  struct lb_unix_names *paths;
-  struct lb_listen_sock row;
-  assert_int_equal(lb_unix_names_new(&paths), 0);
-  int result = lb_unix_parse_listen_sock(exact, paths, &row);
-  if (result == 0)
-    say_unix_row(got, &row, paths);
-  else if (result == PASSED_OVER)
-    say(got, "passed over\n");
-  else
-    say(got, "%s\n", strerror(-result));
-  lb_unix_names_free(paths);
+  int result = lb_unix_parse_listen_sock(exact, names, sock);
   free(exact);
+  return result;
+}
+
+/* The socket that a message is parsed to, or what is returned instead. */
+static void say_parsed(struct text *got, const struct nlmsghdr *msg) {
+  struct lb_unix_names *names;
+  struct lb_listen_sock sock;
+  assert_int_equal(lb_unix_names_new(&names), 0);
+  int result = parse_into(msg, names, &sock);
+  if (result == 0)
+    say_unix_row(got, &sock, names);
+  else
+    say(got, "%s\n", result == 1 ? "skipped" : strerrorname_np(-result));
+  lb_unix_names_free(names);
 }
 
 static void check(const struct nlmsghdr *msg, const char *want) {
   struct text got = {.len = 0};
   say_parsed(&got, msg);
   assert_string_equal(got.at, want);
-}
-
-static int parse(const struct nlmsghdr *msg) {
-  struct nlmsghdr *exact = exact_copy(msg);
-  struct lb_unix_names *paths;
-  struct lb_listen_sock row;
-  assert_int_equal(lb_unix_names_new(&paths), 0);
-  int result = lb_unix_parse_listen_sock(exact, paths, &row);
-  lb_unix_names_free(paths);
-  free(exact);
-  return result;
 }
 
 static int parse_pending(const struct nlmsghdr *msg,
@@ -89,44 +76,38 @@ static void check_no_pending(const struct nlmsghdr *msg, int want_err) {
   assert_int_equal(pending.closed, 815);
 }
 
-/* --- rows ---------------------------------------------------------------- */
+/* --- listening sockets --------------------------------------------------- */
 
-static void a_row_is_read(void **state) {
+static void numbers_are_as_large_as_the_kernel_has_them(void **state) {
   (void)state;
   static const struct lb_listen_sock largest = {.cookie = UINT64_MAX,
                                                 .queue = UINT32_MAX,
                                                 .limit = UINT32_MAX - 1,
                                                 .inode = UINT32_MAX - 2};
-  struct datagram stream = {.len = 0}, seqpacket = {.len = 0};
-  check(put_app(&stream), APP);
-  check(put_unix_row(&seqpacket, &largest, SOCK_SEQPACKET, "/run/big", 9),
+  struct datagram datagram = {.len = 0};
+  check(put_unix_row(&datagram, &largest, SOCK_SEQPACKET, "/run/big", 9),
         "UNIX \"/run/big\" queue 4294967295 limit 4294967294 inode 4294967293 "
         "cookie ffffffffffffffff\n");
 }
 
-static void what_a_unix_socket_does_not_have_is_zero(void **state) {
+static void fields_of_tcp_sockets_are_zero(void **state) {
   (void)state;
-  static const uint8_t no_address[16];
-  static const struct lb_unix_name other = {5, "/main"};
   struct datagram datagram = {.len = 0};
-  struct lb_unix_names *paths;
-  struct lb_listen_sock row;
-  uint32_t number;
-  memset(&row, 0x5a, sizeof(row));
-  assert_int_equal(lb_unix_names_new(&paths), 0);
-  assert_int_equal(lb_unix_names_intern(paths, &other, &number), 0);
-  assert_int_equal(number, 0);
-  assert_int_equal(lb_unix_parse_listen_sock(put_app(&datagram), paths, &row),
-                   0);
-  assert_memory_equal(row.address, no_address, sizeof(row.address));
-  assert_int_equal(row.unix_name, 1);
-  assert_int_equal(row.sk_drops, 0);
-  assert_int_equal(row.ifindex, 0);
-  assert_int_equal(row.port, 0);
-  assert_int_equal(row.family, AF_UNIX);
-  assert_false(row.has_drops);
-  assert_false(row.v6only);
-  lb_unix_names_free(paths);
+  struct lb_unix_names *names;
+  struct lb_listen_sock sock;
+  memset(&sock, 0x5a, sizeof(sock));
+  assert_int_equal(lb_unix_names_new(&names), 0);
+  assert_int_equal(parse_into(put_app(&datagram), names, &sock), 0);
+  const struct lb_listen_sock want = {.cookie = app.cookie,
+                                      .queue = app.queue,
+                                      .limit = app.limit,
+                                      .inode = app.inode,
+                                      .family = AF_UNIX};
+  assert_memory_equal(sock.address, want.address, sizeof(want.address));
+  assert_int_equal(sock.sk_drops + sock.ifindex + sock.port, 0);
+  assert_int_equal(sock.family, AF_UNIX);
+  assert_false(sock.has_drops || sock.v6only);
+  lb_unix_names_free(names);
 }
 
 #define X27 "xxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -134,7 +115,7 @@ static void what_a_unix_socket_does_not_have_is_zero(void **state) {
 #define Z10 "\0\0\0\0\0\0\0\0\0\0"
 #define TAIL " queue 3 limit 2 inode 1513 cookie 100000002\n"
 
-static void a_name_is_what_bind_was_given(void **state) {
+static void a_name_is_what_bind_got(void **state) {
   (void)state;
 #define BYTES(literal) literal, sizeof(literal) - 1
   static const struct {
@@ -154,13 +135,13 @@ static void a_name_is_what_bind_was_given(void **state) {
       {BYTES("\0app" Z10 Z10 Z10), "UNIX \"\\x00app\"" TAIL},
       {BYTES("\0" X27 X27 X27 "yyyyyyyyyyyyyyyyyyyyyyyyyy"),
        "UNIX \"\\x00" X27 X27 X27 "yyyyyyyyyyyyyyyyyyyyyyyyyy\"" TAIL},
-      {BYTES(""), "passed over\n"},
+      {BYTES(""), "skipped\n"},
       {BYTES("\0"), "UNIX \"\\x00\"" TAIL},
       {BYTES(Z10), "UNIX \"\\x00\"" TAIL},
-      {BYTES(X108 "y"), "Bad message\n"},
-      {BYTES(X108 "\0\0"), "Bad message\n"},
-      {BYTES("\0" X108 "\0"), "Bad message\n"},
-      {BYTES(X108 X108), "Bad message\n"},
+      {BYTES(X108 "y"), "EBADMSG\n"},
+      {BYTES(X108 "\0\0"), "EBADMSG\n"},
+      {BYTES("\0" X108 "\0"), "EBADMSG\n"},
+      {BYTES(X108 X108), "EBADMSG\n"},
   };
   for (size_t i = 0; i < LEN(cases); i++) {
     struct datagram datagram = {.len = 0};
@@ -170,22 +151,19 @@ static void a_name_is_what_bind_was_given(void **state) {
   }
 }
 
-static void a_socket_without_a_name_is_passed_over(void **state) {
+static void
+only_streams_and_seqpackets_with_a_name_are_not_skipped(void **state) {
   (void)state;
-  struct datagram datagram = {.len = 0};
-  check(put_unix_row(&datagram, &app, SOCK_STREAM, NULL, 0), "passed over\n");
-}
-
-static void of_all_types_two_listen(void **state) {
-  (void)state;
+  struct datagram nameless = {.len = 0};
+  check(put_unix_row(&nameless, &app, SOCK_STREAM, NULL, 0), "skipped\n");
   for (unsigned type = 0; type <= UINT8_MAX; type++) {
     struct datagram datagram = {.len = 0};
     check(put_unix_row(&datagram, &app, (uint8_t)type, "/run/app", 9),
-          type == 1 || type == 5 ? APP : "passed over\n");
+          type == 1 || type == 5 ? APP : "skipped\n");
   }
 }
 
-static void a_name_has_one_number(void **state) {
+static void sockets_of_one_name_have_one_number(void **state) {
   (void)state;
   static const struct {
     const char *bytes;
@@ -195,20 +173,21 @@ static void a_name_has_one_number(void **state) {
       {"/run/app", 9, 0}, {"\0run/app", 8, 1},      {"/run/app", 8, 0},
       {"/run/ap", 8, 2},  {"\0run/app\0\0", 10, 1},
   };
-  struct lb_unix_names *paths;
-  struct lb_listen_sock row;
-  assert_int_equal(lb_unix_names_new(&paths), 0);
+  struct lb_unix_names *names;
+  struct lb_listen_sock sock;
+  assert_int_equal(lb_unix_names_new(&names), 0);
   for (size_t i = 0; i < LEN(cases); i++) {
     struct datagram datagram = {.len = 0};
-    struct nlmsghdr *msg = put_unix_row(&datagram, &app, SOCK_STREAM,
-                                        cases[i].bytes, cases[i].len);
-    assert_int_equal(lb_unix_parse_listen_sock(msg, paths, &row), 0);
-    assert_int_equal(row.unix_name, cases[i].want);
+    assert_int_equal(parse_into(put_unix_row(&datagram, &app, SOCK_STREAM,
+                                             cases[i].bytes, cases[i].len),
+                                names, &sock),
+                     0);
+    assert_int_equal(sock.unix_name, cases[i].want);
   }
-  lb_unix_names_free(paths);
+  lb_unix_names_free(names);
 }
 
-static void what_is_unknown_is_passed_over(void **state) {
+static void unknown_attributes_are_skipped(void **state) {
   (void)state;
   struct datagram datagram = {.len = 0};
   struct nlmsghdr *msg = start_unix(&datagram, &app, SOCK_STREAM);
@@ -221,134 +200,76 @@ static void what_is_unknown_is_passed_over(void **state) {
   check(msg, APP);
 }
 
-/* --- who waits ----------------------------------------------------------- */
+/* --- pending connections ------------------------------------------------- */
 
-static void those_who_wait_are_counted(void **state) {
+/* Without inodes (-1) and without the length of the queue (-1) as well. */
+static void
+pending_connections_are_counted_by_the_inodes_of_their_clients(void **state) {
   (void)state;
   static const uint32_t inodes[] = {7, 0, 1, 0, UINT32_MAX, 0};
-  static const uint32_t closed[] = {0, 1, 1, 2, 2, 3};
-  check_pending(put_pending(&(struct datagram){.len = 0}, &app, NULL, 0), 0, 0);
-  for (size_t len = 1; len <= LEN(inodes); len++) {
-    struct datagram datagram = {.len = 0};
-    check_pending(put_pending(&datagram, &app, inodes, len), (uint32_t)len,
-                  closed[len - 1]);
-  }
-}
-
-/* One reads the queue's length a moment after the other. */
-static void the_inodes_count_not_the_length(void **state) {
-  (void)state;
-  static const uint32_t inodes[] = {7, 0};
-  struct datagram with = {.len = 0}, without = {.len = 0};
-  struct nlmsghdr *msg = start_unix(&with, &app, SOCK_STREAM);
-  mnl_attr_put(msg, UNIX_DIAG_ICONS, sizeof(inodes), inodes);
-  put_rqlen(msg, 3, 5);
-  check_pending(msg, 2, 1);
-  msg = start_unix(&without, &app, SOCK_STREAM);
-  mnl_attr_put(msg, UNIX_DIAG_ICONS, sizeof(inodes), inodes);
-  check_pending(msg, 2, 1);
-}
-
-static void without_inodes_an_empty_queue_is_known_to_be_empty(void **state) {
-  (void)state;
-  struct datagram empty = {.len = 0}, queued = {.len = 0}, silent = {.len = 0};
-  struct nlmsghdr *msg = start_unix(&empty, &app, SOCK_STREAM);
-  put_rqlen(msg, 0, 5);
-  check_pending(msg, 0, 0);
-  msg = start_unix(&queued, &app, SOCK_STREAM);
-  put_rqlen(msg, 1, 5);
-  check_no_pending(msg, -ENODATA);
-  check_no_pending(start_unix(&silent, &app, SOCK_STREAM), -ENODATA);
-}
-
-static void inodes_cut_off_are_malformed(void **state) {
-  (void)state;
-  static const uint32_t inodes[] = {7, 8};
-  for (size_t len = 0; len <= sizeof(inodes); len++) {
+  static const struct {
+    int inodes, queue;
+    int waiting, closed; /* waiting -1: not told */
+  } cases[] = {
+      {0, 0, 0, 0},  {1, 1, 1, 0},  {2, 2, 2, 1},    {3, 3, 3, 1},
+      {4, 4, 4, 2},  {5, 5, 5, 2},  {6, 6, 6, 3},    {2, 3, 2, 1},
+      {2, -1, 2, 1}, {-1, 0, 0, 0}, {-1, 1, -1, -1}, {-1, -1, -1, -1},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
     struct datagram datagram = {.len = 0};
     struct nlmsghdr *msg = start_unix(&datagram, &app, SOCK_STREAM);
-    mnl_attr_put(msg, UNIX_DIAG_ICONS, len, inodes);
-    if (len % 4)
-      check_no_pending(msg, MALFORMED);
+    if (cases[i].inodes >= 0)
+      mnl_attr_put(msg, UNIX_DIAG_ICONS, (size_t)cases[i].inodes * 4, inodes);
+    if (cases[i].queue >= 0)
+      put_rqlen(msg, (uint32_t)cases[i].queue, 5);
+    if (cases[i].waiting < 0)
+      check_no_pending(msg, -ENODATA);
     else
-      check_pending(msg, (uint32_t)len / 4, 0);
+      check_pending(msg, (uint32_t)cases[i].waiting, (uint32_t)cases[i].closed);
   }
 }
 
 /* --- malformed ----------------------------------------------------------- */
 
-/* A row and the answer to who waits, each in turn damaged by spoil. */
-static void check_both_malformed(void (*spoil)(struct nlmsghdr *msg, size_t i),
-                                 size_t times) {
+/* The value of one field: a message about a socket and one about pending
+ * connections are malformed with it. */
+static void check_malformed(size_t at, size_t size, uint32_t value) {
   static const uint32_t inodes[] = {7, 0};
-  for (size_t i = 0; i < times; i++) {
-    struct datagram row = {.len = 0}, pending = {.len = 0};
-    struct nlmsghdr *msg = put_app(&row);
-    assert_int_equal(parse(msg), 0);
-    spoil(msg, i);
-    assert_int_equal(parse(msg), MALFORMED);
-    msg = put_pending(&pending, &app, inodes, LEN(inodes));
-    check_pending(msg, 2, 1);
-    spoil(msg, i);
-    check_no_pending(msg, MALFORMED);
-  }
+  struct datagram row = {.len = 0}, pending = {.len = 0};
+  put_app(&row);
+  put_pending(&pending, &app, inodes, LEN(inodes));
+  assert_int_equal(__BYTE_ORDER__, __ORDER_LITTLE_ENDIAN__);
+  memcpy(row.at + at, &value, size);
+  memcpy(pending.at + at, &value, size);
+  check((void *)row.at, "EBADMSG\n");
+  check_no_pending((void *)pending.at, -EBADMSG);
 }
 
-static void shorten(struct nlmsghdr *msg, size_t i) {
-  msg->nlmsg_len = 16 + (uint32_t)i;
-}
-
-static void a_short_message_is_malformed(void **state) {
+static void a_message_with_a_wrong_field_is_malformed(void **state) {
   (void)state;
-  check_both_malformed(shorten, sizeof(struct unix_diag_msg));
-}
-
-static void set_type(struct nlmsghdr *msg, size_t i) {
-  static const uint16_t types[] = {0,  NLMSG_DONE, 15, 16,   17,
-                                   18, 19,         21, 65535};
-  msg->nlmsg_type = types[i % LEN(types)];
-}
-
-static void a_message_of_another_type_is_malformed(void **state) {
-  (void)state;
-  check_both_malformed(set_type, 9);
-}
-
-static void set_family(struct nlmsghdr *msg, size_t i) {
+  static const uint16_t message_types[] = {0,  NLMSG_DONE, 15, 16,   17,
+                                           18, 19,         21, 65535};
   static const uint8_t families[] = {AF_UNSPEC, AF_INET,  AF_INET6,
                                      AF_PACKET, AF_VSOCK, 255};
-  struct unix_diag_msg *diag = mnl_nlmsg_get_payload(msg);
-  diag->udiag_family = families[i % LEN(families)];
+  static const uint16_t attribute_lens[] = {0, 1, 3, 2000, 65535};
+  if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+    skip();
+  for (uint32_t len = 16; len < 16 + sizeof(struct unix_diag_msg); len++)
+    check_malformed(offsetof(struct nlmsghdr, nlmsg_len), 4, len);
+  for (size_t i = 0; i < LEN(message_types); i++)
+    check_malformed(offsetof(struct nlmsghdr, nlmsg_type), 2, message_types[i]);
+  for (size_t i = 0; i < LEN(families); i++)
+    check_malformed(16 + offsetof(struct unix_diag_msg, udiag_family), 1,
+                    families[i]);
+  for (uint32_t i = 0; i <= UINT8_MAX; i++)
+    if (i != TCP_LISTEN)
+      check_malformed(16 + offsetof(struct unix_diag_msg, udiag_state), 1, i);
+  for (size_t i = 0; i < LEN(attribute_lens); i++)
+    check_malformed(16 + sizeof(struct unix_diag_msg), 2, attribute_lens[i]);
 }
 
-static void a_socket_of_another_family_is_no_row(void **state) {
-  (void)state;
-  check_both_malformed(set_family, 6);
-}
-
-static void set_state(struct nlmsghdr *msg, size_t i) {
-  struct unix_diag_msg *diag = mnl_nlmsg_get_payload(msg);
-  diag->udiag_state = (uint8_t)(i < TCP_LISTEN ? i : i + 1);
-}
-
-static void a_socket_that_does_not_listen_is_no_row(void **state) {
-  (void)state;
-  check_both_malformed(set_state, 255);
-}
-
-static void set_attribute_len(struct nlmsghdr *msg, size_t i) {
-  static const uint16_t lens[] = {0, 1, 3, 2000, 65535};
-  struct nlattr *first =
-      mnl_nlmsg_get_payload_offset(msg, sizeof(struct unix_diag_msg));
-  first->nla_len = lens[i % LEN(lens)];
-}
-
-static void an_attribute_with_a_bad_length_is_malformed(void **state) {
-  (void)state;
-  check_both_malformed(set_attribute_len, 5);
-}
-
-static void a_row_cut_off_is_malformed(void **state) {
+static void
+a_cut_off_message_is_malformed_unless_only_padding_is_missing(void **state) {
   (void)state;
   struct datagram whole = {.len = 0};
   struct nlmsghdr *msg = put_app(&whole);
@@ -360,34 +281,37 @@ static void a_row_cut_off_is_malformed(void **state) {
     cut_msg->nlmsg_len = len;
     /* of the last attribute, a byte, only the padding may be missing */
     check(cut_msg,
-          len == rqlen_end || len >= rqlen_end + 5 ? APP : "Bad message\n");
+          len == rqlen_end || len >= rqlen_end + 5 ? APP : "EBADMSG\n");
   }
 }
 
-static void a_row_without_lengths_is_malformed(void **state) {
+static void attributes_that_are_too_short_are_malformed(void **state) {
   (void)state;
-  struct datagram datagram = {.len = 0};
-  struct nlmsghdr *msg = start_unix(&datagram, &app, SOCK_STREAM);
+  static const uint32_t numbers[2] = {7, 8};
+  struct datagram none = {.len = 0};
+  struct nlmsghdr *msg = start_unix(&none, &app, SOCK_STREAM);
   mnl_attr_put(msg, UNIX_DIAG_NAME, 9, "/run/app");
-  check(msg, "Bad message\n");
-}
-
-static void short_lengths_are_malformed(void **state) {
-  (void)state;
-  static const uint32_t lengths[2];
-  for (size_t len = 0; len < sizeof(lengths); len++) {
-    struct datagram row = {.len = 0}, pending = {.len = 0};
-    struct nlmsghdr *msg = start_unix(&row, &app, SOCK_STREAM);
+  check(msg, "EBADMSG\n"); /* the lengths are missing */
+  for (size_t len = 0; len <= sizeof(numbers); len++) {
+    struct datagram row = {.len = 0}, queue = {.len = 0}, inodes = {.len = 0};
+    msg = start_unix(&row, &app, SOCK_STREAM);
     mnl_attr_put(msg, UNIX_DIAG_NAME, 9, "/run/app");
-    mnl_attr_put(msg, UNIX_DIAG_RQLEN, len, lengths);
-    check(msg, "Bad message\n");
-    msg = start_unix(&pending, &app, SOCK_STREAM);
-    mnl_attr_put(msg, UNIX_DIAG_RQLEN, len, lengths);
-    check_no_pending(msg, MALFORMED);
+    mnl_attr_put(msg, UNIX_DIAG_RQLEN, len, numbers);
+    if (len < sizeof(numbers))
+      check(msg, "EBADMSG\n");
+    msg = start_unix(&queue, &app, SOCK_STREAM);
+    mnl_attr_put(msg, UNIX_DIAG_RQLEN, len, numbers);
+    check_no_pending(msg, len < sizeof(numbers) ? -EBADMSG : -ENODATA);
+    msg = start_unix(&inodes, &app, SOCK_STREAM);
+    mnl_attr_put(msg, UNIX_DIAG_ICONS, len, numbers);
+    if (len % 4)
+      check_no_pending(msg, -EBADMSG);
+    else
+      check_pending(msg, (uint32_t)len / 4, 0);
   }
 }
 
-static void no_damage_of_one_bit_is_worse_than_an_error(void **state) {
+static void one_wrong_bit_does_no_more_harm_than_an_error(void **state) {
   (void)state;
   static const uint32_t inodes[] = {7, 0};
   struct datagram messages[2] = {{.len = 0}, {.len = 0}};
@@ -398,7 +322,11 @@ static void no_damage_of_one_bit_is_worse_than_an_error(void **state) {
       struct datagram damaged = messages[i];
       struct lb_pending pending = {0, 0};
       damaged.at[bit / 8] = (char)(damaged.at[bit / 8] ^ 1 << bit % 8);
-      assert_in_range(parse((void *)damaged.at) + EBADMSG, 0, EBADMSG + 1);
+      struct text got = {.len = 0};
+      say_parsed(&got, (void *)damaged.at);
+      assert_true(strncmp(got.at, "UNIX", 4) == 0 ||
+                  strcmp(got.at, "EBADMSG\n") == 0 ||
+                  strcmp(got.at, "skipped\n") == 0);
       int result = parse_pending((void *)damaged.at, &pending);
       assert_true(result == 0 || result == -EBADMSG || result == -ENODATA);
       assert_in_range(pending.waiting, pending.closed, 2);
@@ -407,7 +335,6 @@ static void no_damage_of_one_bit_is_worse_than_an_error(void **state) {
 
 /* --- as recorded --------------------------------------------------------- */
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 /* Linux 6.18: a stream socket with a backlog of 2 and 3 clients, of which the
  * second has closed; a seqpacket socket with an abstract name. */
 static void the_bytes_of_a_kernel_are_read(void **state) {
@@ -432,6 +359,8 @@ static void the_bytes_of_a_kernel_are_read(void **state) {
       0x0c, 0x64, 0xd0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0e, 0x64, 0xd0, 0x00,
       0x0c, 0x00, 0x04, 0x00, 0x03, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00,
       0x05, 0x00, 0x06, 0x00, 0x00, 0x00, 0x00, 0x00};
+  if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+    skip();
   struct text got = {.len = 0};
   say_parsed(&got, (const void *)stream);
   say_parsed(&got, (const void *)seqpacket);
@@ -441,92 +370,82 @@ static void the_bytes_of_a_kernel_are_read(void **state) {
                               "inode 13657099 cookie 854dd\n");
   check_pending((const void *)pending, 3, 1);
 }
-#endif
 
 /* --- requests ------------------------------------------------------------ */
 
-/* States: LISTEN alone, 1 << 10. To be shown: name, 1, and lengths, 0x10.
- * Flags: NLM_F_REQUEST | NLM_F_DUMP. */
-static void a_request_asks_for_the_listeners(void **state) {
+/* Dump: LISTEN alone, 1 << 10; name, 1, and lengths, 0x10; NLM_F_REQUEST |
+ * NLM_F_DUMP. Pending connections: inodes, 8, and lengths; no NLM_F_DUMP. */
+static void
+requests_name_the_state_or_the_socket_and_what_to_show(void **state) {
   (void)state;
-  _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
-  memset(buf, 0x5a, sizeof(buf));
+  static const struct lb_listen_sock sock = {.cookie = 0xfedcba9876543210,
+                                             .inode = 1513};
   static const struct {
     struct nlmsghdr msg;
     struct unix_diag_req req;
-  } want = {.msg = {40, 20, 0x301, 0, 0},
-            .req = {.sdiag_family = AF_UNIX,
-                    .udiag_states = 0x400,
-                    .udiag_show = 0x11}};
-  assert_int_equal(sizeof(want), 40);
-  assert_ptr_equal(lb_unix_request_listen_socks(buf), buf);
-  assert_memory_equal(buf, &want, sizeof(want));
-  for (size_t i = sizeof(want); i < sizeof(buf); i++)
-    assert_int_equal(buf[i], 0x5a);
-}
-
-/* To be shown: inodes, 8, and lengths. No NLM_F_DUMP. */
-static void a_request_asks_who_waits_at_one_socket(void **state) {
-  (void)state;
-  static const struct lb_listen_sock row = {.cookie = 0xfedcba9876543210,
-                                            .inode = 1513};
-  _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
-  memset(buf, 0x5a, sizeof(buf));
-  static const struct {
-    struct nlmsghdr msg;
-    struct unix_diag_req req;
-  } want = {.msg = {40, 20, 0x1, 0, 0},
-            .req = {.sdiag_family = AF_UNIX,
-                    .udiag_ino = 1513,
-                    .udiag_show = 0x18,
-                    .udiag_cookie = {0x76543210, 0xfedcba98}}};
-  assert_ptr_equal(lb_unix_request_pending(buf, &row), buf);
-  assert_memory_equal(buf, &want, sizeof(want));
-  for (size_t i = sizeof(want); i < sizeof(buf); i++)
-    assert_int_equal(buf[i], 0x5a);
+  } want[] = {{.msg = {40, 20, 0x301, 0, 0},
+               .req = {.sdiag_family = AF_UNIX,
+                       .udiag_states = 0x400,
+                       .udiag_show = 0x11}},
+              {.msg = {40, 20, 0x1, 0, 0},
+               .req = {.sdiag_family = AF_UNIX,
+                       .udiag_ino = 1513,
+                       .udiag_show = 0x18,
+                       .udiag_cookie = {0x76543210, 0xfedcba98}}}};
+  assert_int_equal(sizeof(want[0]), 40);
+  for (size_t i = 0; i < LEN(want); i++) {
+    _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
+    memset(buf, 0x5a, sizeof(buf));
+    assert_ptr_equal(i ? lb_unix_request_pending(buf, &sock)
+                       : lb_unix_request_listen_socks(buf),
+                     buf);
+    assert_memory_equal(buf, &want[i], sizeof(want[i]));
+    for (size_t j = sizeof(want[i]); j < sizeof(buf); j++)
+      assert_int_equal(buf[j], 0x5a);
+  }
 }
 
 /* --- the kernel ---------------------------------------------------------- */
 
 static const int types[] = {SOCK_STREAM, SOCK_SEQPACKET};
 
-/* A directory for sockets, whose name nobody else has. */
+/* A directory for sockets, with a name of its own. */
 static struct {
   char path[64];
   struct lb_netlink *netlink;
-} world;
+} own;
 
 static void need_kernel(void) {
   if (!has_unix_diag())
     skip();
 }
 
-static int open_world(void **state) {
+static int open_folder(void **state) {
   (void)state;
   const char *tmp = getenv("TMPDIR");
-  snprintf(world.path, sizeof(world.path), "%s/test_diag_unix.XXXXXX",
+  snprintf(own.path, sizeof(own.path), "%s/test_diag_unix.XXXXXX",
            tmp && strlen(tmp) < 32 ? tmp : "/tmp");
-  return mkdtemp(world.path) ? lb_netlink_new(&world.netlink) : -1;
+  return mkdtemp(own.path) ? lb_netlink_new(&own.netlink) : -1;
 }
 
-static int close_world(void **state) {
+static int close_folder(void **state) {
   (void)state;
-  lb_netlink_free(world.netlink);
-  return rmdir(world.path);
+  lb_netlink_free(own.netlink);
+  return rmdir(own.path);
 }
 
-/* The rows that the kernel has; free_rows() them. */
-static struct lb_listen_socks get_rows(void) {
+/* The rows that the kernel has; free_socks() them. */
+static struct lb_listen_socks get_socks(void) {
   _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
   struct lb_listen_socks rows = {0};
   assert_int_equal(lb_unix_names_new(&rows.unix_names), 0);
-  assert_int_equal(ask_kernel(world.netlink, lb_unix_request_listen_socks(buf),
+  assert_int_equal(ask_kernel(own.netlink, lb_unix_request_listen_socks(buf),
                               lb_add_unix_socks(&rows)),
                    0);
   return rows;
 }
 
-static void free_rows(struct lb_listen_socks *rows) {
+static void free_socks(struct lb_listen_socks *rows) {
   lb_unix_names_free(rows->unix_names);
   lb_listen_socks_free(rows);
 }
@@ -534,7 +453,7 @@ static void free_rows(struct lb_listen_socks *rows) {
 /* Whether there is a row of this inode, and which. */
 static bool find(uint32_t inode, struct lb_listen_sock *row,
                  struct lb_unix_name *path) {
-  struct lb_listen_socks rows = get_rows();
+  struct lb_listen_socks rows = get_socks();
   size_t found = 0;
   for (size_t i = 0; i < rows.len; i++)
     if (rows.v[i].inode == inode) {
@@ -544,36 +463,36 @@ static bool find(uint32_t inode, struct lb_listen_sock *row,
       *row = rows.v[i];
       found++;
     }
-  free_rows(&rows);
+  free_socks(&rows);
   assert_in_range(found, 0, 1);
   return found;
 }
 
 static size_t count_named(const char *name, size_t len) {
-  struct lb_listen_socks rows = get_rows();
+  struct lb_listen_socks rows = get_socks();
   size_t count = 0;
   for (size_t i = 0; i < rows.len; i++) {
     const struct lb_unix_name *path =
         lb_unix_names_get(rows.unix_names, rows.v[i].unix_name);
     count += path->len == len && memcmp(path->bytes, name, len) == 0;
   }
-  free_rows(&rows);
+  free_socks(&rows);
   return count;
 }
 
-static int ask_who_waits(const struct lb_listen_sock *row,
-                         struct lb_pending *pending) {
+static int get_pending(const struct lb_listen_sock *row,
+                       struct lb_pending *pending) {
   _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
-  return ask_kernel(world.netlink, lb_unix_request_pending(buf, row),
+  return ask_kernel(own.netlink, lb_unix_request_pending(buf, row),
                     lb_set_pending(pending));
 }
 
-static void check_who_waits(const struct server *server, uint32_t waiting,
-                            uint32_t closed) {
+static void check_waiting(const struct server *server, uint32_t waiting,
+                          uint32_t closed) {
   const struct lb_listen_sock row = {.inode = server->inode,
                                      .cookie = server->cookie};
   struct lb_pending got;
-  assert_int_equal(ask_who_waits(&row, &got), 0);
+  assert_int_equal(get_pending(&row, &got), 0);
   assert_int_equal(got.waiting, waiting);
   assert_int_equal(got.closed, closed);
 }
@@ -597,7 +516,7 @@ static size_t put_name(char name[static LB_UNIX_NAME_SIZE + 1], bool abstract,
                        const char *rest) {
   memset(name, 0, LB_UNIX_NAME_SIZE + 1);
   struct text text = {.len = 0};
-  say(&text, "%s/%s", world.path, rest);
+  say(&text, "%s/%s", own.path, rest);
   size_t len = text.len < LB_UNIX_NAME_SIZE ? text.len : LB_UNIX_NAME_SIZE;
   memcpy(name, text.at, len);
   if (abstract)
@@ -605,7 +524,7 @@ static size_t put_name(char name[static LB_UNIX_NAME_SIZE + 1], bool abstract,
   return len;
 }
 
-static void queues_are_what_they_are(void **state) {
+static void queue_and_limit_follow_clients_and_accept(void **state) {
   (void)state;
   need_kernel();
   for (size_t i = 0; i < LEN(types) * 2; i++) {
@@ -622,7 +541,7 @@ static void queues_are_what_they_are(void **state) {
       clients[queue] = connect_unix(&server);
       assert_true(clients[queue] >= 0);
     }
-    assert_int_equal(connect_unix(&server), -1); /* a limit of N holds N + 1 */
+    assert_int_equal(connect_unix(&server), -1); /* a limit of N admits N + 1 */
     assert_int_equal(errno, EAGAIN);
     check_found(&server, name, len, BACKLOG + 1, BACKLOG);
 
@@ -639,34 +558,21 @@ static void queues_are_what_they_are(void **state) {
   }
 }
 
-static void a_server_may_give_bind_a_whole_sockaddr_un(void **state) {
+/* A short name in a whole struct sockaddr_un, and one that fills sun_path. */
+static void
+a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros(void **state) {
   (void)state;
   need_kernel();
-  char name[LB_UNIX_NAME_SIZE + 1];
-  for (int abstract = 0; abstract <= 1; abstract++) {
-    size_t len = put_name(name, abstract, "sock");
+  for (int i = 0; i < 4; i++) {
+    char name[LB_UNIX_NAME_SIZE + 1];
+    bool abstract = i % 2, is_short = i < 2;
+    size_t len = put_name(name, abstract, is_short ? "sock" : X108);
     struct server server;
     assert_int_equal(
         open_unix_server(&server, SOCK_STREAM, name, LB_UNIX_NAME_SIZE, 1), 0);
-    check_found(&server, name, len, 0, 1);
-    close(server.fd);
-    if (!abstract)
-      assert_int_equal(unlink(name), 0);
-  }
-}
-
-static void a_name_may_take_up_all_of_sun_path(void **state) {
-  (void)state;
-  need_kernel();
-  char name[LB_UNIX_NAME_SIZE + 1];
-  for (int abstract = 0; abstract <= 1; abstract++) {
-    struct server server;
-    size_t len = put_name(name, abstract, X108);
-    assert_int_equal(len, LB_UNIX_NAME_SIZE);
-    assert_int_equal(open_unix_server(&server, SOCK_STREAM, name, len, 1), 0);
-    int client = connect_unix(&server);
-    assert_true(client >= 0);
-    check_found(&server, name, len, 1, 1);
+    assert_true(is_short || len == LB_UNIX_NAME_SIZE);
+    int client = is_short ? -1 : connect_unix(&server);
+    check_found(&server, name, len, !is_short, 1);
     close(client);
     close(server.fd);
     if (!abstract)
@@ -689,7 +595,7 @@ static void an_abstract_name_may_have_any_bytes(void **state) {
 }
 
 /* unix_autobind(): NUL and 5 hexadecimal digits. */
-static void a_name_may_be_the_kernels(void **state) {
+static void a_name_may_be_chosen_by_the_kernel(void **state) {
   (void)state;
   need_kernel();
   struct server server;
@@ -703,7 +609,7 @@ static void a_name_may_be_the_kernels(void **state) {
   close(server.fd);
 }
 
-static void what_does_not_listen_is_not_found(void **state) {
+static void a_socket_that_does_not_listen_is_not_shown(void **state) {
   (void)state;
   need_kernel();
   static const int others[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
@@ -717,33 +623,33 @@ static void what_does_not_listen_is_not_found(void **state) {
   }
 }
 
-static void clients_that_closed_are_counted(void **state) {
+static void clients_that_have_closed_are_counted_until_accept(void **state) {
   (void)state;
   need_kernel();
   for (size_t i = 0; i < LEN(types); i++) {
     struct server server;
     int clients[5];
     assert_int_equal(open_unix_server(&server, types[i], NULL, 0, 8), 0);
-    check_who_waits(&server, 0, 0);
+    check_waiting(&server, 0, 0);
     for (uint32_t j = 0; j < LEN(clients); j++) {
       clients[j] = connect_unix(&server);
       assert_true(clients[j] >= 0);
-      check_who_waits(&server, j + 1, 0);
+      check_waiting(&server, j + 1, 0);
     }
     assert_int_equal(send(clients[0], "request", 7, 0), 7);
     assert_int_equal(shutdown(clients[1], SHUT_WR), 0); /* may still read */
-    check_who_waits(&server, 5, 0);
+    check_waiting(&server, 5, 0);
     close(clients[0]);
-    check_who_waits(&server, 5, 1);
+    check_waiting(&server, 5, 1);
     close(clients[3]);
-    check_who_waits(&server, 5, 2);
+    check_waiting(&server, 5, 2);
 
     static const uint32_t closed[] = {1, 1, 1, 0, 0}; /* of those left */
     for (uint32_t j = 0; j < LEN(clients); j++) {
       int accepted = accept(server.fd, NULL, NULL);
       assert_true(accepted >= 0);
       close(accepted);
-      check_who_waits(&server, 4 - j, closed[j]);
+      check_waiting(&server, 4 - j, closed[j]);
     }
     close(clients[1]);
     close(clients[2]);
@@ -754,7 +660,7 @@ static void clients_that_closed_are_counted(void **state) {
 
 /* What diag_unix.c says of unix_diag_get_exact(), for pages of any size. That
  * they have closed spares us as many descriptors. */
-static void too_many_who_wait_are_an_error_and_not_less(void **state) {
+static void too_many_pending_connections_are_an_error(void **state) {
   (void)state;
   need_kernel();
   const uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
@@ -769,20 +675,20 @@ static void too_many_who_wait_are_an_error_and_not_less(void **state) {
       open_unix_server(&server, SOCK_STREAM, NULL, 0, (int)too_many), 0);
   for (; queue < certain && (client = connect_unix(&server)) >= 0; queue++)
     close(client);
-  check_who_waits(&server, queue, queue);
+  check_waiting(&server, queue, queue);
   for (; queue <= too_many && (client = connect_unix(&server)) >= 0; queue++)
     close(client);
   assert_true(find(server.inode, &row, &path));
   assert_int_equal(row.queue, queue);
   if (queue > too_many) { /* else somaxconn allows no more */
-    assert_int_equal(ask_who_waits(&row, &pending), -EMSGSIZE);
+    assert_int_equal(get_pending(&row, &pending), -EMSGSIZE);
     assert_int_equal(pending.waiting, 4711);
     assert_int_equal(pending.closed, 815);
   }
   close(server.fd);
 }
 
-static void at_a_socket_that_is_gone_nobody_waits(void **state) {
+static void a_socket_that_is_gone_has_no_pending_connections(void **state) {
   (void)state;
   need_kernel();
   struct server server;
@@ -791,51 +697,41 @@ static void at_a_socket_that_is_gone_nobody_waits(void **state) {
   struct lb_pending pending;
   assert_int_equal(open_unix_server(&server, SOCK_STREAM, NULL, 0, 1), 0);
   assert_true(find(server.inode, &row, &path));
-  assert_int_equal(ask_who_waits(&row, &pending), 0);
+  assert_int_equal(get_pending(&row, &pending), 0);
   row.cookie++;
-  assert_int_equal(ask_who_waits(&row, &pending), -ESTALE);
+  assert_int_equal(get_pending(&row, &pending), -ESTALE);
   row.cookie--;
-  assert_int_equal(ask_who_waits(&row, &pending), 0);
+  assert_int_equal(get_pending(&row, &pending), 0);
   close(server.fd);
-  assert_int_equal(ask_who_waits(&row, &pending), -ENOENT);
+  assert_int_equal(get_pending(&row, &pending), -ENOENT);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_row_is_read),
-    cmocka_unit_test(what_a_unix_socket_does_not_have_is_zero),
-    cmocka_unit_test(a_name_is_what_bind_was_given),
-    cmocka_unit_test(a_socket_without_a_name_is_passed_over),
-    cmocka_unit_test(of_all_types_two_listen),
-    cmocka_unit_test(a_name_has_one_number),
-    cmocka_unit_test(what_is_unknown_is_passed_over),
-    cmocka_unit_test(those_who_wait_are_counted),
-    cmocka_unit_test(the_inodes_count_not_the_length),
-    cmocka_unit_test(without_inodes_an_empty_queue_is_known_to_be_empty),
-    cmocka_unit_test(inodes_cut_off_are_malformed),
-    cmocka_unit_test(a_short_message_is_malformed),
-    cmocka_unit_test(a_message_of_another_type_is_malformed),
-    cmocka_unit_test(a_socket_of_another_family_is_no_row),
-    cmocka_unit_test(a_socket_that_does_not_listen_is_no_row),
-    cmocka_unit_test(an_attribute_with_a_bad_length_is_malformed),
-    cmocka_unit_test(a_row_cut_off_is_malformed),
-    cmocka_unit_test(a_row_without_lengths_is_malformed),
-    cmocka_unit_test(short_lengths_are_malformed),
-    cmocka_unit_test(no_damage_of_one_bit_is_worse_than_an_error),
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    cmocka_unit_test(the_bytes_of_a_kernel_are_read),
-#endif
-    cmocka_unit_test(a_request_asks_for_the_listeners),
-    cmocka_unit_test(a_request_asks_who_waits_at_one_socket),
-    cmocka_unit_test(queues_are_what_they_are),
-    cmocka_unit_test(a_server_may_give_bind_a_whole_sockaddr_un),
-    cmocka_unit_test(a_name_may_take_up_all_of_sun_path),
-    cmocka_unit_test(an_abstract_name_may_have_any_bytes),
-    cmocka_unit_test(a_name_may_be_the_kernels),
-    cmocka_unit_test(what_does_not_listen_is_not_found),
-    cmocka_unit_test(clients_that_closed_are_counted),
-    cmocka_unit_test(too_many_who_wait_are_an_error_and_not_less),
-    cmocka_unit_test(at_a_socket_that_is_gone_nobody_waits),
+      cmocka_unit_test(numbers_are_as_large_as_the_kernel_has_them),
+      cmocka_unit_test(fields_of_tcp_sockets_are_zero),
+      cmocka_unit_test(a_name_is_what_bind_got),
+      cmocka_unit_test(only_streams_and_seqpackets_with_a_name_are_not_skipped),
+      cmocka_unit_test(sockets_of_one_name_have_one_number),
+      cmocka_unit_test(unknown_attributes_are_skipped),
+      cmocka_unit_test(
+          pending_connections_are_counted_by_the_inodes_of_their_clients),
+      cmocka_unit_test(a_message_with_a_wrong_field_is_malformed),
+      cmocka_unit_test(
+          a_cut_off_message_is_malformed_unless_only_padding_is_missing),
+      cmocka_unit_test(attributes_that_are_too_short_are_malformed),
+      cmocka_unit_test(one_wrong_bit_does_no_more_harm_than_an_error),
+      cmocka_unit_test(the_bytes_of_a_kernel_are_read),
+      cmocka_unit_test(requests_name_the_state_or_the_socket_and_what_to_show),
+      cmocka_unit_test(queue_and_limit_follow_clients_and_accept),
+      cmocka_unit_test(
+          a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros),
+      cmocka_unit_test(an_abstract_name_may_have_any_bytes),
+      cmocka_unit_test(a_name_may_be_chosen_by_the_kernel),
+      cmocka_unit_test(a_socket_that_does_not_listen_is_not_shown),
+      cmocka_unit_test(clients_that_have_closed_are_counted_until_accept),
+      cmocka_unit_test(too_many_pending_connections_are_an_error),
+      cmocka_unit_test(a_socket_that_is_gone_has_no_pending_connections),
   };
-  return cmocka_run_group_tests(tests, open_world, close_world);
+  return cmocka_run_group_tests(tests, open_folder, close_folder);
 }
