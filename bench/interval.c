@@ -9,8 +9,6 @@
  * the one at its end included, and listening sockets */
 #include "daemon.h"
 
-#include <utils_complain.h>
-
 #include "bench.h"
 #include "collectd/sampler.h"
 #include "core/monitor.h"
@@ -23,34 +21,15 @@ static struct {
 
 /* --- collectd ------------------------------------------------------------ */
 
-static void check_name(const char *name) { (void)name; }
-
-cdtime_t cdtime(void) {
-  static cdtime_t now = TIME_T_TO_CDTIME_T_STATIC(1700000000);
-  return now += TIME_T_TO_CDTIME_T_STATIC(10);
-}
-
-cdtime_t plugin_get_interval(void) { return TIME_T_TO_CDTIME_T_STATIC(10); }
-
-void plugin_log(int level, const char *format, ...) {
+static void on_log(int level, const char *line) {
   (void)level;
-  va_list args;
-  va_start(args, format);
-  vfprintf(stderr, format, args);
-  va_end(args);
-  fputc('\n', stderr);
+  fprintf(stderr, "%s\n", line);
 }
 
-void c_complain(int level, c_complain_t *c, const char *format, ...) {
-  (void)c;
-  plugin_log(level, "%s", format);
-}
-
-int plugin_dispatch_values(value_list_t const *list) {
+static void on_values(const value_list_t *list) {
   seen.values++;
   if (strcmp(list->type_instance, "sockets") == 0)
     seen.sockets += list->values[0].gauge;
-  return 0;
 }
 
 /* --- the plugin ---------------------------------------------------------- */
@@ -72,7 +51,7 @@ static void interval(int looks) {
   seen.sockets = 0;
   for (int i = 1; i < looks; i++)
     lb_monitor_sample(seen.monitor, 0, lb_sampler_now_ms());
-  plugin_has.read();
+  read_collectd();
 }
 
 /* In a function of its own, for callgrind's --toggle-collect. */
@@ -84,9 +63,11 @@ __attribute__((noinline)) static void measured(int intervals, int looks) {
 int main(int argc, char **argv) {
   int intervals = argc > 1 ? atoi(argv[1]) : 10;
   int looks = argc > 2 ? atoi(argv[2]) : 1;
-  module_register();
-  if (!plugin_has.init || !plugin_has.read || !plugin_has.shutdown ||
-      plugin_has.init() || !seen.monitor) {
+  start_collectd();
+  collectd.on_log = on_log;
+  collectd.on_values = on_values;
+  if (!collectd.init || !collectd.read || !collectd.shutdown ||
+      collectd.init() || !seen.monitor) {
     fputs("interval: the plugin does not start\n", stderr);
     return EXIT_FAILURE;
   }
@@ -98,5 +79,5 @@ int main(int argc, char **argv) {
   printf("%.3f %.3f %lu %.0f\n", (end.cpu_us - start.cpu_us) / intervals,
          (double)(end.allocations - start.allocations) / intervals, seen.values,
          seen.sockets);
-  return plugin_has.shutdown() ? EXIT_FAILURE : EXIT_SUCCESS;
+  return collectd.shutdown() ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -10,15 +10,15 @@ static void set_field(char field[static DATA_MAX_NAME_LEN], const char *text) {
   field[len] = '\0';
 }
 
-void lb_dispatch(const struct lb_readings *reading, cdtime_t time) {
-  const struct lb_values *values = &reading->values;
+void lb_dispatch(const struct lb_readings *readings, cdtime_t time) {
+  const struct lb_values *values = &readings->values;
   value_t value;
   value_list_t list = VALUE_LIST_INIT;
   list.values = &value;
   list.values_len = 1;
   list.time = time;
   set_field(list.plugin, LB_PLUGIN_NAME);
-  set_field(list.plugin_instance, reading->label);
+  set_field(list.plugin_instance, readings->label);
   for (int i = 0; i < LB_READINGS; i++) {
     if (!(values->present & 1u << i))
       continue;

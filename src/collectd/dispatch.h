@@ -12,6 +12,6 @@
 #define LB_PLUGIN_NAME "listen_backlog"
 
 /* Dispatches each value that is present, with the same time. */
-void lb_dispatch(const struct lb_readings *reading, cdtime_t time);
+void lb_dispatch(const struct lb_readings *readings, cdtime_t time);
 
 #endif

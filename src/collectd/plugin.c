@@ -72,8 +72,8 @@ static int on_shutdown(void) {
 }
 
 static int open_kernel_transport(void *data, const char *path,
-                          const struct lb_netns_id *id,
-                          struct lb_transport **out) {
+                                 const struct lb_netns_id *id,
+                                 struct lb_transport **out) {
   (void)data;
   return lb_kernel_transport_new("/proc", path, id, out);
 }
@@ -82,9 +82,10 @@ static int start_sampling(void) {
   int err = plugin.has_settings ? 0 : make_settings();
   if (err)
     return err;
-  err = lb_monitor_new(&plugin.settings,
-                       (struct lb_transport_opener){open_kernel_transport, NULL},
-                       &plugin.monitor);
+  err =
+      lb_monitor_new(&plugin.settings,
+                     (struct lb_transport_opener){open_kernel_transport, NULL},
+                     &plugin.monitor);
   if (!err)
     err = lb_sampler_start(plugin.monitor, plugin.settings.sample_s,
                            &plugin.sampler);
@@ -127,16 +128,20 @@ static int on_init(void) {
 
 /* --- a read -------------------------------------------------------------- */
 
-static void send_reading(void *data, const struct lb_readings *reading) {
+static void send_readings(void *data, const struct lb_readings *readings) {
   const cdtime_t *time = data;
-  lb_report_reading(&plugin.report, reading);
-  lb_dispatch(reading, *time);
+  lb_report_hints(&plugin.report, readings);
+  lb_dispatch(readings, *time);
 }
 
 static void send_outcome(void *data, const struct lb_outcome *outcome) {
+  struct lb_collector *collector = outcome->collector;
   lb_report_outcome(&plugin.report, outcome);
-  if (!outcome->err)
-    lb_collector_visit_readings(outcome->collector, send_reading, data);
+  if (outcome->err)
+    return;
+  lb_report_conflict(&plugin.report, lb_collector_conflict(collector));
+  lb_report_somaxconn(&plugin.report, lb_collector_somaxconn(collector));
+  lb_collector_visit_readings(collector, send_readings, data);
 }
 
 static int on_read(void) {
@@ -155,7 +160,8 @@ static int on_read(void) {
   lb_monitor_finish(plugin.monitor, lb_sampler_now_ms());
   lb_report_begin(&plugin.report);
   lb_monitor_visit(plugin.monitor, send_outcome, &time);
-  lb_report_end(&plugin.report, plugin.monitor,
+  lb_report_end(&plugin.report, lb_monitor_listing_error(plugin.monitor),
+                lb_monitor_inspection_cost(plugin.monitor),
                 lb_sampler_take_counts(plugin.sampler));
   lb_sampler_unlock(plugin.sampler);
   return 0;

@@ -43,19 +43,27 @@ static void log_hints(struct lb_report *report) {
   *at = *raised = (struct lb_names){.len = 0};
 }
 
-void lb_report_reading(struct lb_report *report,
-                       const struct lb_readings *reading) {
-  if (reading->at_somaxconn)
-    add_name(&report->at_somaxconn, reading->label, reading->at_somaxconn);
-  if (reading->somaxconn_raised)
-    add_name(&report->somaxconn_raised, reading->label,
-             reading->somaxconn_raised);
+void lb_report_somaxconn(struct lb_report *report, uint32_t somaxconn) {
+  if (somaxconn != report->somaxconn)
+    log_hints(report);
+  report->somaxconn = somaxconn;
+}
+
+void lb_report_hints(struct lb_report *report,
+                     const struct lb_readings *readings) {
+  if (readings->at_somaxconn)
+    add_name(&report->at_somaxconn, readings->label, readings->at_somaxconn);
+  if (readings->somaxconn_raised)
+    add_name(&report->somaxconn_raised, readings->label,
+             readings->somaxconn_raised);
 }
 
 /* --- conflicts ----------------------------------------------------------- */
 
-static void log_conflict(struct lb_report *report,
-                         struct lb_conflict *conflict) {
+void lb_report_conflict(struct lb_report *report,
+                        struct lb_conflict *conflict) {
+  if (!conflict->count)
+    return;
   char more[LB_MORE_SIZE];
   lb_more(more, conflict->count);
   if (conflict->err == -EEXIST)
@@ -172,8 +180,7 @@ static void log_errors(struct lb_report *report) {
 /* --- samples and inspections --------------------------------------------- */
 
 static void log_slowed(struct lb_report *report,
-                       const struct lb_monitor *monitor) {
-  struct lb_inspection_cost cost = lb_monitor_inspection_cost(monitor);
+                       struct lb_inspection_cost cost) {
   if (cost.slowed)
     lb_log_once(&report->slowed, LOG_INFO, LB_MSG_INSPECTIONS_SLOWED,
                 (double)cost.cost_ns / 1e6);
@@ -215,22 +222,16 @@ void lb_report_outcome(struct lb_report *report,
   note_error(report, LB_TASK_SOMAXCONN, outcome->errors.somaxconn, netns);
   note_error(report, LB_TASK_UNIX, outcome->errors.unix_sockets, netns);
   note_error(report, LB_TASK_INSPECT, outcome->inspection_err, netns);
-  unsigned somaxconn = lb_collector_somaxconn(outcome->collector);
-  if (somaxconn != report->somaxconn)
-    log_hints(report);
-  report->somaxconn = somaxconn;
-  struct lb_conflict *conflict = lb_collector_conflict(outcome->collector);
-  if (conflict->count)
-    log_conflict(report, conflict);
 }
 
-void lb_report_end(struct lb_report *report, const struct lb_monitor *monitor,
+void lb_report_end(struct lb_report *report, int list_err,
+                   struct lb_inspection_cost cost,
                    struct lb_sample_counts counts) {
   log_hints(report);
-  note_error(report, LB_TASK_LIST, lb_monitor_listing_error(monitor), "");
+  note_error(report, LB_TASK_LIST, list_err, "");
   log_errors(report);
   log_lost(report);
-  log_slowed(report, monitor);
+  log_slowed(report, cost);
   log_missed_samples(report, counts);
 }
 

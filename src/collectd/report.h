@@ -3,9 +3,11 @@
  * slowed inspections and missed samples. What lasts is said once.
  *
  *   lb_report_begin(r);
- *   lb_report_outcome(r, outcome);     of each network namespace, and then
- *   lb_report_reading(r, reading);     each reading of it
- *   lb_report_end(r, monitor, counts);
+ *   lb_report_outcome(r, outcome);       for each network namespace,
+ *   lb_report_conflict(r, conflict);     and if it could be sampled,
+ *   lb_report_somaxconn(r, somaxconn);
+ *   lb_report_hints(r, readings);        for each of its listeners
+ *   lb_report_end(r, ...);
  *
  * is one read. */
 #ifndef LB_COLLECTD_REPORT_H
@@ -58,12 +60,21 @@ struct lb_report {
 
 void lb_report_begin(struct lb_report *report);
 
-/* Keeps the outcome's label until lb_report_end(). */
+/* Borrows the outcome's label until lb_report_end(). */
 void lb_report_outcome(struct lb_report *report,
                        const struct lb_outcome *outcome);
-void lb_report_reading(struct lb_report *report,
-                       const struct lb_readings *reading);
-void lb_report_end(struct lb_report *report, const struct lb_monitor *monitor,
+
+/* Logs the conflict and resets it. */
+void lb_report_conflict(struct lb_report *report, struct lb_conflict *conflict);
+
+/* The net.core.somaxconn that the following hints are about. */
+void lb_report_somaxconn(struct lb_report *report, uint32_t somaxconn);
+void lb_report_hints(struct lb_report *report,
+                     const struct lb_readings *readings);
+
+/* list_err: of listing the namespaces, or 0. */
+void lb_report_end(struct lb_report *report, int list_err,
+                   struct lb_inspection_cost cost,
                    struct lb_sample_counts counts);
 
 /* Frees what it remembers, and zeroes it. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that is the daemon, as far as the plugin can see: what the plugin
- * registers. The rest of what it calls each program has of its own. */
+/* A program that is collectd, as far as the plugin can see. */
 #ifndef LB_DAEMON_H
 #define LB_DAEMON_H
 
@@ -10,52 +9,36 @@
 
 #include <utils_complain.h>
 
-static struct {
-  int (*config)(oconfig_item_t *block);
+enum { DAEMON_LOG_SIZE = 16384 };
+
+extern struct fake_collectd {
+  int (*config)(oconfig_item_t *block); /* that the plugin registered */
   int (*init)(void);
   int (*read)(void);
   int (*shutdown)(void);
-} plugin_has;
 
-/* The program's: each name that something is registered under. */
-static void check_name(const char *name);
+  cdtime_t interval;
+  cdtime_t now;            /* moves with each call of cdtime() */
+  cdtime_t (*clock)(void); /* takes its place; or NULL */
+  void (*on_log)(int level, const char *line); /* or NULL: see log */
+  void (*on_values)(const value_list_t *list);
+  char log[DAEMON_LOG_SIZE]; /* lines like "ERR: text\n" */
+  size_t log_len;
+} collectd;
 
-int plugin_register_complex_config(const char *type,
-                                   int (*callback)(oconfig_item_t *)) {
-  check_name(type);
-  plugin_has.config = callback;
-  return 0;
-}
+/* Registers the plugin with a daemon that has nothing yet: the interval is
+ * 10 s, and each read takes place that much later. */
+void start_collectd(void);
 
-int plugin_register_init(const char *name, plugin_init_cb callback) {
-  check_name(name);
-  plugin_has.init = callback;
-  return 0;
-}
+/* Calls a read at the next interval. */
+int read_collectd(void);
 
-int plugin_register_read(const char *name, int (*callback)(void)) {
-  check_name(name);
-  plugin_has.read = callback;
-  return 0;
-}
-
-int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
-  check_name(name);
-  plugin_has.shutdown = callback;
-  return 0;
-}
-
-/* utils_complain.c, by means of the program's c_complain(). */
-void c_complain_once(int level, c_complain_t *c, const char *format, ...) {
-  char line[512];
-  if (c->complained_once)
-    return;
-  c->complained_once = true;
-  va_list args;
-  va_start(args, format);
-  vsnprintf(line, sizeof(line), format, args);
-  va_end(args);
-  c_complain(level, c, "%s", line);
-}
+/* Compares what was logged since the last time. */
+#define check_log(want)                                                        \
+  do {                                                                         \
+    assert_string_equal(collectd.log, want);                                   \
+    reset_log();                                                               \
+  } while (0)
+void reset_log(void);
 
 #endif

@@ -13,8 +13,6 @@
  * connections, so a host with many of them takes longer. */
 #include "daemon.h"
 
-#include <utils_complain.h>
-
 #include "kernel/netns.h"
 #include "kernel/netstat.h"
 #include "unit.h"
@@ -508,34 +506,13 @@ static struct {
   unsigned long errors; /* other than that a namespace is not there */
 } fake;
 
-static void check_name(const char *name) {
-  assert_string_equal(name, "listen_backlog");
-}
+static cdtime_t fast_clock(void) { return NS_TO_CDTIME_T(fast_ns()); }
 
-cdtime_t cdtime(void) { return NS_TO_CDTIME_T(fast_ns()); }
-
-cdtime_t plugin_get_interval(void) { return TIME_T_TO_CDTIME_T(10); }
-
-void plugin_log(int level, const char *format, ...) {
-  char line[1024];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(line, sizeof(line), format, args);
-  va_end(args);
+static void on_log(int level, const char *line) {
   if (level > LOG_ERR || strstr(line, "Sampling network namespace"))
     return;
   print_message("# %s\n", line);
   fake.errors++;
-}
-
-void c_complain(int level, c_complain_t *c, const char *format, ...) {
-  char line[512];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(line, sizeof(line), format, args);
-  va_end(args);
-  c->last = cdtime();
-  plugin_log(level, "%s", line);
 }
 
 static const struct place *place_of(const char *label, bool *is_namespace) {
@@ -619,7 +596,7 @@ static void check_unique(void) {
       fail_msg("something was reported twice in read %lu", fake.reads);
 }
 
-int plugin_dispatch_values(value_list_t const *list) {
+static void on_values(const value_list_t *list) {
   assert_in_range(fake.ids_len, 0, VALUES - 1);
   fake.ids[fake.ids_len++] = hash(list);
   fake.values++;
@@ -631,7 +608,6 @@ int plugin_dispatch_values(value_list_t const *list) {
       list->plugin_instance[0] != '@')
     subject_of(list->plugin_instance)->sockets =
         (uint64_t)list->values[0].gauge;
-  return 0;
 }
 
 /* --- what must be so after each read ------------------------------------- */
@@ -715,7 +691,7 @@ static void do_read(void) {
   for (int i = 0; i < 1000; i++) {
     fake.reads++;
     fake.ids_len = 0;
-    assert_int_equal(plugin_has.read(), 0);
+    assert_int_equal(collectd.read(), 0);
     check_unique();
     if (check_places())
       return;
@@ -826,7 +802,7 @@ static void configure(void) {
       "InspectQueue true\n",
       places[1].path, places[2].path);
   oconfig_item_t block = read_config(config.at);
-  assert_int_equal(plugin_has.config(&block), 0);
+  assert_int_equal(collectd.config(&block), 0);
   free_config(&block);
 }
 
@@ -857,11 +833,14 @@ static void a_long_life(void **state) {
   const char *wanted = getenv("SOAK_INTERVALS");
   if (wanted)
     intervals = strtoul(wanted, NULL, 10);
-  module_register();
+  start_collectd();
+  collectd.clock = fast_clock;
+  collectd.on_log = on_log;
+  collectd.on_values = on_values;
   build_host();
   configure();
   struct use before = measure();
-  assert_int_equal(plugin_has.init(), 0);
+  assert_int_equal(collectd.init(), 0);
 
   uint64_t began_ns = real_ns();
   for (size_t part = 0; part < PARTS; part++) {
@@ -894,7 +873,7 @@ static void a_long_life(void **state) {
   assert_int_equal(spread(uses, PARTS, offsetof(struct use, threads)), 0);
   assert_int_equal(fake.errors, 0);
 
-  assert_int_equal(plugin_has.shutdown(), 0);
+  assert_int_equal(collectd.shutdown(), 0);
   struct use after = measure_at_rest(&before);
   assert_int_equal(after.fds, before.fds);
   assert_int_equal(after.threads, before.threads);

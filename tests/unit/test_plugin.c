@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* The plugin's callbacks, driven as collectd drives them: this program is the
- * daemon, as far as the plugin can see. The listeners are real ones, asked for
- * by sock_diag; /proc is a folder of ours, so that every counter is known. The
- * linker's --wrap sends the plugin there, and lets the kernel be out of reach.
- */
+/* The plugin's callbacks, called as collectd calls them. The listening sockets
+ * are real ones, which the plugin reads through sock_diag; a folder stands in
+ * for /proc, so that every counter is known. The linker's --wrap sends the
+ * plugin there, and can cut it off from the kernel. */
 #include "daemon.h"
-
-#include <utils_complain.h>
 
 #include "kernel/kernel_transport.h"
 #include "memory.h"
@@ -14,86 +11,38 @@
 
 #include <pthread.h>
 
-/* --- collectd ------------------------------------------------------------ */
+#define PLUGIN "listen_backlog plugin: "
 
-struct seen {
-  char id[3 * DATA_MAX_NAME_LEN];
-  derive_t derive;
-};
+/* --- what collectd gets --------------------------------------------------- */
 
-enum { MAX_SEEN = 256 };
+enum { MAX_COUNTERS = 256 };
 
 static struct {
-  cdtime_t now;      /* moves with each look at it */
   cdtime_t time;     /* of this read's values */
-  cdtime_t interval; /* 0.1 s: by default no looks in between */
-  bool crowded; /* others listen, too: what they have is not written down */
+  bool others_exist; /* other listeners on this host are not written down */
   struct text values;
-  struct text log;
-  struct seen counters[MAX_SEEN]; /* as last dispatched */
+  struct {
+    char id[3 * DATA_MAX_NAME_LEN];
+    derive_t value;
+  } counters[MAX_COUNTERS]; /* as last dispatched */
   size_t counters_len;
-} fake;
+} seen;
 
-static void check_name(const char *name) {
-  assert_string_equal(name, "listen_backlog");
-}
-
-cdtime_t cdtime(void) { return ++fake.now; }
-
-cdtime_t plugin_get_interval(void) { return fake.interval; }
-
-void plugin_log(int level, const char *format, ...) {
-  char line[1024]; /* as much as collectd has */
-  va_list args;
-  va_start(args, format);
-  int len = vsnprintf(line, sizeof(line), format, args);
-  va_end(args);
-  assert_in_range(len, 1, sizeof(line) - 1);
-  assert_null(strchr(line, '\n'));
-  say(&fake.log, "%s: %s\n",
-      level == LOG_ERR       ? "ERR"
-      : level == LOG_NOTICE  ? "NOTICE"
-      : level == LOG_WARNING ? "WARNING"
-      : level == LOG_INFO    ? "INFO"
-                             : "?",
-      line);
-}
-
-#define INTERVAL TIME_T_TO_CDTIME_T(10)
-
-/* utils_complain.c, as far as it is used. */
-void c_complain(int level, c_complain_t *c, const char *format, ...) {
-  char line[512];
-  cdtime_t now = cdtime();
-  if (c->last + c->interval > now)
-    return;
-  c->last = now;
-  c->interval = c->interval ? c->interval * 2 : INTERVAL;
-  c->complained_once = true;
-  va_list args;
-  va_start(args, format);
-  assert_in_range(vsnprintf(line, sizeof(line), format, args), 1,
-                  sizeof(line) - 1);
-  va_end(args);
-  plugin_log(level, "%s", line);
-}
-
-static void check_counter(const char *id, derive_t derive) {
+static void check_counter(const char *id, derive_t value) {
   size_t i = 0;
-  while (i < fake.counters_len && strcmp(fake.counters[i].id, id) != 0)
+  while (i < seen.counters_len && strcmp(seen.counters[i].id, id) != 0)
     i++;
-  assert_in_range(i, 0, MAX_SEEN - 1);
-  struct seen *seen = &fake.counters[i];
-  if (i == fake.counters_len) {
-    fake.counters_len++;
-    snprintf(seen->id, sizeof(seen->id), "%s", id);
-  } else if (derive < seen->derive) {
+  assert_in_range(i, 0, MAX_COUNTERS - 1);
+  if (i == seen.counters_len) {
+    seen.counters_len++;
+    snprintf(seen.counters[i].id, sizeof(seen.counters[i].id), "%s", id);
+  } else if (value < seen.counters[i].value) {
     fail_msg("%s went back", id);
   }
-  seen->derive = derive;
+  seen.counters[i].value = value;
 }
 
-/* Of types.db: the types that we use, and their ranges. */
+/* The types of types.db that the plugin uses, and their ranges. */
 static void say_value(const char *id, const char *type, value_t value) {
   static const struct {
     const char *name;
@@ -101,13 +50,13 @@ static void say_value(const char *id, const char *type, value_t value) {
   } gauges[] = {{"queue_length", 1e300}, {"percent", 100}, {"count", 1e300}};
   if (strcmp(type, "derive") == 0) {
     check_counter(id, value.derive);
-    say(&fake.values, "%s %lld\n", id, (long long)value.derive);
+    say(&seen.values, "%s %lld\n", id, (long long)value.derive);
     return;
   }
   for (size_t i = 0; i < LEN(gauges); i++)
     if (strcmp(type, gauges[i].name) == 0) {
       assert_true(value.gauge >= 0 && value.gauge <= gauges[i].max);
-      say(&fake.values, "%s %.15g\n", id, value.gauge);
+      say(&seen.values, "%s %.15g\n", id, value.gauge);
       return;
     }
   fail_msg("no stock type: %s", type);
@@ -115,12 +64,12 @@ static void say_value(const char *id, const char *type, value_t value) {
 
 static bool is_ours(const char *label);
 
-int plugin_dispatch_values(value_list_t const *list) {
+static void on_values(const value_list_t *list) {
   static const char no_host[DATA_MAX_NAME_LEN];
   char id[3 * DATA_MAX_NAME_LEN];
-  if (!fake.time)
-    fake.time = list->time;
-  assert_true(list->time && list->time == fake.time);
+  if (!seen.time)
+    seen.time = list->time;
+  assert_true(list->time && list->time == seen.time);
   assert_int_equal(list->values_len, 1);
   assert_int_equal(list->interval, 0); /* collectd's own */
   assert_memory_equal(list->host, no_host, sizeof(no_host));
@@ -129,61 +78,68 @@ int plugin_dispatch_values(value_list_t const *list) {
   snprintf(id, sizeof(id), "%s %s-%s", list->plugin_instance, list->type,
            list->type_instance);
   if (is_said(list->type_instance) &&
-      (!fake.crowded || is_ours(list->plugin_instance)))
+      (!seen.others_exist || is_ours(list->plugin_instance)))
     say_value(id, list->type, list->values[0]);
-  return 0;
 }
 
-static void reset(struct text *text) {
-  text->len = 0;
-  text->at[0] = '\0';
-}
-
+/* The interval is 0.1 s: by default there are no samples within it. */
 static void start_daemon(void) {
-  memset(&fake, 0, sizeof(fake));
-  memset(&plugin_has, 0, sizeof(plugin_has));
-  fake.now = TIME_T_TO_CDTIME_T(1700000000);
-  fake.interval = DOUBLE_TO_CDTIME_T(0.1);
-  module_register();
+  start_collectd();
+  memset(&seen, 0, sizeof(seen));
+  collectd.on_values = on_values;
+  collectd.interval = DOUBLE_TO_CDTIME_T(0.1);
+}
+
+/* What collectd itself allocates never fails and is not counted. */
+static oconfig_item_t read_block(const char *text) {
+  size_t fails = memory.fails;
+  long held = memory.held;
+  memory.fails = 0;
+  oconfig_item_t block = read_config(text);
+  memory.held = held;
+  memory.fails = fails;
+  return block;
+}
+
+static void free_block(oconfig_item_t *block) {
+  long held = memory.held;
+  free_config(block);
+  memory.held = held;
 }
 
 __attribute__((format(printf, 1, 2))) static void configure(const char *format,
                                                             ...) {
-  struct text config = {.len = 0};
+  char text[8192];
   va_list args;
   va_start(args, format);
-  vsnprintf(config.at, sizeof(config.at), format, args);
+  vsnprintf(text, sizeof(text), format, args);
   va_end(args);
-  size_t fails = memory.fails;
-  memory.fails = 0; /* collectd's own memory is not short, nor counted */
-  long held = memory.held;
-  oconfig_item_t block = read_config(config.at);
-  memory.held = held;
-  memory.fails = fails;
-  assert_int_equal(plugin_has.config(&block), 0);
-  held = memory.held;
-  fails = memory.fails;
-  memory.fails = 0;
-  free_config(&block);
-  memory.fails = fails;
-  memory.held = held;
+  oconfig_item_t block = read_block(text);
+  assert_int_equal(collectd.config(&block), 0);
+  free_block(&block);
 }
 
-/* One interval: what it dispatched is in fake.values. */
 static void do_read(void) {
-  reset(&fake.values);
-  fake.time = 0;
-  fake.now += INTERVAL;
-  assert_int_equal(plugin_has.read(), 0);
+  seen.values = (struct text){.len = 0};
+  seen.time = 0;
+  assert_int_equal(read_collectd(), 0);
 }
 
-/* What was logged since the last time. */
-static void check_log(const char *want) {
-  assert_string_equal(fake.log.at, want);
-  reset(&fake.log);
+static void do_init(void) { assert_int_equal(collectd.init(), 0); }
+
+static void do_shutdown(void) {
+  assert_int_equal(collectd.shutdown(), 0);
+  check_log("");
 }
 
-/* --- behind the plugin --------------------------------------------------- */
+static void check_reads(int reads, const char *want) {
+  for (int i = 0; i < reads; i++) {
+    do_read();
+    assert_string_equal(seen.values.at, want);
+  }
+}
+
+/* --- below the plugin ----------------------------------------------------- */
 
 int __real_lb_kernel_transport_new(const char *path, const char *netns,
                                    const struct lb_netns_id *id,
@@ -197,7 +153,6 @@ ssize_t __real_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
                                    size_t size);
 ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
                                    size_t size);
-
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                           void *(*start)(void *), void *data);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
@@ -236,15 +191,12 @@ ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
   return -1;
 }
 
-static void write_netstat(unsigned long long cookies,
-                          unsigned long long overflows,
-                          unsigned long long drops,
-                          unsigned long long syn_drops) {
+static void write_netstat(unsigned long long cookies, int drops) {
   struct text text = {.len = 0};
   say(&text,
       "TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPReqQFullDrop\n"
-      "TcpExt: %llu %llu %llu %llu\n",
-      cookies, overflows, drops, syn_drops);
+      "TcpExt: %llu 10 %d 4\n",
+      cookies, drops);
   write_proc(&proc, "net/netstat", text.at);
 }
 
@@ -257,43 +209,41 @@ static struct {
   struct server full; /* limit 0, queue 1 */
   struct server gone; /* bound, but does not listen */
   int clients[2];
-} world;
+  char half_label[8], full_label[8], gone_label[8];
+} host;
 
-static int open_world(void) {
-  return open_server(&world.half, AF_INET, false, 3) ||
-         open_server(&world.full, AF_INET, false, 0) ||
-         open_server(&world.gone, AF_INET, false, -1) ||
-         fill_queue(&world.half, &world.clients[0], 1) ||
-         fill_queue(&world.full, &world.clients[1], 1);
+static int open_host(void) {
+  if (open_server(&host.half, AF_INET, false, 3) ||
+      open_server(&host.full, AF_INET, false, 0) ||
+      open_server(&host.gone, AF_INET, false, -1) ||
+      fill_queue(&host.half, &host.clients[0], 1) ||
+      fill_queue(&host.full, &host.clients[1], 1))
+    return -1;
+  snprintf(host.half_label, 8, "%u", (unsigned)host.half.port);
+  snprintf(host.full_label, 8, "%u", (unsigned)host.full.port);
+  snprintf(host.gone_label, 8, "%u", (unsigned)host.gone.port);
+  return 0;
 }
 
-static void close_world(void) {
-  close(world.clients[0]);
-  close(world.clients[1]);
-  close(world.half.fd);
-  close(world.full.fd);
-  close(world.gone.fd);
-}
-
-static const char *label_of(const struct server *server, char buf[static 8]) {
-  snprintf(buf, 8, "%u", (unsigned)server->port);
-  return buf;
+static void close_host(void) {
+  const int fds[] = {host.clients[0], host.clients[1], host.half.fd,
+                     host.full.fd, host.gone.fd};
+  for (size_t i = 0; i < LEN(fds); i++)
+    close(fds[i]);
 }
 
 static bool is_ours(const char *label) {
-  const struct server *servers[] = {&world.half, &world.full, &world.gone};
-  char buf[8];
-  for (size_t i = 0; i < LEN(servers); i++)
-    if (strcmp(label, label_of(servers[i], buf)) == 0)
-      return true;
-  return *label == '\0'; /* the namespace */
+  return *label == '\0' || strcmp(label, host.half_label) == 0 ||
+         strcmp(label, host.full_label) == 0 ||
+         strcmp(label, host.gone_label) == 0;
 }
 
 static int set_up(void **state) {
   (void)state;
   create_error = open_error = receive_error = 0;
+  memory.fails = 0;
   make_proc(&proc, "test_plugin");
-  write_netstat(3, 10, 20, 4);
+  write_netstat(3, 20);
   write_somaxconn("4096\n");
   start_daemon();
   return 0;
@@ -302,12 +252,11 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
   (void)state;
   remove_proc(&proc);
-  return 0;
+  return memory.held != 0;
 }
 
-/* --- readings ------------------------------------------------------------ */
+/* --- values --------------------------------------------------------------- */
 
-/* The lines of a namespace, its label an empty one. */
 static void say_namespace(struct text *text, int drops) {
   say(text,
       " derive-drops %d\n"
@@ -319,40 +268,33 @@ static void say_namespace(struct text *text, int drops) {
       drops);
 }
 
+/* With sockets == 0 it is absent. */
+static void say_listener(struct text *text, const char *label, int sockets,
+                         int queue, int limit, int fill, int full) {
+  if (sockets)
+    say(text,
+        "%1$s queue_length-queue %2$d\n"
+        "%1$s queue_length-limit %3$d\n"
+        "%1$s queue_length-peak %2$d\n"
+        "%1$s percent-busy %4$d\n"
+        "%1$s percent-fill %5$d\n",
+        label, queue, limit, queue ? 100 : 0, fill);
+  say(text, "%s count-sockets %d\n", label, sockets);
+  if (sockets)
+    say(text, "%s count-full %d\n", label, full);
+  say(text, "%1$s derive-drops 0\n%1$s derive-overflows 0\n", label);
+}
+
 static void say_half(struct text *text, const char *label) {
-  say(text,
-      "%1$s queue_length-queue 1\n"
-      "%1$s queue_length-limit 3\n"
-      "%1$s queue_length-peak 1\n"
-      "%1$s percent-busy 100\n"
-      "%1$s percent-fill 25\n"
-      "%1$s count-sockets 1\n"
-      "%1$s count-full 0\n"
-      "%1$s derive-drops 0\n"
-      "%1$s derive-overflows 0\n",
-      label);
+  say_listener(text, label, 1, 1, 3, 25, 0);
 }
 
 static void say_full(struct text *text, const char *label) {
-  say(text,
-      "%1$s queue_length-queue 1\n"
-      "%1$s queue_length-limit 0\n"
-      "%1$s queue_length-peak 1\n"
-      "%1$s percent-busy 100\n"
-      "%1$s percent-fill 100\n"
-      "%1$s count-sockets 1\n"
-      "%1$s count-full 1\n"
-      "%1$s derive-drops 0\n"
-      "%1$s derive-overflows 0\n",
-      label);
+  say_listener(text, label, 1, 1, 0, 100, 1);
 }
 
 static void say_absent(struct text *text, const char *label) {
-  say(text,
-      "%1$s count-sockets 0\n"
-      "%1$s derive-drops 0\n"
-      "%1$s derive-overflows 0\n",
-      label);
+  say_listener(text, label, 0, 0, 0, 0, 0);
 }
 
 static void configure_all(void) {
@@ -364,86 +306,75 @@ static void configure_all(void) {
             "<Listener \"both of them\">\n"
             "  LocalPort %1$u \"%2$u\"\n"
             "</Listener>\n",
-            world.half.port, world.full.port);
+            host.half.port, host.full.port);
   configure("<Listener \"elsewhere\">\n"
             "  LocalPort \"%1$u\"\n"
             "  LocalAddress \"127.0.0.2\" \"::1\"\n"
             "</Listener>\n"
             "LocalPort \"%2$u\"\n",
-            world.full.port, world.gone.port);
+            host.full.port, host.gone.port);
 }
 
-static void say_all(struct text *text, int drops) {
-  char buf[8];
-  say_namespace(text, drops);
-  say_half(text, label_of(&world.half, buf));
-  say_full(text, "full");
-  say(text, "both of them queue_length-queue 2\n"
-            "both of them queue_length-limit 3\n"
-            "both of them queue_length-peak 2\n"
-            "both of them percent-busy 100\n"
-            "both of them percent-fill 100\n"
-            "both of them count-sockets 2\n"
-            "both of them count-full 1\n"
-            "both of them derive-drops 0\n"
-            "both of them derive-overflows 0\n");
-  say_absent(text, "elsewhere");
-  say_absent(text, label_of(&world.gone, buf));
+static struct text values_of_all(int drops) {
+  struct text text = {.len = 0};
+  say_namespace(&text, drops);
+  say_half(&text, host.half_label);
+  say_full(&text, "full");
+  say_listener(&text, "both of them", 2, 2, 3, 100, 1);
+  say_absent(&text, "elsewhere");
+  say_absent(&text, host.gone_label);
+  return text;
 }
 
-static void a_whole_life_twice_over(void **state) {
+static struct text values_of_half(void) {
+  struct text text = {.len = 0};
+  say_namespace(&text, 20);
+  say_half(&text, host.half_label);
+  return text;
+}
+
+static void configure_half(void) {
+  configure("LocalPort %u\n", (unsigned)host.half.port);
+}
+
+static void values_come_in_each_of_two_lives(void **state) {
   (void)state;
   for (int life = 0; life < 2; life++) {
-    struct text first = {.len = 0}, second = {.len = 0};
-    say_all(&first, 20);
-    say_all(&second, 25);
     start_daemon();
     configure_all();
-    assert_int_equal(plugin_has.init(), 0);
-    write_netstat(3, 10, 20, 4);
-    do_read();
-    assert_string_equal(fake.values.at, first.at);
-    write_netstat(3, 10, 25, 4);
-    do_read();
-    assert_string_equal(fake.values.at, second.at);
-    assert_int_equal(plugin_has.shutdown(), 0);
-    check_log("");
+    do_init();
+    for (int drops = 20; drops <= 25; drops += 5) {
+      write_netstat(3, drops);
+      check_reads(1, values_of_all(drops).at);
+    }
+    do_shutdown();
   }
 }
 
-/* Every port that is listened on reports, ours among them in the order of the
- * kernel's table, and no other. */
-static void check_everything(void) {
-  struct text want = {.len = 0}, other_order = {.len = 0};
-  char half[8], full[8];
-  label_of(&world.half, half);
-  label_of(&world.full, full);
-  say_namespace(&want, 20);
-  say_half(&want, half);
-  say_full(&want, full);
-  say_namespace(&other_order, 20);
-  say_full(&other_order, full);
-  say_half(&other_order, half);
+/* Our two are in the order of the kernel's table. */
+static void without_a_selection_every_listening_port_is_reported(void **state) {
+  (void)state;
+  for (int has_block = 0; has_block < 2; has_block++) {
+    struct text want = {.len = 0}, other_order = {.len = 0};
+    say_namespace(&want, 20);
+    say_half(&want, host.half_label);
+    say_full(&want, host.full_label);
+    say_namespace(&other_order, 20);
+    say_full(&other_order, host.full_label);
+    say_half(&other_order, host.half_label);
 
-  fake.crowded = true;
-  assert_int_equal(plugin_has.init(), 0);
-  for (int i = 0; i < 2; i++) {
-    do_read();
-    if (strcmp(fake.values.at, other_order.at) != 0)
-      assert_string_equal(fake.values.at, want.at);
+    start_daemon();
+    seen.others_exist = true;
+    if (has_block)
+      configure("%s", "");
+    do_init();
+    for (int i = 0; i < 2; i++) {
+      do_read();
+      if (strcmp(seen.values.at, other_order.at) != 0)
+        assert_string_equal(seen.values.at, want.at);
+    }
+    do_shutdown();
   }
-  assert_int_equal(plugin_has.shutdown(), 0);
-}
-
-static void without_configuration_every_listening_port_reports(void **state) {
-  (void)state;
-  check_everything();
-}
-
-static void an_empty_plugin_block_is_no_configuration(void **state) {
-  (void)state;
-  configure("%s", "");
-  check_everything();
 }
 
 static void a_server_that_comes_and_goes_keeps_its_counters(void **state) {
@@ -453,33 +384,21 @@ static void a_server_that_comes_and_goes_keeps_its_counters(void **state) {
   assert_int_equal(open_server(&server, AF_INET, false, -1), 0);
   configure("<Listener \"a\">\n  LocalPort %u\n</Listener>\n",
             (unsigned)server.port);
-  assert_int_equal(plugin_has.init(), 0);
+  do_init();
   say_namespace(&absent, 20);
   say_absent(&absent, "a");
   say_namespace(&present, 20);
-  say(&present, "a queue_length-queue 0\n"
-                "a queue_length-limit 5\n"
-                "a queue_length-peak 0\n"
-                "a percent-busy 0\n"
-                "a percent-fill 0\n"
-                "a count-sockets 1\n"
-                "a count-full 0\n"
-                "a derive-drops 0\n"
-                "a derive-overflows 0\n");
-  do_read();
-  assert_string_equal(fake.values.at, absent.at);
+  say_listener(&present, "a", 1, 0, 5, 0, 0);
+  check_reads(1, absent.at);
   assert_int_equal(listen(server.fd, 5), 0);
-  do_read();
-  assert_string_equal(fake.values.at, present.at);
+  check_reads(1, present.at);
   close(server.fd);
-  do_read();
-  assert_string_equal(fake.values.at, absent.at);
-  assert_int_equal(plugin_has.shutdown(), 0);
-  check_log("");
+  check_reads(1, absent.at);
+  do_shutdown();
 }
 
-/* A server may call listen() again for less than what waits already. */
-static void a_queue_far_above_its_limit_is_100_percent(void **state) {
+/* A server may call listen() again with less than already waits. */
+static void a_queue_far_above_its_limit_is_100_percent_full(void **state) {
   (void)state;
   struct text want = {.len = 0};
   struct server server;
@@ -489,30 +408,19 @@ static void a_queue_far_above_its_limit_is_100_percent(void **state) {
   assert_int_equal(listen(server.fd, 0), 0);
   configure("<Listener \"a\">\n  LocalPort %u\n</Listener>\n",
             (unsigned)server.port);
-  assert_int_equal(plugin_has.init(), 0);
-  do_read();
+  do_init();
   say_namespace(&want, 20);
-  say(&want, "a queue_length-queue 3\n"
-             "a queue_length-limit 0\n"
-             "a queue_length-peak 3\n"
-             "a percent-busy 100\n"
-             "a percent-fill 100\n"
-             "a count-sockets 1\n"
-             "a count-full 1\n"
-             "a derive-drops 0\n"
-             "a derive-overflows 0\n");
-  assert_string_equal(fake.values.at, want.at);
+  say_listener(&want, "a", 1, 3, 0, 100, 1);
+  check_reads(1, want.at);
   for (int i = 0; i < 3; i++)
     close(clients[i]);
   close(server.fd);
-  assert_int_equal(plugin_has.shutdown(), 0);
-  check_log("");
+  do_shutdown();
 }
 
-/* And check_counter() holds for every counter of every test. */
-static void
-a_counter_of_the_kernel_that_goes_back_takes_none_along(void **state) {
-  (void)state;
+/* check_counter() looks at every counter of every test. */
+static void a_counter_of_the_kernel_that_goes_back_is_no_decrease(void **s) {
+  (void)s;
   static const struct {
     unsigned long long kernel;
     const char *want;
@@ -524,31 +432,29 @@ a_counter_of_the_kernel_that_goes_back_takes_none_along(void **state) {
       {5000000000, " derive-syncookies_sent 9294967301\n"},
       {9, " derive-syncookies_sent 9294967301\n"},
   };
-  configure("LocalPort %u\n", (unsigned)world.half.port);
-  assert_int_equal(plugin_has.init(), 0);
+  configure_half();
+  do_init();
   for (size_t i = 0; i < LEN(cases); i++) {
-    write_netstat(cases[i].kernel, 10, 20, 4);
+    write_netstat(cases[i].kernel, 20);
     do_read();
-    assert_non_null(strstr(fake.values.at, cases[i].want));
+    assert_non_null(strstr(seen.values.at, cases[i].want));
   }
-  assert_int_equal(plugin_has.shutdown(), 0);
-  check_log("");
+  do_shutdown();
 }
 
-/* --- configuration ------------------------------------------------------- */
+/* --- configuration -------------------------------------------------------- */
 
-static void a_bad_configuration_is_logged_and_the_rest_is_used(void **state) {
+static void a_bad_option_is_logged_and_the_rest_is_used(void **state) {
   (void)state;
   struct text want = {.len = 0};
-  char buf[8];
   configure("LocalPort \"htps\" \"%u\"\n"
             "Port 80\n",
-            (unsigned)world.half.port);
-  check_log("ERR: listen_backlog plugin: LocalPort \"htps\": unknown service, "
-            "expected a port from 1 to 65535, a range like \"8000-8010\" or a "
-            "service like \"https\"\n"
-            "ERR: listen_backlog plugin: Port 80: unknown option, expected "
-            "LocalPort, LocalPath, <Listener>, NetNamespace, ListeningPorts, "
+            (unsigned)host.half.port);
+  check_log("ERR: " PLUGIN "LocalPort \"htps\": unknown service, expected a "
+            "port from 1 to 65535, a range like \"8000-8010\" or a service "
+            "like \"https\"\n"
+            "ERR: " PLUGIN "Port 80: unknown option, expected LocalPort, "
+            "LocalPath, <Listener>, NetNamespace, ListeningPorts, "
             "ListeningPaths, IgnoreSelected, SampleInterval or "
             "InspectQueue\n");
   configure("<Listener \"a\">\n"
@@ -557,365 +463,232 @@ static void a_bad_configuration_is_logged_and_the_rest_is_used(void **state) {
             "<Listener \"a\">\n"
             "  LocalPort \"%u\"\n"
             "</Listener>\n",
-            (unsigned)world.full.port, (unsigned)world.half.port);
+            (unsigned)host.full.port, (unsigned)host.half.port);
   check_log("");
-  assert_int_equal(plugin_has.init(), 0);
-  check_log("ERR: listen_backlog plugin: <Listener \"a\">: label already "
-            "configured, ignored. Use another name.\n");
-  do_read();
+  do_init();
+  check_log("ERR: " PLUGIN "<Listener \"a\">: label already configured, "
+            "ignored. Use another name.\n");
   say_namespace(&want, 20);
-  say_half(&want, label_of(&world.half, buf));
+  say_half(&want, host.half_label);
   say_full(&want, "a");
-  assert_string_equal(fake.values.at, want.at);
-  assert_int_equal(plugin_has.shutdown(), 0);
-  check_log("");
+  check_reads(1, want.at);
+  do_shutdown();
 }
 
-static void with_nothing_valid_left_init_fails(void **state) {
+static void init_fails_and_frees_all_if_no_selection_is_valid(void **state) {
   (void)state;
   for (int life = 0; life < 2; life++) {
     configure("LocalPort \"htps\"\n");
-    reset(&fake.log);
-    assert_int_equal(plugin_has.init(), -1);
-    check_log("ERR: listen_backlog plugin: No valid selection: nothing "
-              "will be reported. See the errors above.\n");
-    do_read(); /* collectd would not */
-    assert_string_equal(fake.values.at, "");
+    reset_log();
+    assert_int_equal(collectd.init(), -1);
+    assert_int_equal(memory.held, 0);
+    check_log("ERR: " PLUGIN "No valid selection: nothing will be reported. "
+              "See the errors above.\n");
+    check_reads(1, ""); /* collectd does not read then */
     check_log("");
   }
-  assert_int_equal(plugin_has.shutdown(), 0);
+  configure_half(); /* the lives before have left nothing */
+  do_init();
+  check_reads(1, values_of_half().at);
+  do_shutdown();
 }
 
 static void a_second_init_changes_nothing(void **state) {
   (void)state;
-  struct text want = {.len = 0};
   configure_all();
-  assert_int_equal(plugin_has.init(), 0);
-  do_read();
-  assert_int_equal(plugin_has.init(), 0);
-  do_read();
-  say_all(&want, 20);
-  assert_string_equal(fake.values.at, want.at);
-  assert_int_equal(plugin_has.shutdown(), 0);
-  check_log("");
-}
-
-static void a_shutdown_needs_no_init(void **state) {
-  (void)state;
-  assert_int_equal(plugin_has.shutdown(), 0);
-  configure("LocalPort 80\n");
-  assert_int_equal(plugin_has.shutdown(), 0);
-  assert_int_equal(plugin_has.shutdown(), 0);
-  check_log("");
-}
-
-/* --- trouble ------------------------------------------------------------- */
-
-#define LOOK "listen_backlog plugin: Reading the listening sockets"
-#define NO_LOOK "ERR: " LOOK " failed, nothing is reported: "
-#define LOOK_AGAIN "NOTICE: " LOOK " works again.\n"
-
-static void check_silent_reads(int reads) {
-  for (int i = 0; i < reads; i++) {
-    do_read();
-    assert_string_equal(fake.values.at, "");
+  for (int i = 0; i < 2; i++) {
+    do_init();
+    check_reads(1, values_of_all(20).at);
   }
+  do_shutdown();
 }
 
-static void check_complaint(const char *start, const char *reason) {
-  struct text want = {.len = 0};
-  say(&want, "%s%s\n", start, reason);
-  check_log(want.at);
-}
-
-static void without_the_kernel_there_is_one_complaint(void **state) {
+static void shutdown_works_without_init_and_twice(void **state) {
   (void)state;
-  struct text reason = {.len = 0}, want = {.len = 0};
-  say(&reason, "%s; allow AF_NETLINK (RestrictAddressFamilies, seccomp)",
-      strerror(EAFNOSUPPORT));
-  say_all(&want, 20);
+  do_shutdown();
+  configure_half();
+  do_shutdown();
+  do_shutdown();
+}
+
+/* --- errors --------------------------------------------------------------- */
+
+#define READING "Reading the listening sockets"
+
+static void without_the_kernel_there_are_one_line_and_no_values(void **state) {
+  (void)state;
   configure_all();
-  assert_int_equal(plugin_has.init(), 0);
+  do_init();
   for (int i = 0; i < 2; i++) {
     open_error = EAFNOSUPPORT;
-    receive_error = EAGAIN; /* closes what is open */
+    receive_error = EAGAIN; /* closes the open socket */
     if (i > 0) {
-      check_silent_reads(1);
-      check_complaint(NO_LOOK, "no answer");
+      check_reads(1, "");
+      check_log("ERR: " PLUGIN READING
+                " failed, nothing is reported: no answer\n");
     }
-    check_silent_reads(5);
-    check_complaint(NO_LOOK, reason.at);
+    check_reads(5, "");
+    check_log("ERR: " PLUGIN READING
+              " failed, nothing is reported: Address family not supported by "
+              "protocol; allow AF_NETLINK (RestrictAddressFamilies, "
+              "seccomp)\n");
     open_error = receive_error = 0;
-    do_read();
-    assert_string_equal(fake.values.at, want.at);
-    check_log(LOOK_AGAIN);
-    do_read();
-    assert_string_equal(fake.values.at, want.at);
+    check_reads(1, values_of_all(20).at);
+    check_log("NOTICE: " PLUGIN READING " works again.\n");
+    check_reads(1, values_of_all(20).at);
     check_log("");
   }
-  assert_int_equal(plugin_has.shutdown(), 0);
-  check_log("");
+  do_shutdown();
 }
 
-static void each_other_trouble_is_another_complaint(void **state) {
-  (void)state;
+static struct text without_lines(const struct text *all, const char *word) {
+  struct text rest = {.len = 0};
+  for (const char *line = all->at, *end; *line; line = end + 1) {
+    end = strchr(line, '\n');
+    const char *found = strstr(line, word);
+    if (!found || found > end)
+      say(&rest, "%.*s\n", (int)(end - line), line);
+  }
+  return rest;
+}
+
+static void a_file_that_cannot_be_read_costs_its_own_values_alone(void **s) {
+  (void)s;
   static const struct {
-    int err;
-    const char *reason;
+    const char *file, *bad, *good;
+    const char *lost; /* in the lines of the values that are missing */
+    const char *what;
   } cases[] = {
-      {EAGAIN, "no answer"},
-      {ENOSPC, "the answer was cut off"},
-      {EAGAIN, "no answer"},
+      {"net/netstat", "TcpExt: ListenDrops\nTcpExt: 2", NULL, " derive-",
+       "Reading /proc/net/netstat failed, drops and overflows are missing"},
+      {"sys/net/core/somaxconn", "many\n", "4096\n", "-somaxconn",
+       "Reading /proc/sys/net/core/somaxconn failed, it is missing"},
   };
-  configure_all();
-  assert_int_equal(plugin_has.init(), 0);
-  do_read();
-  for (size_t i = 0; i < LEN(cases); i++) {
-    receive_error = cases[i].err;
-    check_silent_reads(3);
-    check_complaint(NO_LOOK, cases[i].reason);
-  }
-  receive_error = ENOBUFS;
-  check_silent_reads(6); /* the fourth reason in a row has to wait a little */
-  check_complaint(NO_LOOK, strerror(ENOBUFS));
-  receive_error = 0;
-  do_read();
-  check_log(LOOK_AGAIN);
-  assert_int_equal(plugin_has.shutdown(), 0);
-}
-
-static void troubles_that_alternate_are_said_less_and_less_often(void **state) {
-  (void)state;
-  configure_all();
-  assert_int_equal(plugin_has.init(), 0);
-  for (int i = 0; i < 100; i++) {
-    receive_error = i % 2 ? EAGAIN : ENOSPC;
-    check_silent_reads(1);
-  }
-  size_t lines = 0;
-  for (const char *at = fake.log.at; (at = strchr(at, '\n')); at++)
-    lines++;
-  assert_in_range(lines, 3, 7);
-  receive_error = 0;
-  assert_int_equal(plugin_has.shutdown(), 0);
-  reset(&fake.log);
-}
-
-static void
-trouble_that_comes_and_goes_is_said_less_and_less_often(void **state) {
-  (void)state;
-  configure_all();
-  assert_int_equal(plugin_has.init(), 0);
-  for (int i = 0; i < 100; i++) {
-    receive_error = i % 2 ? 0 : EAGAIN;
-    do_read();
-  }
-  size_t lines = 0;
-  for (const char *at = fake.log.at; (at = strchr(at, '\n')); at++)
-    lines++;
-  assert_in_range(lines, 6, 14); /* its end as often */
-  assert_int_equal(plugin_has.shutdown(), 0);
-  reset(&fake.log);
-}
-
-static void say_without_counters(struct text *text) {
-  char buf[8];
-  say(text,
-      " queue_length-somaxconn 4096\n"
-      "%1$s queue_length-queue 1\n"
-      "%1$s queue_length-limit 3\n"
-      "%1$s queue_length-peak 1\n"
-      "%1$s percent-busy 100\n"
-      "%1$s percent-fill 25\n"
-      "%1$s count-sockets 1\n"
-      "%1$s count-full 0\n",
-      label_of(&world.half, buf));
-}
-
-#define NETSTAT "listen_backlog plugin: Reading /proc/net/netstat"
-
-static void without_netstat_there_are_no_counters(void **state) {
-  (void)state;
-  struct text with = {.len = 0}, without = {.len = 0};
-  char buf[8];
-  say_namespace(&with, 20);
-  say_half(&with, label_of(&world.half, buf));
-  say_without_counters(&without);
-  configure("LocalPort %u\n", (unsigned)world.half.port);
-  assert_int_equal(plugin_has.init(), 0);
-  for (int i = 0; i < 2; i++) { /* from the first read on, and later */
-    remove(proc_path(&proc, "net/netstat"));
-    for (int j = 0; j < 3; j++) {
-      do_read();
-      assert_string_equal(fake.values.at, without.at);
+  for (size_t i = 0; i < 2 * LEN(cases); i++) { /* at once, and again later */
+    const char *file = cases[i / 2].file, *what = cases[i / 2].what;
+    struct text with = values_of_half(), absent = {.len = 0}, bad = absent;
+    struct text without = without_lines(&with, cases[i / 2].lost);
+    say(&absent, "ERR: " PLUGIN "%s: No such file or directory\n", what);
+    say(&bad, "ERR: " PLUGIN "%s: malformed data\n", what);
+    if (i % 2 == 0) {
+      start_daemon();
+      configure_half();
+      do_init();
     }
-    check_complaint("ERR: " NETSTAT
-                    " failed, drops and overflows are missing: ",
-                    strerror(ENOENT));
-    write_proc(&proc, "net/netstat", "TcpExt: ListenDrops\nTcpExt: 2");
-    for (int j = 0; j < 3; j++) {
-      do_read();
-      assert_string_equal(fake.values.at, without.at);
-    }
-    check_log("ERR: " NETSTAT
-              " failed, drops and overflows are missing: malformed data\n");
-    write_netstat(3, 10, 20, 4);
-    do_read();
-    assert_string_equal(fake.values.at, with.at);
-    check_log("NOTICE: " NETSTAT " works again.\n");
-    do_read();
-    assert_string_equal(fake.values.at, with.at);
-    check_log("");
+    remove(proc_path(&proc, file));
+    check_reads(3, without.at);
+    check_log(absent.at);
+    write_proc(&proc, file, cases[i / 2].bad);
+    check_reads(6, without.at); /* the other reason may have to wait */
+    check_log(bad.at);
+    if (cases[i / 2].good)
+      write_proc(&proc, file, cases[i / 2].good);
+    else
+      write_netstat(3, 20);
+    check_reads(2, with.at);
+    assert_non_null(strstr(collectd.log, " works again.\n"));
+    reset_log();
+    if (i % 2)
+      do_shutdown();
   }
-  assert_int_equal(plugin_has.shutdown(), 0);
-  check_log("");
 }
 
-static void a_kernel_without_a_counter_sends_none(void **state) {
+static void a_counter_that_the_kernel_does_not_have_is_not_sent(void **state) {
   (void)state;
-  struct text want = {.len = 0};
+  struct text half = values_of_half(), want = {.len = 0};
   write_proc(&proc, "net/netstat", "TcpExt: ListenDrops TW\nTcpExt: 20 1\n");
-  configure("LocalPort %u\n", (unsigned)world.half.port);
-  assert_int_equal(plugin_has.init(), 0);
+  configure_half();
+  do_init();
   do_read();
-  do_read();
-  say(&want, " derive-drops 20\n");
-  say_without_counters(&want);
-  assert_string_equal(fake.values.at, want.at);
-  assert_int_equal(plugin_has.shutdown(), 0);
-  check_log("");
+  say(&want, " derive-drops 20\n%s", without_lines(&half, " derive-").at);
+  check_reads(1, want.at);
+  do_shutdown();
 }
 
-#define SOMAXCONN_FILE                                                         \
-  "listen_backlog plugin: Reading /proc/sys/net/core/somaxconn"
-
-static void without_somaxconn_only_somaxconn_is_missing(void **state) {
+/* The read that begins finds the namespaces anew. The path is no namespace,
+ * which is another error than no path. */
+static void a_namespace_is_looked_for_at_the_beginning_of_a_read(void **state) {
   (void)state;
-  struct text with = {.len = 0}, without = {.len = 0};
-  char buf[8];
-  say_namespace(&with, 20);
-  say_half(&with, label_of(&world.half, buf));
-  say(&without, " derive-drops 20\n"
-                " derive-overflows 10\n"
-                " derive-syn_drops 4\n"
-                " derive-syncookies_sent 3\n"
-                " derive-overflows_unattributed 10\n");
-  say_half(&without, buf);
-  configure("LocalPort %u\n", (unsigned)world.half.port);
-  assert_int_equal(plugin_has.init(), 0);
-  for (int i = 0; i < 2; i++) {
-    remove(proc_path(&proc, "sys/net/core/somaxconn"));
-    for (int j = 0; j < 3; j++) {
-      do_read();
-      assert_string_equal(fake.values.at, without.at);
-    }
-    check_complaint("ERR: " SOMAXCONN_FILE " failed, it is missing: ",
-                    strerror(ENOENT));
-    write_somaxconn("many\n");
-    for (int j = 0; j < 6; j++) { /* the other reason may have to wait */
-      do_read();
-      assert_string_equal(fake.values.at, without.at);
-    }
-    check_log("ERR: " SOMAXCONN_FILE
-              " failed, it is missing: malformed data\n");
-    write_somaxconn("4096\n");
-    do_read();
-    assert_string_equal(fake.values.at, with.at);
-    check_log("NOTICE: " SOMAXCONN_FILE " works again.\n");
-  }
-  assert_int_equal(plugin_has.shutdown(), 0);
-  check_log("");
+  struct text half = values_of_half();
+  configure("LocalPort %u\nNetNamespace \"%s\"\n", (unsigned)host.half.port,
+            proc_path(&proc, "ns"));
+  do_init();
+  check_reads(1, half.at);
+  assert_non_null(strstr(collectd.log, "-ns failed: it does not exist\n"));
+  reset_log();
+  write_proc(&proc, "ns", "");
+  check_reads(1, half.at);
+  assert_non_null(strstr(collectd.log, "-ns failed: no network namespace"));
+  reset_log();
+  remove(proc_path(&proc, "ns"));
+  do_shutdown();
 }
 
-/* --- hints --------------------------------------------------------------- */
-
-static void a_clamped_limit_is_hinted_at_once(void **state) {
+static void a_limit_that_equals_somaxconn_is_a_hint_in_the_log(void **state) {
   (void)state;
   write_somaxconn("3\n");
   configure("<Listener \"a\">\n  LocalPort %u\n</Listener>\n"
-            "<Listener \"b\">\n  LocalPort %u\n</Listener>\n"
-            "<Listener \"c\">\n  LocalPort %u\n</Listener>\n",
-            (unsigned)world.half.port, (unsigned)world.full.port,
-            (unsigned)world.half.port);
-  assert_int_equal(plugin_has.init(), 0);
+            "<Listener \"b\">\n  LocalPort %u\n</Listener>\n",
+            (unsigned)host.half.port, (unsigned)host.full.port);
+  do_init();
   check_log("");
   do_read();
-  check_log("INFO: listen_backlog plugin: Listeners a, c: the limit equals "
-            "net.core.somaxconn (3). The server may have asked for more.\n");
+  check_log("INFO: " PLUGIN "Listener a: the limit equals net.core.somaxconn "
+            "(3). The server may have asked for more.\n");
   do_read();
   check_log("");
   write_somaxconn("128\n");
   do_read();
-  check_log("INFO: listen_backlog plugin: Listeners a, c: the limit is the "
-            "former net.core.somaxconn (now 128). Restart the server to raise "
-            "it.\n");
+  check_log("INFO: " PLUGIN "Listener a: the limit is the former "
+            "net.core.somaxconn (now 128). Restart the server to raise it.\n");
   do_read();
-  write_somaxconn("3\n");
-  do_read();
-  write_somaxconn("4096\n");
-  do_read();
-  check_log("");
-  assert_int_equal(plugin_has.shutdown(), 0);
+  do_shutdown();
 }
 
-static void a_hint_counts_the_sockets_of_a_listener(void **state) {
+/* The labels "@ b" and "@_b" are one after their escapes, and 80 is that of a
+ * port. */
+static void a_label_that_is_in_use_is_an_error_in_the_log(void **state) {
   (void)state;
-  struct server twin;
-  write_somaxconn("3\n");
-  assert_int_equal(open_server(&twin, AF_INET, false, 3), 0);
-  configure("<Listener \"twins\">\n  LocalPort %u %u\n</Listener>\n",
-            (unsigned)world.half.port, (unsigned)twin.port);
-  assert_int_equal(plugin_has.init(), 0);
+  struct server sockets[2];
+  static const char *const names[] = {"\0lb test", "\0lb_test"};
+  for (size_t i = 0; i < LEN(names); i++)
+    assert_int_equal(open_unix_server(&sockets[i], SOCK_STREAM, names[i], 8, 1),
+                     0);
+  configure("ListeningPaths true\nListeningPorts false\n");
+  seen.others_exist = true;
+  do_init();
   do_read();
-  check_log("INFO: listen_backlog plugin: Listener twins (2 sockets): the "
-            "limit equals net.core.somaxconn (3). The server may have asked "
-            "for more.\n");
-  close(twin.fd);
+  assert_non_null(strstr(collectd.log, "ERR: " PLUGIN "Label \"@lb_test\" is "
+                                       "already used, so the UNIX socket "
+                                       "\"@lb"));
+  reset_log();
   do_read();
-  check_log("");
-  assert_int_equal(plugin_has.shutdown(), 0);
+  do_shutdown();
+  for (size_t i = 0; i < LEN(names); i++)
+    close(sockets[i].fd);
 }
 
-static void a_long_hint_says_how_many_more(void **state) {
-  (void)state;
-  struct text want = {.len = 0};
-  write_somaxconn("3\n");
-  say(&want, "INFO: listen_backlog plugin: Listeners ");
-  for (int i = 0; i < 60; i++) {
-    configure("<Listener \"listener %02d\">\n  LocalPort %u\n</Listener>\n", i,
-              (unsigned)world.half.port);
-    if (i < 24) /* 11 bytes and ", " each, of LB_NAMES_SIZE */
-      say(&want, "%slistener %02d", i ? ", " : "", i);
-  }
-  say(&want, " and 36 more: the limit equals net.core.somaxconn (3). The "
-             "server may have asked for more.\n");
-  assert_int_equal(plugin_has.init(), 0);
-  do_read();
-  check_log(want.at);
-  assert_int_equal(plugin_has.shutdown(), 0);
-}
-
-/* --- the thread ---------------------------------------------------------- */
+/* --- the thread ----------------------------------------------------------- */
 
 /* The last value of that name in what was read. */
 static double last_value(const char *name) {
   const char *found = NULL;
-  for (const char *at = fake.values.at; (at = strstr(at, name)); at++)
+  for (const char *at = seen.values.at; (at = strstr(at, name)); at++)
     found = at + strlen(name);
   assert_non_null(found);
   return strtod(found, NULL);
 }
 
-static void looks_within_the_interval_see_what_the_read_does_not(void **state) {
+static void samples_see_a_queue_that_is_empty_again_at_the_read(void **state) {
   (void)state;
   struct server server;
   int clients[3];
   assert_int_equal(open_server(&server, AF_INET, false, 5), 0);
-  fake.interval = INTERVAL;
+  collectd.interval = TIME_T_TO_CDTIME_T(10);
   configure("SampleInterval 0.001\n"
             "<Listener \"a\">\n  LocalPort %u\n</Listener>\n",
             (unsigned)server.port);
-  assert_int_equal(plugin_has.init(), 0);
+  do_init();
   do_read();
   assert_true(last_value("a queue_length-peak ") == 0);
   double peak = 0;
@@ -936,17 +709,17 @@ static void looks_within_the_interval_see_what_the_read_does_not(void **state) {
   do_read();
   assert_true(last_value("a queue_length-peak ") == 0);
   close(server.fd);
-  assert_int_equal(plugin_has.shutdown(), 0);
-  reset(&fake.log);
+  reset_log();
+  do_shutdown();
 }
 
-/* With sanitizers this is what shows leaks, and the two threads' races. */
-static void a_thousand_intervals_with_everything_on_three_times(void **state) {
+/* Sanitizers show leaks, and races between the two threads. */
+static void a_thousand_intervals_with_all_options_in_three_lives(void **state) {
   (void)state;
   for (int life = 0; life < 3; life++) {
     start_daemon();
-    fake.interval = INTERVAL;
-    fake.crowded = true;
+    collectd.interval = TIME_T_TO_CDTIME_T(10);
+    seen.others_exist = true;
     configure("SampleInterval 0.001\n"
               "InspectQueue true\n"
               "ListeningPorts true\n"
@@ -955,160 +728,118 @@ static void a_thousand_intervals_with_everything_on_three_times(void **state) {
               "<Listener \"both of them\">\n"
               "  LocalPort %u %u\n"
               "</Listener>\n",
-              (unsigned)world.half.port, (unsigned)world.full.port);
-    assert_int_equal(plugin_has.init(), 0);
+              (unsigned)host.half.port, (unsigned)host.full.port);
+    do_init();
     for (int i = 0; i < 1000; i++)
       do_read();
     assert_true(last_value(" derive-drops ") == 20);
-    assert_int_equal(plugin_has.shutdown(), 0);
-    reset(&fake.log);
+    reset_log();
+    assert_int_equal(collectd.shutdown(), 0);
+    reset_log();
   }
 }
 
-/* --- what it cannot have at the start ------------------------------------- */
+/* --- what is missing at the start ----------------------------------------- */
 
-#define TRY_AGAIN                                                              \
-  "ERR: listen_backlog plugin: Starting failed, each read retries: "
-
-static void without_a_thread_each_read_tries_again(void **state) {
+static void each_read_tries_again_to_start_the_thread(void **state) {
   (void)state;
-  fake.interval = INTERVAL;
   for (int life = 0; life < 2; life++) {
+    start_daemon();
+    collectd.interval = TIME_T_TO_CDTIME_T(10);
     configure("<Listener \"full\">\n  LocalPort %u\n</Listener>\n",
-              (unsigned)world.full.port);
+              (unsigned)host.full.port);
     create_error = EAGAIN;
-    assert_int_equal(plugin_has.init(), 0);
-    check_complaint(TRY_AGAIN, strerror(EAGAIN));
-    check_silent_reads(5);
+    do_init();
+    check_log("ERR: " PLUGIN "Starting failed, each read retries: Resource "
+              "temporarily unavailable\n");
+    check_reads(5, "");
     check_log("");
-    if (life == 0) { /* one that is over before it began */
-      assert_int_equal(plugin_has.shutdown(), 0);
-      check_log("");
-      continue;
+    if (life == 1) { /* the first one ends before it began */
+      create_error = 0;
+      do_read();
+      check_log("NOTICE: " PLUGIN "Started.\n");
+      assert_true(last_value("full queue_length-queue ") == 1);
     }
-    create_error = 0;
-    do_read();
-    check_log("NOTICE: listen_backlog plugin: Started.\n");
-    assert_true(last_value("full queue_length-queue ") == 1);
-    assert_int_equal(plugin_has.shutdown(), 0);
-    check_log("");
+    do_shutdown();
   }
 }
 
-static size_t count_in(const char *text, const char *what) {
+static size_t count_in_log(const char *what) {
   size_t count = 0;
-  for (const char *at = text; (at = strstr(at, what)); at++)
+  for (const char *at = collectd.log; (at = strstr(at, what)); at++)
     count++;
   return count;
 }
 
-/* What was refused is one error, and a notice when it is over: but for a
- * configuration that was not read to its end, which is never. */
-static void check_told_of(bool is_refused, bool is_running) {
-  assert_int_equal(count_in(fake.log.at, "ERR: "), is_refused);
-  assert_int_equal(count_in(fake.log.at, ": Cannot allocate memory\n"),
-                   is_refused);
-  assert_int_equal(count_in(fake.log.at, "NOTICE: "), is_refused && is_running);
+/* A refused allocation is one error, and a notice when it is over; but a
+ * configuration that was not read to its end ends the plugin. */
+static void check_log_of_refusal(bool is_refused, bool is_running) {
+  assert_int_equal(count_in_log("ERR: "), is_refused);
+  assert_int_equal(count_in_log(": Cannot allocate memory\n"), is_refused);
+  assert_int_equal(count_in_log("NOTICE: "), is_refused && is_running);
   if (!is_running)
-    assert_string_equal(fake.log.at,
-                        "ERR: listen_backlog plugin: Reading the "
-                        "configuration failed, nothing will be reported: "
-                        "Cannot allocate memory\n");
-  reset(&fake.log);
+    assert_string_equal(collectd.log,
+                        "ERR: " PLUGIN "Reading the configuration failed, "
+                        "nothing will be reported: Cannot allocate memory\n");
+  reset_log();
 }
 
-static void whichever_allocation_fails_the_next_read_is_right(void **state) {
+static void after_any_refused_allocation_the_next_read_is_right(void **state) {
   (void)state;
-  struct text want = {.len = 0};
   size_t lives = 0, not_running = 0;
-  long held_before = memory.held;
-  say_all(&want, 20);
   for (bool is_refused_one = true; is_refused_one; lives++) {
     start_daemon();
     memory.refused = 0;
     memory.fails = lives + 1;
     configure_all();
-    bool is_running = plugin_has.init() == 0;
+    bool is_running = collectd.init() == 0;
     not_running += !is_running;
+    if (!is_running)
+      assert_int_equal(memory.held, 0);
     do_read();
     memory.fails = 0;
-    do_read();
-    assert_string_equal(fake.values.at, is_running ? want.at : "");
-    assert_int_equal(plugin_has.shutdown(), 0);
+    check_reads(1, is_running ? values_of_all(20).at : "");
     is_refused_one = memory.refused > 0;
-    check_told_of(is_refused_one, is_running);
-    assert_int_equal(memory.held, held_before);
+    check_log_of_refusal(is_refused_one, is_running);
+    do_shutdown();
+    assert_int_equal(memory.held, 0);
   }
   assert_in_range(lives, 40, 200);
   assert_in_range(not_running, 10, lives / 2);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_whole_life_twice_over, set_up,
-                                      tear_down),
-      cmocka_unit_test_setup_teardown(
-          without_configuration_every_listening_port_reports, set_up,
-          tear_down),
-      cmocka_unit_test_setup_teardown(an_empty_plugin_block_is_no_configuration,
-                                      set_up, tear_down),
-      cmocka_unit_test_setup_teardown(
-          a_server_that_comes_and_goes_keeps_its_counters, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(
-          a_queue_far_above_its_limit_is_100_percent, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(
-          a_counter_of_the_kernel_that_goes_back_takes_none_along, set_up,
-          tear_down),
-      cmocka_unit_test_setup_teardown(
-          a_bad_configuration_is_logged_and_the_rest_is_used, set_up,
-          tear_down),
-      cmocka_unit_test_setup_teardown(with_nothing_valid_left_init_fails,
-                                      set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_second_init_changes_nothing, set_up,
-                                      tear_down),
-      cmocka_unit_test_setup_teardown(a_shutdown_needs_no_init, set_up,
-                                      tear_down),
-      cmocka_unit_test_setup_teardown(without_the_kernel_there_is_one_complaint,
-                                      set_up, tear_down),
-      cmocka_unit_test_setup_teardown(
-          trouble_that_comes_and_goes_is_said_less_and_less_often, set_up,
-          tear_down),
-      cmocka_unit_test_setup_teardown(
-          troubles_that_alternate_are_said_less_and_less_often, set_up,
-          tear_down),
-      cmocka_unit_test_setup_teardown(each_other_trouble_is_another_complaint,
-                                      set_up, tear_down),
-      cmocka_unit_test_setup_teardown(without_netstat_there_are_no_counters,
-                                      set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_kernel_without_a_counter_sends_none,
-                                      set_up, tear_down),
-      cmocka_unit_test_setup_teardown(
-          without_somaxconn_only_somaxconn_is_missing, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_clamped_limit_is_hinted_at_once, set_up,
-                                      tear_down),
-      cmocka_unit_test_setup_teardown(a_hint_counts_the_sockets_of_a_listener,
-                                      set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_long_hint_says_how_many_more, set_up,
-                                      tear_down),
-      cmocka_unit_test_setup_teardown(
-          looks_within_the_interval_see_what_the_read_does_not, set_up,
-          tear_down),
-      cmocka_unit_test_setup_teardown(without_a_thread_each_read_tries_again,
-                                      set_up, tear_down),
-      cmocka_unit_test_setup_teardown(
-          whichever_allocation_fails_the_next_read_is_right, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(
-          a_thousand_intervals_with_everything_on_three_times, set_up,
-          tear_down),
+      TEST(values_come_in_each_of_two_lives),
+      TEST(without_a_selection_every_listening_port_is_reported),
+      TEST(a_server_that_comes_and_goes_keeps_its_counters),
+      TEST(a_queue_far_above_its_limit_is_100_percent_full),
+      TEST(a_counter_of_the_kernel_that_goes_back_is_no_decrease),
+      TEST(a_bad_option_is_logged_and_the_rest_is_used),
+      TEST(init_fails_and_frees_all_if_no_selection_is_valid),
+      TEST(a_second_init_changes_nothing),
+      TEST(shutdown_works_without_init_and_twice),
+      TEST(without_the_kernel_there_are_one_line_and_no_values),
+      TEST(a_file_that_cannot_be_read_costs_its_own_values_alone),
+      TEST(a_counter_that_the_kernel_does_not_have_is_not_sent),
+      TEST(a_namespace_is_looked_for_at_the_beginning_of_a_read),
+      TEST(a_limit_that_equals_somaxconn_is_a_hint_in_the_log),
+      TEST(a_label_that_is_in_use_is_an_error_in_the_log),
+      TEST(samples_see_a_queue_that_is_empty_again_at_the_read),
+      TEST(each_read_tries_again_to_start_the_thread),
+      TEST(after_any_refused_allocation_the_next_read_is_right),
+      TEST(a_thousand_intervals_with_all_options_in_three_lives),
   };
   const char *missing = !has_sock_diag() ? "sock_diag"
-                        : open_world()   ? "loopback to listen on"
+                        : open_host()    ? "loopback to listen on"
                                          : NULL;
   if (missing) {
     printf("1..0 # SKIP no %s here\n", missing);
     return 0;
   }
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  close_world();
+  close_host();
   return failed;
 }

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: MIT
+/* What a read writes to the log, from outcomes that no kernel has to have. Each
+ * text of the log is here once as users see it. */
+#include "collectd/report.h"
+
+#include "daemon.h"
+#include "memory.h"
+#include "unit.h"
+
+#define PLUGIN "listen_backlog plugin: "
+#define BLUE "/run/netns/blue"
+#define RED "/run/netns/red"
+
+static struct lb_report report;
+
+static int set_up(void **state) {
+  (void)state;
+  start_collectd();
+  memory.fails = 0;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  lb_report_clear(&report);
+  return memory.held != 0;
+}
+
+/* One read: these outcomes, up to one without a label. */
+static void report_outcomes(const struct lb_outcome *outcomes) {
+  collectd.now += collectd.interval;
+  lb_report_begin(&report);
+  for (size_t i = 0; outcomes[i].label; i++)
+    lb_report_outcome(&report, &outcomes[i]);
+  lb_report_end(&report, 0, (struct lb_inspection_cost){0},
+                (struct lb_sample_counts){0});
+}
+
+#define OUTCOMES(...)                                                          \
+  report_outcomes((const struct lb_outcome[]){__VA_ARGS__, {.label = NULL}})
+#define OWN(...)                                                               \
+  { .label = "", __VA_ARGS__ }
+#define AT(place, name, ...)                                                   \
+  { .path = place, .label = name, __VA_ARGS__ }
+
+/* --- errors -------------------------------------------------------------- */
+
+static void an_error_is_one_line_and_its_end_another(void **state) {
+  (void)state;
+  static const struct {
+    struct lb_outcome outcome;
+    const char *failed;
+    const char *recovered;
+  } cases[] = {
+      {OWN(.err = -ENOENT),
+       "Reading the listening sockets failed, nothing is reported: the kernel "
+       "has no tcp_diag, try: modprobe tcp_diag",
+       "Reading the listening sockets"},
+      {OWN(.errors.netstat = -EACCES),
+       "Reading /proc/net/netstat failed, drops and overflows are missing: "
+       "Permission denied",
+       "Reading /proc/net/netstat"},
+      {OWN(.errors.somaxconn = -EBADMSG),
+       "Reading /proc/sys/net/core/somaxconn failed, it is missing: malformed "
+       "data",
+       "Reading /proc/sys/net/core/somaxconn"},
+      {OWN(.errors.unix_sockets = -ENOENT),
+       "Reading the listening UNIX sockets failed, they are missing: the "
+       "kernel has no unix_diag, try: modprobe unix_diag",
+       "Reading the listening UNIX sockets"},
+      {OWN(.inspection_err = -EBADMSG),
+       "Inspecting waiting connections failed, wait, abandoned and syn are "
+       "missing: malformed data",
+       "Inspecting waiting connections"},
+      {AT(BLUE, "blue", .errors.netstat = -EIO),
+       "Reading /proc/net/netstat in network namespace blue failed, drops and "
+       "overflows are missing: Input/output error",
+       "Reading /proc/net/netstat"},
+      {AT(BLUE, "blue", .err = -EPERM),
+       "Sampling network namespace blue failed: CAP_SYS_ADMIN is missing "
+       "(CapabilityBoundingSet, AmbientCapabilities)",
+       "Sampling network namespace blue"},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct lb_outcome good = cases[i].outcome;
+    struct text failed = {.len = 0}, recovered = {.len = 0};
+    say(&failed, "ERR: " PLUGIN "%s\n", cases[i].failed);
+    say(&recovered, "NOTICE: " PLUGIN "%s works again.\n", cases[i].recovered);
+    good.err = good.inspection_err = 0;
+    good.errors = (struct lb_sample_errors){0};
+    lb_report_clear(&report);
+    OUTCOMES(good);
+    check_log("");
+    OUTCOMES(cases[i].outcome);
+    check_log(failed.at);
+    OUTCOMES(cases[i].outcome);
+    check_log("");
+    OUTCOMES(good);
+    check_log(recovered.at);
+    OUTCOMES(good);
+    check_log("");
+  }
+}
+
+#define LISTING PLUGIN "Listing /run/netns and /run/docker/netns"
+
+static void an_error_of_the_list_of_namespaces_is_one_line(void **state) {
+  (void)state;
+  static const struct {
+    int err;
+    const char *want;
+  } reads[] = {
+      {-EACCES, "ERR: " LISTING " failed: Permission denied\n"},
+      {-EACCES, ""},
+      {-ENAMETOOLONG,
+       "ERR: " LISTING " failed: a name is longer than 127 bytes\n"},
+      {0, "NOTICE: " LISTING " works again.\n"},
+      {-EACCES, "ERR: " LISTING " failed: Permission denied\n"},
+  };
+  for (size_t i = 0; i < LEN(reads); i++) {
+    collectd.now += 2 * collectd.interval; /* no pause is longer yet */
+    lb_report_begin(&report);
+    lb_report_end(&report, reads[i].err, (struct lb_inspection_cost){0},
+                  (struct lb_sample_counts){0});
+    check_log(reads[i].want);
+  }
+}
+
+static void the_first_namespace_with_an_error_is_named(void **state) {
+  (void)state;
+  OUTCOMES(OWN(), AT(RED, "red", .errors.netstat = -EIO),
+           AT(BLUE, "blue", .errors.netstat = -EACCES));
+  check_log("ERR: " PLUGIN "Reading /proc/net/netstat in network namespace red "
+            "failed, drops and overflows are missing: Input/output error\n");
+}
+
+static unsigned count_lines(const char *of) {
+  unsigned count = 0;
+  for (const char *at = collectd.log; (at = strstr(at, of)); at++)
+    count++;
+  return count;
+}
+
+static void reasons_that_alternate_have_growing_pauses(void **state) {
+  (void)state;
+  for (int i = 0; i < 100; i++)
+    OUTCOMES(OWN(.err = i % 2 ? -ETIMEDOUT : -ENOSPC));
+  assert_int_equal(count_lines("ERR: "), 7);
+}
+
+static void an_error_that_comes_and_goes_has_growing_pauses(void **state) {
+  (void)state;
+  for (int i = 0; i < 100; i++)
+    OUTCOMES(OWN(.err = i % 2 ? 0 : -ETIMEDOUT));
+  assert_int_equal(count_lines("ERR: "), 7);
+  assert_int_equal(count_lines("NOTICE: "), 7);
+}
+
+/* --- network namespaces that cannot be sampled --------------------------- */
+
+#define SAMPLING PLUGIN "Sampling network namespace"
+#define GONE(place, name) AT(place, name, .err = -ENOENT)
+
+static void namespaces_with_one_error_share_a_line(void **state) {
+  (void)state;
+  OUTCOMES(OWN(), GONE(RED, "red"), AT("/run/netns/green", "green"),
+           AT("/a", "a", .err = -EPERM), GONE(BLUE, "blue"));
+  check_log("ERR: " SAMPLING " red, blue failed: it does not exist\n");
+  OUTCOMES(OWN(), GONE(RED, "red"), AT("/a", "a", .err = -EPERM),
+           GONE(BLUE, "blue"));
+  check_log("ERR: " SAMPLING " a failed: CAP_SYS_ADMIN is missing "
+            "(CapabilityBoundingSet, AmbientCapabilities)\n");
+  OUTCOMES(OWN(), AT(RED, "red"), AT("/a", "a", .err = -EPERM),
+           GONE(BLUE, "blue"));
+  check_log("NOTICE: " SAMPLING " red works again.\n");
+  OUTCOMES(OWN(), AT(RED, "red"), AT("/a", "a"), AT(BLUE, "blue"));
+  check_log("NOTICE: " SAMPLING " a works again.\n"
+            "NOTICE: " SAMPLING " blue works again.\n");
+}
+
+static void an_error_within_a_pause_is_logged_after_it(void **state) {
+  (void)state;
+  OUTCOMES(GONE(BLUE, "blue"));
+  OUTCOMES(GONE(BLUE, "blue"), GONE(RED, "red"));
+  reset_log();
+  for (int i = 0; i < 2; i++) {
+    check_log("");
+    OUTCOMES(GONE(BLUE, "blue"), GONE(RED, "red"), GONE("/a", "a"));
+  }
+  check_log("ERR: " SAMPLING " a failed: it does not exist\n");
+}
+
+static void a_namespace_whose_error_was_not_logged_has_no_end(void **state) {
+  (void)state;
+  OUTCOMES(GONE(BLUE, "blue"));
+  OUTCOMES(GONE(BLUE, "blue"), GONE(RED, "red"));
+  reset_log();
+  OUTCOMES(GONE(BLUE, "blue"), GONE(RED, "red"), GONE("/a", "a"));
+  OUTCOMES(GONE(BLUE, "blue"), GONE(RED, "red"), AT("/a", "a"));
+  check_log("");
+}
+
+static void a_namespace_that_is_no_longer_visited_is_forgotten(void **state) {
+  (void)state;
+  OUTCOMES(OWN(), GONE(BLUE, "blue"));
+  reset_log();
+  OUTCOMES(OWN());
+  assert_int_equal(report.lost_len, 0);
+  OUTCOMES(OWN(), AT(BLUE, "blue"));
+  check_log("");
+}
+
+static void many_namespaces_are_counted_after_the_first(void **state) {
+  (void)state;
+  static char names[60][8];
+  struct lb_outcome outcomes[LEN(names) + 1] = {0};
+  struct text want = {.len = 0};
+  say(&want, "ERR: " SAMPLING " ");
+  for (size_t i = 0; i < LEN(names); i++) {
+    snprintf(names[i], sizeof(names[i]), "pod%04zu", i);
+    outcomes[i] = (struct lb_outcome)GONE(names[i], names[i]);
+    if (i < 35) /* 9 bytes each of LB_NAMES_SIZE */
+      say(&want, "%s%s", i ? ", " : "", names[i]);
+  }
+  say(&want, " and 25 more failed: it does not exist\n");
+  report_outcomes(outcomes);
+  check_log(want.at);
+}
+
+static void without_memory_an_error_is_logged_but_not_its_end(void **state) {
+  (void)state;
+  for (size_t fails = 1; fails <= 2; fails++) {
+    memory.fails = fails;
+    memory.refused = 0;
+    OUTCOMES(GONE(BLUE, "blue"));
+    assert_int_equal(memory.refused, 1);
+    check_log("ERR: " SAMPLING " blue failed: it does not exist\n");
+    OUTCOMES(AT(BLUE, "blue"));
+    check_log("");
+    assert_int_equal(memory.held, 0);
+    lb_report_clear(&report);
+  }
+}
+
+static void a_steady_error_takes_no_memory(void **state) {
+  (void)state;
+  const struct lb_outcome outcomes[] = {
+      OWN(.errors.netstat = -EIO), GONE(BLUE, "blue"), {.label = NULL}};
+  report_outcomes(outcomes);
+  size_t calls = memory.calls;
+  for (int i = 0; i < 10; i++)
+    report_outcomes(outcomes);
+  assert_int_equal(memory.calls, calls);
+  reset_log();
+}
+
+/* --- hints --------------------------------------------------------------- */
+
+static void hint(const char *label, uint32_t at_somaxconn, uint32_t raised) {
+  lb_report_hints(&report, &(struct lb_readings){.label = label,
+                                                 .at_somaxconn = at_somaxconn,
+                                                 .somaxconn_raised = raised});
+}
+
+static void end_read(void) {
+  lb_report_end(&report, 0, (struct lb_inspection_cost){0},
+                (struct lb_sample_counts){0});
+}
+
+static void a_hint_names_all_its_listeners_with_several_sockets(void **state) {
+  (void)state;
+  lb_report_begin(&report);
+  lb_report_somaxconn(&report, 128);
+  hint("80", 1, 0);
+  hint("443", 0, 0);
+  hint("8080", 3, 1);
+  end_read();
+  check_log("INFO: " PLUGIN "Listeners 80, 8080 (3 sockets): the limit equals "
+            "net.core.somaxconn (128). The server may have asked for more.\n"
+            "INFO: " PLUGIN "Listener 8080: the limit is the former "
+            "net.core.somaxconn (now 128). Restart the server to raise it.\n");
+  lb_report_begin(&report);
+  end_read();
+  check_log("");
+}
+
+static void each_somaxconn_has_its_own_hint(void **state) {
+  (void)state;
+  lb_report_begin(&report);
+  lb_report_somaxconn(&report, 128);
+  hint("80", 1, 0);
+  lb_report_somaxconn(&report, 4096);
+  hint("blue:80", 1, 0);
+  lb_report_somaxconn(&report, 4096);
+  hint("red:80", 1, 0);
+  end_read();
+  check_log("INFO: " PLUGIN "Listener 80: the limit equals net.core.somaxconn "
+            "(128). The server may have asked for more.\n"
+            "INFO: " PLUGIN "Listeners blue:80, red:80: the limit equals "
+            "net.core.somaxconn (4096). The server may have asked for more.\n");
+}
+
+/* --- conflicts ----------------------------------------------------------- */
+
+static void a_conflict_names_the_first_source_and_counts_the_rest(void **s) {
+  (void)s;
+  static const struct {
+    struct lb_conflict conflict;
+    const char *want;
+  } cases[] = {
+      {{1, -EEXIST, "run-a-b", "the UNIX socket \"/run/a-b\""},
+       "ERR: " PLUGIN "Label \"run-a-b\" is already used, so the UNIX socket "
+       "\"/run/a-b\" is not reported. A <Listener> in collectd.conf can name "
+       "it.\n"},
+      {{3, -EEXIST, "80", "port 80"},
+       "ERR: " PLUGIN "Label \"80\" is already used, so port 80 (and 2 more) "
+       "is not reported. A <Listener> in collectd.conf can name it.\n"},
+      {{1, -ENAMETOOLONG, "long:80", "port 80"},
+       "ERR: " PLUGIN "Label \"long:80\" is longer than 127 bytes, so port 80 "
+       "is not reported. A <Listener> in collectd.conf can name it.\n"},
+      {{0, 0, "", ""}, ""},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct lb_conflict conflict = cases[i].conflict;
+    collectd.now += (cdtime_t)10 * collectd.interval; /* after any pause */
+    lb_report_conflict(&report, &conflict);
+    check_log(cases[i].want);
+    assert_int_equal(conflict.count, 0);
+  }
+}
+
+static void each_conflict_is_news_but_there_are_growing_pauses(void **state) {
+  (void)state;
+  for (int i = 0; i < 100; i++) {
+    struct lb_conflict conflict = {1, -EEXIST, "80", "port 80"};
+    collectd.now += collectd.interval;
+    lb_report_conflict(&report, &conflict);
+    assert_int_equal(conflict.count, 0);
+  }
+  assert_int_equal(count_lines("ERR: "), 7);
+}
+
+/* --- samples and inspections --------------------------------------------- */
+
+static void missed_samples_are_logged_if_they_are_most_and_many(void **state) {
+  (void)state;
+  static const struct {
+    uint64_t made, missed;
+    const char *want;
+  } reads[] = {
+      {5, 10, ""},
+      {11, 11, ""},
+      {10, 11,
+       "WARNING: " PLUGIN "Missed 11 of 21 samples in the last interval: too "
+       "little CPU time, or SampleInterval is too short.\n"},
+      {0, 12, ""},
+      {100, 0, ""},
+      {0, 12,
+       "WARNING: " PLUGIN "Missed 12 of 12 samples in the last interval: too "
+       "little CPU time, or SampleInterval is too short.\n"},
+  };
+  for (size_t i = 0; i < LEN(reads); i++) {
+    collectd.now += collectd.interval;
+    lb_report_begin(&report);
+    lb_report_end(&report, 0, (struct lb_inspection_cost){0},
+                  (struct lb_sample_counts){reads[i].made, reads[i].missed});
+    check_log(reads[i].want);
+  }
+}
+
+static void slowed_inspections_are_logged_once(void **state) {
+  (void)state;
+  static const bool slowed[] = {false, true, true, false, true};
+  for (size_t i = 0; i < LEN(slowed); i++) {
+    collectd.now += (cdtime_t)100 * collectd.interval;
+    lb_report_begin(&report);
+    lb_report_end(&report, 0, (struct lb_inspection_cost){slowed[i], 123456789},
+                  (struct lb_sample_counts){0});
+    check_log(i == 1 ? "INFO: " PLUGIN
+                       "Inspecting waiting connections takes 123.5 ms: limited "
+                       "to 1 % of the time, so wait, abandoned and syn are "
+                       "reported less often.\n"
+                     : "");
+  }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(an_error_is_one_line_and_its_end_another),
+      TEST(an_error_of_the_list_of_namespaces_is_one_line),
+      TEST(the_first_namespace_with_an_error_is_named),
+      TEST(reasons_that_alternate_have_growing_pauses),
+      TEST(an_error_that_comes_and_goes_has_growing_pauses),
+      TEST(namespaces_with_one_error_share_a_line),
+      TEST(an_error_within_a_pause_is_logged_after_it),
+      TEST(a_namespace_whose_error_was_not_logged_has_no_end),
+      TEST(a_namespace_that_is_no_longer_visited_is_forgotten),
+      TEST(many_namespaces_are_counted_after_the_first),
+      TEST(without_memory_an_error_is_logged_but_not_its_end),
+      TEST(a_steady_error_takes_no_memory),
+      TEST(a_hint_names_all_its_listeners_with_several_sockets),
+      TEST(each_somaxconn_has_its_own_hint),
+      TEST(a_conflict_names_the_first_source_and_counts_the_rest),
+      TEST(each_conflict_is_news_but_there_are_growing_pauses),
+      TEST(missed_samples_are_logged_if_they_are_most_and_many),
+      TEST(slowed_inspections_are_logged_once),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
