@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* Namespaces are found at each end of an interval, by where they are and by
- * what they are: a path at which another one stands goes on as the same place,
- * with its counters, and from the first sample after a namespace has left its
- * path nothing of ours is in it. */
+/* Each end of an interval finds the namespaces anew, by path and by id. If
+ * another namespace has taken a path, its sockets are counted where those of
+ * the one before were. If a path has lost its namespace, the first sample that
+ * notices closes everything that would keep the namespace alive; the source
+ * itself stays until the end of the interval, because an inspection may be
+ * using it. */
 #include "core/monitor.h"
 
 #include "base/array.h"
@@ -11,50 +13,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A namespace of "*" that is gone may come back: its counters are kept so long.
- */
-enum { KEEP_MS = 60000 };
-
-/* Walks get this share of the time, so that with the samples it stays under 1
- * %.
- */
-enum { INSPECTION_PER_MILLE = 9 };
+enum {
+  KEEP_MS = 60000,         /* counters of a namespace that may come back */
+  INSPECTION_PER_MILLE = 9 /* share of the time */
+};
 
 struct namespace {
-  struct lb_netns_ref netns; /* path and label are owned */
-  bool named;                /* by the configuration */
-  bool seen;                 /* by the listing that goes on */
-  struct lb_netns_id id;
-  struct lb_source source;        /* closed: it is not there */
+  struct lb_netns_ref ref; /* owns path and label */
+  bool is_configured;      /* else found by "*" */
+  bool is_listed;          /* by the last listing */
+  uint64_t seen_ms;        /* when it was last there */
+
+  struct lb_netns_id id;          /* of what the source is for */
+  struct lb_source source;        /* closed: the namespace is not there */
   struct lb_collector *collector; /* NULL: it never was */
-  uint64_t seen_ms;               /* when it was there last */
   struct lb_inspection inspection;
 
-  int err;            /* of the last sample, or of the finding */
-  unsigned unmounted; /* ends in a row at which there was only a file */
+  int err;            /* of the last sample, or why there is no source */
+  unsigned unmounted; /* intervals in a row with nothing mounted at the path */
   struct lb_sample_errors errors;
+};
+
+/* The time that inspections may take. */
+struct budget {
+  uint64_t granted_ms; /* when time was last added; 0: never */
+  int64_t left_ns;
+  bool is_unlimited; /* until the first time is added */
 };
 
 struct lb_monitor {
   const struct lb_settings *settings;
   struct lb_transport_opener opener;
   struct lb_label_registry *labels;
-  struct namespace **v; /* the own one first */
+  struct namespace **v; /* our own first */
   size_t len;
-  struct lb_netns_id own;
-  bool has_long_names; /* that make no label */
-  int error;
-
-  uint64_t ended_ms;
-  bool is_first; /* the first round of inspections is not held to a share */
-  int64_t balance_ns;    /* time that inspections may take */
-  size_t next_inspected; /* where the next round begins */
+  bool has_long_names; /* in the last listing */
+  int listing_err;
+  struct budget budget;
+  size_t next_inspected; /* so that all get their turn */
   struct lb_inspection_cost cost;
 };
 
-/* --- the set of namespaces ----------------------------------------------- */
+/* --- namespaces ---------------------------------------------------------- */
 
-static bool is_entered(const struct namespace *ns) {
+static bool has_source(const struct namespace *ns) {
   return ns->source.transport != NULL;
 }
 
@@ -62,122 +64,157 @@ static void free_namespace(struct namespace *ns) {
   lb_collector_free(ns->collector);
   lb_source_close(&ns->source);
   lb_inspection_free(&ns->inspection);
-  free((void *)ns->netns.path);
-  free((void *)ns->netns.label);
+  free((void *)ns->ref.path);
+  free((void *)ns->ref.label);
   free(ns);
 }
 
-static char *copy(const char *text) { return text ? strdup(text) : NULL; }
-
-static int add_namespace(struct lb_monitor *monitor, const char *path,
-                         const char *label, bool named) {
+/* path NULL: our own namespace. Returns NULL without memory. */
+static struct namespace *add_namespace(struct lb_monitor *monitor,
+                                       const char *path, const char *label) {
   struct namespace *ns = calloc(1, sizeof(*ns));
   if (!ns)
-    return -ENOMEM;
-  ns->netns = (struct lb_netns_ref){copy(path), copy(label), false};
-  ns->named = named;
-  int err = (path && !ns->netns.path) || !ns->netns.label ? -ENOMEM : 0;
-  if (!err)
-    err = lb_append(&monitor->v, &monitor->len, &ns, 1,
-                    sizeof(struct namespace *));
-  if (err)
+    return NULL;
+  ns->ref.path = path ? strdup(path) : NULL;
+  ns->ref.label = strdup(label);
+  ns->err = -ENOENT;
+  if ((path && !ns->ref.path) || !ns->ref.label ||
+      lb_append(&monitor->v, &monitor->len, &ns, 1,
+                sizeof(struct namespace *))) {
     free_namespace(ns);
-  return err;
+    return NULL;
+  }
+  return ns;
 }
 
-/* Closes what keeps a namespace alive; what was counted in it stays. */
-static void leave(struct namespace *ns, int err) {
+static int add_configured(struct lb_monitor *monitor, const char *path,
+                          const char *label) {
+  struct namespace *ns = add_namespace(monitor, path, label);
+  if (!ns)
+    return -ENOMEM;
+  ns->is_configured = true;
+  return 0;
+}
+
+/* Keeps the collector, and so the counters. */
+static void leave_namespace(struct namespace *ns, int err) {
   lb_source_close(&ns->source);
-  ns->inspection.done = ns->inspection.planned = false;
+  lb_inspection_clear(&ns->inspection);
   ns->err = err;
 }
 
-static int enter(struct lb_monitor *monitor, struct namespace *ns) {
-  struct lb_transport *transport;
+static int enter_namespace(struct lb_monitor *monitor, struct namespace *ns) {
   const struct lb_transport_opener *opener = &monitor->opener;
-  int err = opener->open(opener->data, ns->netns.path, &ns->id, &transport);
+  struct lb_transport *transport;
+  int err = opener->open(opener->data, ns->ref.path, &ns->id, &transport);
   if (err)
     return err;
   lb_source_open(&ns->source, transport);
   if (ns->collector)
     lb_collector_rebind(ns->collector, &ns->source);
   else
-    err = lb_collector_new(monitor->settings, &ns->netns, monitor->labels,
+    err = lb_collector_new(monitor->settings, &ns->ref, monitor->labels,
                            &ns->source, &ns->collector);
   if (err)
     lb_source_close(&ns->source);
   return err;
 }
 
-static bool is_elsewhere(const struct lb_monitor *monitor,
-                         const struct namespace *ns,
-                         const struct lb_netns_id *id) {
-  if (lb_netns_is_same(id, &monitor->own))
-    return true;
-  for (size_t i = 1; i < monitor->len; i++)
-    if (monitor->v[i] != ns && is_entered(monitor->v[i]) &&
+/* --- finding ------------------------------------------------------------- */
+
+static bool is_sampled_elsewhere(const struct lb_monitor *monitor,
+                                 const struct namespace *ns,
+                                 const struct lb_netns_id *id) {
+  for (size_t i = 0; i < monitor->len; i++)
+    if (monitor->v[i] != ns && has_source(monitor->v[i]) &&
         lb_netns_is_same(&monitor->v[i]->id, id))
       return true;
   return false;
 }
 
-/* Brings a namespace up to date with what is at its path. What is only listed
- * is looked at once, however many names it has: Docker lists the host's own. */
-static void find(struct lb_monitor *monitor, struct namespace *ns) {
-  struct lb_netns_id id;
-  int err =
-      ns->named || ns->seen ? lb_netns_identify(ns->netns.path, &id) : -ENOENT;
-  if (!err && !ns->named && is_elsewhere(monitor, ns, &id))
+/* What is at the path now. "*" takes a namespace with several names once;
+ * Docker lists our own. Returns 0 or -errno: -ENOENT if nothing is to be
+ * sampled. */
+static int identify_namespace(const struct lb_monitor *monitor,
+                              const struct namespace *ns,
+                              struct lb_netns_id *id) {
+  if (!ns->is_configured && !ns->is_listed)
+    return -ENOENT;
+  int err = lb_netns_identify(ns->ref.path, id);
+  if (!err && !ns->is_configured && is_sampled_elsewhere(monitor, ns, id))
     err = -ENOENT;
-  if (is_entered(ns) && err && err != -ENOENT)
-    return; /* the sample will say so; it may be over by then */
-  if (err) {
-    leave(ns, err);
-    return;
-  }
-  if (is_entered(ns) && lb_netns_is_same(&ns->id, &id))
-    return;
-  leave(ns, 0);
-  ns->id = id;
-  ns->err = enter(monitor, ns);
-}
-
-static int on_listed(void *data, const char *path, const char *name) {
-  struct lb_monitor *monitor = data;
-  for (size_t i = 1; i < monitor->len; i++) {
-    struct namespace *ns = monitor->v[i];
-    if (strcmp(ns->netns.path, path) == 0) {
-      ns->seen = ns->netns.listed = true;
-      return 0;
-    }
-  }
-  char label[LB_LABEL_SIZE];
-  if (lb_label_of_netns(label, name)) {
-    monitor->has_long_names = true;
-    return 0;
-  }
-  int err = add_namespace(monitor, path, label, false);
-  if (!err) {
-    struct namespace *ns = monitor->v[monitor->len - 1];
-    ns->seen = ns->netns.listed = true;
-  }
   return err;
 }
 
-static bool lists(const struct lb_settings *settings) {
+/* An error other than -ENOENT may be over at the next sample, which reports it
+ * if it is not. */
+static void update_namespace(struct lb_monitor *monitor, struct namespace *ns) {
+  struct lb_netns_id id;
+  int err = identify_namespace(monitor, ns, &id);
+  if (has_source(ns) && err && err != -ENOENT)
+    return;
+  if (err) {
+    leave_namespace(ns, err);
+    return;
+  }
+  if (has_source(ns) && lb_netns_is_same(&ns->id, &id))
+    return;
+  leave_namespace(ns, 0);
+  ns->id = id;
+  ns->err = enter_namespace(monitor, ns);
+}
+
+static struct namespace *find_path(const struct lb_monitor *monitor,
+                                   const char *path) {
+  for (size_t i = 1; i < monitor->len; i++)
+    if (strcmp(monitor->v[i]->ref.path, path) == 0)
+      return monitor->v[i];
+  return NULL;
+}
+
+static int take_listed(void *data, const char *path, const char *name) {
+  struct lb_monitor *monitor = data;
+  struct namespace *ns = find_path(monitor, path);
+  char label[LB_LABEL_SIZE];
+  if (!ns && lb_label_of_netns(label, name)) {
+    monitor->has_long_names = true;
+    return 0;
+  }
+  if (!ns)
+    ns = add_namespace(monitor, path, label);
+  if (!ns)
+    return -ENOMEM;
+  ns->is_listed = ns->ref.listed = true;
+  return 0;
+}
+
+static bool wants_listing(const struct lb_settings *settings) {
   for (size_t i = 0; i < settings->netns_len; i++)
     if (!settings->netns[i].spec.path[0])
       return true;
   return false;
 }
 
-static void forget(struct lb_monitor *monitor, uint64_t now_ms) {
+/* If the listing fails, the namespaces that have a source stay. */
+static int list_namespaces(struct lb_monitor *monitor) {
+  monitor->has_long_names = false;
+  for (size_t i = 1; i < monitor->len; i++)
+    monitor->v[i]->is_listed = false;
+  if (!wants_listing(monitor->settings))
+    return 0;
+  int err = lb_netns_list(take_listed, monitor);
+  for (size_t i = 1; i < monitor->len && err; i++)
+    monitor->v[i]->is_listed |= has_source(monitor->v[i]);
+  return err || !monitor->has_long_names ? err : -ENAMETOOLONG;
+}
+
+static void forget_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
   size_t kept = 1;
   for (size_t i = 1; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
-    if (is_entered(ns) || ns->seen)
+    if (has_source(ns) || ns->is_listed)
       ns->seen_ms = now_ms;
-    if (ns->named || now_ms - ns->seen_ms <= KEEP_MS)
+    if (ns->is_configured || now_ms - ns->seen_ms <= KEEP_MS)
       monitor->v[kept++] = ns;
     else
       free_namespace(ns);
@@ -185,37 +222,29 @@ static void forget(struct lb_monitor *monitor, uint64_t now_ms) {
   monitor->len = kept;
 }
 
-/* What a listing leaves out that fails is not gone by that. */
-static int list(struct lb_monitor *monitor) {
-  monitor->has_long_names = false;
-  if (!lists(monitor->settings))
-    return 0;
-  int err = lb_netns_list(on_listed, monitor);
-  for (size_t i = 1; i < monitor->len && err; i++)
-    monitor->v[i]->seen |= is_entered(monitor->v[i]);
-  return err || !monitor->has_long_names ? err : -ENAMETOOLONG;
+static void find_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
+  monitor->listing_err = list_namespaces(monitor);
+  for (size_t i = 1; i < monitor->len; i++)
+    update_namespace(monitor, monitor->v[i]);
+  forget_namespaces(monitor, now_ms);
 }
 
-static void refresh(struct lb_monitor *monitor, uint64_t now_ms) {
-  for (size_t i = 1; i < monitor->len; i++)
-    monitor->v[i]->seen = false;
-  monitor->error = list(monitor);
-  for (size_t i = 1; i < monitor->len; i++)
-    find(monitor, monitor->v[i]);
-  forget(monitor, now_ms);
-}
+/* --- the monitor --------------------------------------------------------- */
 
-static int set_up(struct lb_monitor *monitor) {
+/* If our own namespace cannot be identified, "*" may sample it twice. */
+static int add_own_and_configured(struct lb_monitor *monitor) {
   const struct lb_settings *settings = monitor->settings;
   int err = lb_label_registry_new(&monitor->labels);
   if (!err)
-    err = add_namespace(monitor, NULL, "", true);
-  if (!err)
-    err = enter(monitor, monitor->v[0]);
+    err = add_configured(monitor, NULL, "");
+  if (err)
+    return err;
+  lb_netns_identify(NULL, &monitor->v[0]->id);
+  err = monitor->v[0]->err = enter_namespace(monitor, monitor->v[0]);
   for (size_t i = 0; i < settings->netns_len && !err; i++) {
     const struct lb_netns_spec *spec = &settings->netns[i].spec;
     if (spec->path[0])
-      err = add_namespace(monitor, spec->path, spec->label, true);
+      err = add_configured(monitor, spec->path, spec->label);
   }
   return err;
 }
@@ -227,12 +256,11 @@ int lb_monitor_new(const struct lb_settings *settings,
     return -ENOMEM;
   monitor->settings = settings;
   monitor->opener = opener;
-  int err = set_up(monitor);
+  int err = add_own_and_configured(monitor);
   if (err) {
     lb_monitor_free(monitor);
     return err;
   }
-  lb_netns_identify(NULL, &monitor->own); /* needed for "*" alone */
   *out = monitor;
   return 0;
 }
@@ -249,99 +277,75 @@ void lb_monitor_free(struct lb_monitor *monitor) {
 
 size_t lb_monitor_len(const struct lb_monitor *monitor) { return monitor->len; }
 
-/* --- samples ---------------------------------------------------------------
- */
+/* --- samples ------------------------------------------------------------- */
 
-static bool is_miss(int err) { return err == -ENOENT || err == -ESTALE; }
-
-/* Whether some answer was that nothing is there. -ENOENT is also what a kernel
- * without tcp_diag answers. */
-static bool has_miss(const struct namespace *ns) {
-  const struct lb_sample_errors *errors = &ns->errors;
-  if (ns->err)
-    return is_miss(ns->err);
-  return is_miss(errors->netstat) || is_miss(errors->somaxconn) ||
-         is_miss(errors->unix_sockets);
-}
-
-static bool is_gone(const struct namespace *ns) {
-  struct lb_netns_id id;
-  if (!ns->netns.path || !has_miss(ns))
-    return false;
-  return lb_netns_identify(ns->netns.path, &id) ||
-         !lb_netns_is_same(&ns->id, &id);
-}
-
-/* The source of a namespace that is gone has let go of it by itself. It stays
- * until the end of the interval, because an inspection may be under way with
- * it. */
 void lb_monitor_sample(struct lb_monitor *monitor, size_t i, uint64_t now_ms) {
   struct namespace *ns = monitor->v[i];
-  if (is_entered(ns))
+  if (has_source(ns))
     ns->err = lb_collector_sample(ns->collector, now_ms);
 }
 
-/* --- inspections
- * --------------------------------------------------------------- */
-
-/* What was not used is not saved up: it would come as one long inspection. */
-static void credit_inspections(struct lb_monitor *monitor, uint64_t now_ms) {
-  monitor->is_first = monitor->ended_ms == 0;
-  int64_t elapsed_ms =
-      monitor->is_first ? 0 : (int64_t)(now_ms - monitor->ended_ms);
-  int64_t share_ns = elapsed_ms * 1000 * INSPECTION_PER_MILLE;
-  monitor->balance_ns += share_ns;
-  if (monitor->balance_ns > share_ns)
-    monitor->balance_ns = share_ns;
-  monitor->ended_ms = now_ms;
-}
-
-static bool may_inspect(const struct lb_monitor *monitor) {
-  return monitor->is_first || monitor->balance_ns > 0;
-}
-
-/* Another one has come to the place of one that is gone, and has its id. */
+/* Whether another namespace has taken the path and, by chance, the id. */
 static bool is_replaced(const struct namespace *ns) {
   struct lb_netns_id id;
-  return ns->err == -ESTALE && ns->netns.path &&
-         !lb_netns_identify(ns->netns.path, &id) &&
+  return ns->err == -ESTALE && ns->ref.path &&
+         !lb_netns_identify(ns->ref.path, &id) &&
          lb_netns_is_same(&ns->id, &id);
 }
 
-/* At the end of an interval, but not beside the inspections. */
-static void look_at_end(struct lb_monitor *monitor, struct namespace *ns,
-                        uint64_t now_ms) {
+/* No inspection is running, so the source can be replaced. The error of an
+ * inspection was the replaced namespace's. */
+static void sample_or_replace(struct lb_monitor *monitor, struct namespace *ns,
+                              uint64_t now_ms) {
   ns->err = lb_collector_sample(ns->collector, now_ms);
   if (!is_replaced(ns))
     return;
-  leave(ns, 0);
-  ns->inspection.err = 0; /* it was of the one that is gone */
-  ns->err = enter(monitor, ns);
+  leave_namespace(ns, 0);
+  ns->inspection.err = 0;
+  ns->err = enter_namespace(monitor, ns);
   if (!ns->err)
     ns->err = lb_collector_sample(ns->collector, now_ms);
 }
 
+/* --- inspections --------------------------------------------------------- */
+
+/* Time that is left does not add up: it would make one long inspection. */
+static void grant_time(struct budget *budget, uint64_t now_ms) {
+  budget->is_unlimited = budget->granted_ms == 0;
+  int64_t elapsed_ms =
+      budget->is_unlimited ? 0 : (int64_t)(now_ms - budget->granted_ms);
+  int64_t share_ns = elapsed_ms * 1000 * INSPECTION_PER_MILLE;
+  budget->left_ns += share_ns;
+  if (budget->left_ns > share_ns)
+    budget->left_ns = share_ns;
+  budget->granted_ms = now_ms;
+}
+
+static bool has_time(const struct budget *budget) {
+  return budget->is_unlimited || budget->left_ns > 0;
+}
+
 static void plan_inspection(struct lb_monitor *monitor, struct namespace *ns,
                             uint64_t now_ms) {
-  if (!is_entered(ns))
+  if (!has_source(ns))
     return;
-  look_at_end(monitor, ns, now_ms);
+  sample_or_replace(monitor, ns, now_ms);
   if (!ns->err)
     ns->err = lb_collector_plan_inspection(ns->collector, &ns->inspection);
 }
 
 void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
-  refresh(monitor, now_ms);
+  find_namespaces(monitor, now_ms);
   for (size_t i = 0; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
     lb_inspection_clear(&ns->inspection);
-    if (!is_entered(ns))
+    if (!has_source(ns))
       ns->inspection.err = 0;
   }
   if (!monitor->settings->inspect)
     return;
-  credit_inspections(monitor, now_ms);
-  monitor->cost.slowed = !may_inspect(monitor);
+  grant_time(&monitor->budget, now_ms);
+  monitor->cost.slowed = !has_time(&monitor->budget);
   for (size_t i = 0; i < monitor->len && !monitor->cost.slowed; i++)
     plan_inspection(monitor, monitor->v[i], now_ms);
 }
@@ -350,7 +354,7 @@ void lb_monitor_inspect(struct lb_monitor *monitor) {
   uint64_t cost_ns = 0;
   for (size_t n = 0; n < monitor->len; n++) {
     struct namespace *ns = monitor->v[monitor->next_inspected % monitor->len];
-    if (ns->inspection.planned && !may_inspect(monitor)) {
+    if (ns->inspection.planned && !has_time(&monitor->budget)) {
       monitor->cost.slowed = true;
       break;
     }
@@ -359,36 +363,11 @@ void lb_monitor_inspect(struct lb_monitor *monitor) {
       continue;
     uint64_t taken_ns = 0;
     lb_inspection_run(&ns->inspection, &ns->source, &taken_ns);
-    monitor->balance_ns -= (int64_t)taken_ns;
+    monitor->budget.left_ns -= (int64_t)taken_ns;
     cost_ns += taken_ns;
   }
   if (cost_ns)
     monitor->cost.cost_ns = cost_ns;
-}
-
-/* --- the end ------------------------------------------------------------- */
-
-static void end(struct lb_monitor *monitor, struct namespace *ns,
-                uint64_t now_ms) {
-  if (!is_entered(ns))
-    return;
-  look_at_end(monitor, ns, now_ms);
-  if (!ns->err && ns->inspection.done)
-    ns->err = lb_collector_take_inspection(ns->collector, &ns->inspection);
-  if (!ns->err)
-    ns->err = lb_collector_end_interval(ns->collector, now_ms, &ns->errors);
-  if (is_gone(ns))
-    leave(ns, -ENOENT);
-}
-
-void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
-  for (size_t i = 0; i < monitor->len; i++) {
-    struct namespace *ns = monitor->v[i];
-    end(monitor, ns, now_ms);
-    ns->unmounted = ns->err == -EINVAL ? ns->unmounted + 1 : 0;
-    if (is_entered(ns) && ns->netns.path && monitor->settings->sample_s == 0)
-      lb_source_rest(&ns->source);
-  }
 }
 
 struct lb_inspection_cost
@@ -396,9 +375,51 @@ lb_monitor_inspection_cost(const struct lb_monitor *monitor) {
   return monitor->cost;
 }
 
-/* "ip netns add" makes a file first and mounts the namespace on it then. */
-static bool is_coming_or_gone(const struct namespace *ns, int err) {
-  return !ns->named && (err == -ENOENT || ns->unmounted == 1);
+/* --- the end of an interval ---------------------------------------------- */
+
+static bool is_missing(int err) { return err == -ENOENT || err == -ESTALE; }
+
+/* A kernel without tcp_diag answers -ENOENT as well: so check the path. */
+static bool is_gone(const struct namespace *ns) {
+  const struct lb_sample_errors *errors = &ns->errors;
+  struct lb_netns_id id;
+  bool is_suspect = ns->err ? is_missing(ns->err)
+                            : is_missing(errors->netstat) ||
+                                  is_missing(errors->somaxconn) ||
+                                  is_missing(errors->unix_sockets);
+  if (!ns->ref.path || !is_suspect)
+    return false;
+  return lb_netns_identify(ns->ref.path, &id) ||
+         !lb_netns_is_same(&ns->id, &id);
+}
+
+static void finish_namespace(struct lb_monitor *monitor, struct namespace *ns,
+                             uint64_t now_ms) {
+  sample_or_replace(monitor, ns, now_ms);
+  if (!ns->err && ns->inspection.done)
+    ns->err = lb_collector_take_inspection(ns->collector, &ns->inspection);
+  if (!ns->err)
+    ns->err = lb_collector_end_interval(ns->collector, now_ms, &ns->errors);
+  if (is_gone(ns))
+    leave_namespace(ns, -ENOENT);
+}
+
+/* Without samples within the interval, nothing is kept open until the next. */
+void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
+  for (size_t i = 0; i < monitor->len; i++) {
+    struct namespace *ns = monitor->v[i];
+    if (has_source(ns))
+      finish_namespace(monitor, ns, now_ms);
+    ns->unmounted = ns->err == -EINVAL ? ns->unmounted + 1 : 0;
+    if (has_source(ns) && ns->ref.path && monitor->settings->sample_s == 0)
+      lb_source_rest(&ns->source);
+  }
+}
+
+/* "ip netns add" makes the file first and mounts the namespace on it then, so
+ * that one interval with the file alone is normal. */
+static bool is_coming_or_gone(const struct namespace *ns) {
+  return !ns->is_configured && (ns->err == -ENOENT || ns->unmounted == 1);
 }
 
 void lb_monitor_visit(struct lb_monitor *monitor,
@@ -407,21 +428,20 @@ void lb_monitor_visit(struct lb_monitor *monitor,
                       void *data) {
   for (size_t i = 0; i < monitor->len; i++) {
     struct namespace *ns = monitor->v[i];
-    int err = is_entered(ns) || ns->err ? ns->err : -ENOENT;
-    if (is_coming_or_gone(ns, err))
+    if (is_coming_or_gone(ns))
       continue;
     struct lb_outcome outcome = {
-        .label = ns->netns.label,
-        .path = ns->netns.path,
-        .err = err,
+        .label = ns->ref.label,
+        .path = ns->ref.path,
+        .err = ns->err,
         .inspection_err = ns->inspection.err,
         .errors = ns->errors,
-        .collector = err ? NULL : ns->collector,
+        .collector = ns->err ? NULL : ns->collector,
     };
     visit(data, &outcome);
   }
 }
 
 int lb_monitor_listing_error(const struct lb_monitor *monitor) {
-  return monitor->error;
+  return monitor->listing_err;
 }

@@ -3,7 +3,7 @@
 #ifndef LB_COLLECTOR_FIXTURE_H
 #define LB_COLLECTOR_FIXTURE_H
 
-#include "scripted_kernel.h"
+#include "script.h"
 
 struct fixture {
   struct kernel kernel;
@@ -38,25 +38,18 @@ void interval(struct fixture *fixture);
 
 /* --- stories ------------------------------------------------------------- */
 
-/* What happens, in statements that end with ";":
+/* Plays statements to the kernel (script.h), and:
  *
- * listen COOKIE PORT|NAME [OPTION...]  a new socket on any IPv4 address, or at
- * a UNIX name; limit 8 set COOKIE OPTION...                 options: queue N,
- * limit N, at ADDRESS, dev N, closed N, unseen (a UNIX socket's connections
- * cannot be listed) close COOKIE overflow COOKIE N, noise COOKIE N    see
- * scripted_kernel.h drops N, overflows N                 counted without a
- * socket waiting|closed|half_open PORT MS [at ADDRESS] [dev N]   a client
- * hang_up                              all clients are gone
- * somaxconn N
- * fail dump|paths|netstat|waiting      with ENOBUFS, until "work"
- * select PORT|NAME, ignore PORT|NAME     the collector restarts after these
- * paths, only                          with ListeningPaths; without
- *                                      ListeningPorts
- * service LABEL PORT|PORT-PORT|NAME|at ADDRESS...   "here": in this namespace
- * netns NAME [alone]                   "alone": of services "here" alone
- * sample, end                          a sample; the last one and the end
- * inspect                              a sample, a plan and a run
- * take                                 a sample, the results and the end */
+ * - sample; end: the last sample of an interval, and its end
+ * - inspect: a sample, a plan and a run; take: a sample, the results, the end
+ *
+ * After the others the collector starts anew:
+ *
+ * - select PORT|NAME, ignore PORT|NAME
+ * - service LABEL PORT|PORT-PORT|NAME|at ADDRESS|here...: "here" is in this
+ *   namespace alone
+ * - paths: with ListeningPaths; only: without ListeningPorts
+ * - netns NAME [alone]: in this namespace, with nothing but services "here" */
 void play(struct fixture *fixture, const char *script);
 
 struct story {

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "script.h"
+
+#include "unit.h"
+
+void for_each_statement(const char *script,
+                        void (*play)(void *data, const struct words *words),
+                        void *data) {
+  char copy[1024], *rest;
+  assert_in_range(snprintf(copy, sizeof(copy), "%s", script), 0,
+                  sizeof(copy) - 1);
+  for (char *statement = strtok_r(copy, ";", &rest); statement;
+       statement = strtok_r(NULL, ";", &rest)) {
+    struct words words = {.len = 0};
+    char *end;
+    for (char *word = strtok_r(statement, " ", &end);
+         word && words.len < LEN(words.v); word = strtok_r(NULL, " ", &end))
+      words.v[words.len++] = word;
+    if (words.len)
+      play(data, &words);
+  }
+}
+
+static const char *text_after(const struct words *words, const char *option) {
+  for (size_t i = 2; i + 1 < words->len; i++)
+    if (strcmp(words->v[i], option) == 0)
+      return words->v[i + 1];
+  return NULL;
+}
+
+static void set_number(const struct words *words, const char *option,
+                       uint32_t *out) {
+  const char *number = text_after(words, option);
+  if (number)
+    *out = (uint32_t)strtoul(number, NULL, 10);
+}
+
+uint32_t number_at(const struct words *words, size_t i) {
+  assert_in_range(i, 0, words->len - 1);
+  return (uint32_t)strtoul(words->v[i], NULL, 10);
+}
+
+bool is_name(const char *text) { return *text < '0' || *text > '9'; }
+
+static void set_socket(struct kernel *kernel, const struct words *words) {
+  struct listening *socket = listening_of(kernel, number_at(words, 1));
+  const char *at = text_after(words, "at");
+  set_number(words, "queue", &socket->row.queue);
+  set_number(words, "limit", &socket->row.limit);
+  set_number(words, "dev", &socket->row.ifindex);
+  set_number(words, "drops", &socket->row.sk_drops);
+  set_number(words, "closed", &socket->closed);
+  if (at)
+    bind_row(&socket->row, at);
+  if (strcmp(words->v[words->len - 1], "unseen") == 0)
+    socket->pending_err = -EMSGSIZE;
+  if (strcmp(words->v[words->len - 1], "gone") == 0)
+    socket->pending_err = -ENOENT;
+}
+
+static void add_listening(struct kernel *kernel, const struct words *words) {
+  if (is_name(words->v[2]))
+    listen_at(kernel, number_at(words, 1), words->v[2]);
+  else
+    listen_on(kernel, number_at(words, 1), (uint16_t)number_at(words, 2));
+  set_socket(kernel, words);
+}
+
+static void move_drops(struct kernel *kernel, const struct words *words) {
+  switch (*words->v[0]) {
+  case 'n':
+    noise(kernel, number_at(words, 1), number_at(words, 2));
+    break;
+  case 'd':
+    kernel->drops += number_at(words, 1);
+    break;
+  default:
+    if (words->len == 2)
+      kernel->overflows += number_at(words, 1);
+    else
+      overflow(kernel, number_at(words, 1), number_at(words, 2));
+  }
+}
+
+static void close_one(struct kernel *kernel, const struct words *words) {
+  close_socket(kernel, number_at(words, 1));
+}
+
+static void connect_client(struct kernel *kernel, const struct words *words) {
+  const char *at = text_after(words, "at");
+  enum lb_conn_kind kind = *words->v[0] == 'w'   ? LB_CONN_WAITING
+                           : *words->v[0] == 'c' ? LB_CONN_CLOSED
+                                                 : LB_CONN_HALF_OPEN;
+  assert_in_range(kernel->conns_len, 0, MAX_CONNS - 1);
+  struct lb_conn *made = &kernel->conns[kernel->conns_len++];
+  *made = conn(at ? at : "10.0.0.1", (uint16_t)number_at(words, 1), kind,
+               number_at(words, 2));
+  set_number(words, "dev", &made->ifindex);
+}
+
+static void hang_up(struct kernel *kernel, const struct words *words) {
+  (void)words;
+  kernel->conns_len = 0;
+}
+
+static void set_somaxconn(struct kernel *kernel, const struct words *words) {
+  kernel->somaxconn = number_at(words, 1);
+}
+
+static void fail_reads(struct kernel *kernel, const struct words *words) {
+  const char *what = words->len > 1 ? words->v[1] : "";
+  kernel->dump_err = strcmp(what, "dump") ? 0 : -ENOBUFS;
+  kernel->paths_err = strcmp(what, "paths") ? 0 : -ENOBUFS;
+  kernel->netstat_err = strcmp(what, "netstat") ? 0 : -ENOBUFS;
+  kernel->waiting_err = strcmp(what, "waiting") ? 0 : -ENOBUFS;
+}
+
+static const struct {
+  const char *verb;
+  void (*play)(struct kernel *kernel, const struct words *words);
+} verbs[] = {
+    {"listen", add_listening},  {"set", set_socket},
+    {"close", close_one},       {"overflow", move_drops},
+    {"noise", move_drops},      {"drops", move_drops},
+    {"overflows", move_drops},  {"waiting", connect_client},
+    {"closed", connect_client}, {"half_open", connect_client},
+    {"hang_up", hang_up},       {"somaxconn", set_somaxconn},
+    {"fail", fail_reads},       {"work", fail_reads},
+};
+
+void play_to_kernel(struct kernel *kernel, const struct words *words) {
+  for (size_t i = 0; i < LEN(verbs); i++)
+    if (strcmp(verbs[i].verb, words->v[0]) == 0) {
+      verbs[i].play(kernel, words);
+      return;
+    }
+  fail_msg("unknown verb \"%s\"", words->v[0]);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Scripts of what happens in a scripted kernel: statements that end with ";",
+ * each a verb and its words. */
+#ifndef LB_SCRIPT_WORDS_H
+#define LB_SCRIPT_WORDS_H
+
+#include "scripted_kernel.h"
+
+struct words {
+  const char *v[12];
+  size_t len; /* at least 1 */
+};
+
+void for_each_statement(const char *script,
+                        void (*play)(void *data, const struct words *words),
+                        void *data);
+
+uint32_t number_at(const struct words *words, size_t i);
+bool is_name(const char *text); /* not a number */
+
+/* Plays one statement to a kernel:
+ *
+ * - listen COOKIE PORT|NAME [OPTION...]: on any IPv4 address, with limit 8
+ * - set COOKIE OPTION...: queue N, limit N, at ADDRESS, dev N, drops N (its
+ *   sk_drops), closed N; last "unseen" or "gone": asked for the connections
+ *   that wait at a UNIX socket, the kernel has too many, or no socket
+ * - close COOKIE
+ * - overflow COOKIE N, noise COOKIE N: see scripted_kernel.h
+ * - overflows N, drops N: counted for no socket
+ * - waiting PORT MS [at ADDRESS] [dev N], closed ..., half_open ...: a client
+ * - hang_up: all clients have gone
+ * - somaxconn N: 0 is unreadable
+ * - fail dump|paths|netstat|waiting: with ENOBUFS, until "work" */
+void play_to_kernel(struct kernel *kernel, const struct words *words);
+
+#endif
