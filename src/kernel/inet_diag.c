@@ -110,13 +110,13 @@ static struct lb_attrs inet_attrs(const struct nlmsghdr *msg,
                            msg->nlmsg_len - NLMSG_LENGTH(sizeof(*diag))};
 }
 
+/* The address is all zeros before. */
 static void get_local_address(const struct inet_diag_msg *diag,
                               uint8_t address[static 16]) {
   if (diag->idiag_family == AF_INET6) {
     memcpy(address, diag->id.idiag_src, 16);
     return;
   }
-  memset(address, 0, 10);
   memset(address + 10, 0xff, 2);
   memcpy(address + 12, diag->id.idiag_src, 4);
 }

@@ -94,6 +94,8 @@ static void check_code(const struct set *set, const char *want) {
     say(&got, "%zu: ", i * 4);
     if (op->code == INET_DIAG_BC_S_GE) {
       say(&got, "port >= %u", (unsigned)op[1].no);
+      assert_int_equal(op[1].code, INET_DIAG_BC_NOP);
+      assert_int_equal(op[1].yes, 0);
       i++;
     } else {
       say(&got, "code %u", op->code);

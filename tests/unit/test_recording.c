@@ -195,12 +195,14 @@ static void say_sample(struct text *got) {
 }
 
 static void say_err(struct text *got, const char *what, int err) {
+  assert_in_range(-err, 0, 4095);
   say(got, "%s%s%s\n", what, err ? " " : "", err ? strerrorname_np(-err) : "");
 }
 
 static void say_tcp(struct text *got) {
   struct lb_listen_socks socks = {0};
   say_err(got, "tcp", lb_source_tcp_socks(&source, &socks));
+  assert_in_range(socks.len, 0, 5);
   say_rows(got, &socks);
   lb_listen_socks_free(&socks);
 }
@@ -233,6 +235,7 @@ static void say_pending(struct text *got) {
   struct lb_pending pending = {77, 77};
   uint64_t cost_ns = 1000;
   int err = lb_source_pending(&source, &api, &pending, &cost_ns);
+  assert_in_range(pending.closed, 0, pending.waiting);
   say(got, "%u waiting, %u closed cost %llu ", pending.waiting, pending.closed,
       (unsigned long long)cost_ns - 1000);
   say_err(got, "pending", err);
@@ -241,7 +244,7 @@ static void say_pending(struct text *got) {
 static void say_file(struct text *got, enum lb_file file) {
   char buf[256] = "";
   ssize_t len = lb_source_read_file(&source, file, buf, sizeof(buf));
-  assert_int_equal(strlen(buf), len > 0 ? len : 0);
+  assert_int_equal(buf[len > 0 ? len : 0], 0);
   say(got, "file %d \"%s\"", (int)file, buf);
   say_err(got, "", len < 0 ? (int)len : 0);
 }
@@ -486,14 +489,21 @@ a_kernel_that_refused_both_families_answered_for_each(void **state) {
                "final 1\ntcp\n" HTTP HTTPS "tcp\n" HTTPS HTTP);
 }
 
-static void dumps_that_are_not_asked_for_are_skipped(void **state) {
+static void dumps_and_datagrams_after_the_end_are_skipped(void **state) {
   (void)state;
   struct recording recording = start();
+  struct datagram rows = {.len = 0}, done = {.len = 0};
+  put_row(&rows, &http);
+  put_done(&done, 0);
   add_sample(&recording, 1, true);
   add_tcp_dump(&recording, &http, NULL, 0);
-  add_tcp_socks(&recording, &http, NULL);
+  add_tcp_socks(&recording, &http, NULL); /* a dump more than is asked for */
+  add_datagram(&recording, LB_QUERY_TCP_SOCKS, &done);
+  add_datagram(&recording, LB_QUERY_TCP_SOCKS, &rows);
+  add_dump(&recording, LB_QUERY_TCP_SOCKS, 0);
+  add_end(&recording, LB_QUERY_TCP_SOCKS, 0, 0);
   add_tcp_socks(&recording, &https, NULL);
-  check_replay(&recording, "stt", "final 1\ntcp\n" HTTP "tcp\n" HTTPS);
+  check_replay(&recording, "sttt", "final 1\ntcp\n" HTTP "tcp\ntcp\n" HTTPS);
 }
 
 static void a_query_that_failed_fails_again_and_has_its_cost(void **state) {
@@ -507,8 +517,11 @@ static void a_query_that_failed_fails_again_and_has_its_cost(void **state) {
   add_tcp_dump(&recording, &http, NULL, -ENOBUFS);
   add_tcp_dump(&recording, &http, NULL, -ETIMEDOUT);
   add_end(&recording, LB_QUERY_TCP_SOCKS, -ETIMEDOUT, 0);
+  struct datagram done = {.len = 0}; /* of a dump that failed all the same */
+  put_done(&done, 0);
+  add_datagram(&recording, LB_QUERY_CONNS, &done);
   add_dump(&recording, LB_QUERY_CONNS, -ETIMEDOUT);
-  add_end(&recording, LB_QUERY_CONNS, -ETIMEDOUT, 123);
+  add_end(&recording, LB_QUERY_CONNS, 0, 123);
   add_end(&recording, LB_QUERY_PENDING, -ESTALE, 45); /* without a dump */
   add_end(&recording, LB_QUERY_UNIX_SOCKS, -ESTALE, 0);
   check_replay(&recording, "stttcpu",
@@ -531,7 +544,7 @@ static void an_answer_without_its_end_is_none(void **state) {
  */
 static void damaged_bytes_of_a_good_dump_are_an_error(void **state) {
   (void)state;
-  enum { STATE, END, ERROR, DUMP, DAMAGES };
+  enum { STATE, END, ERROR, DUMP, ALL, DAMAGES };
   for (int damage = 0; damage < DAMAGES; damage++) {
     struct recording recording = start();
     struct datagram datagram = {.len = 0};
@@ -542,7 +555,8 @@ static void damaged_bytes_of_a_good_dump_are_an_error(void **state) {
     if (damage != END)
       put_done(&datagram, damage == ERROR ? -ENOENT : 0);
     add_sample(&recording, 1, true);
-    add_datagram(&recording, LB_QUERY_TCP_SOCKS, &datagram);
+    if (damage != ALL)
+      add_datagram(&recording, LB_QUERY_TCP_SOCKS, &datagram);
     if (damage != DUMP)
       add_dump(&recording, LB_QUERY_TCP_SOCKS, 0);
     add_end(&recording, LB_QUERY_TCP_SOCKS, 0, 0);
@@ -837,42 +851,6 @@ static struct recording small_recording(void) {
 
 enum { SMALL_RECORDS = 20 };
 
-static void play_socks(void) {
-  struct lb_listen_socks socks = {0};
-  assert_int_equal(lb_unix_names_new(&socks.unix_names), 0);
-  assert_in_range(-lb_source_tcp_socks(&source, &socks), 0, 4095);
-  assert_in_range(socks.len, 0, 2);
-  socks.len = 0;
-  assert_in_range(-lb_source_unix_socks(&source, &socks), 0, 4095);
-  assert_in_range(socks.len, 0, 2);
-  lb_unix_names_free(socks.unix_names);
-  lb_listen_socks_free(&socks);
-}
-
-static void play_inspection(void) {
-  struct lb_conns conns = {0};
-  struct lb_pending pending = {0, 0};
-  uint64_t cost_ns = 0;
-  assert_in_range(-lb_source_conns(&source, &filter, &conns, &cost_ns), 0,
-                  4095);
-  assert_in_range(conns.len, 0, 2);
-  lb_conns_free(&conns);
-  assert_in_range(-lb_source_pending(&source, &api, &pending, &cost_ns), 0,
-                  4095);
-  assert_in_range(pending.closed, 0, pending.waiting);
-}
-
-static void play_files(void) {
-  for (int file = 0; file < LB_FILES; file++) {
-    char buf[64];
-    ssize_t n =
-        lb_source_read_file(&source, (enum lb_file)file, buf, sizeof(buf));
-    assert_true(n >= -4095 && n < (ssize_t)sizeof(buf));
-    if (n >= 0)
-      assert_int_equal(buf[n], 0);
-  }
-}
-
 /* Whatever it says, it is an answer or an error, and comes to an end. */
 static void play_all(void) {
   uint64_t now_ms;
@@ -882,9 +860,11 @@ static void play_all(void) {
     assert_in_range(++samples, 1, SMALL_RECORDS);
     intervals += ends;
     for (int i = 0; i < 4; i++) {
-      play_socks();
-      play_inspection();
-      play_files();
+      struct text ignored = {.len = 0};
+      for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
+        say_query(&ignored, (enum lb_query_kind)kind);
+      say_file(&ignored, LB_FILE_NETSTAT);
+      say_file(&ignored, LB_FILE_SOMAXCONN);
     }
   }
   assert_int_equal(lb_replay_intervals(replay), intervals);
@@ -958,6 +938,36 @@ static void a_cut_off_file_is_refused_except_between_records(void **state) {
   assert_int_equal(accepted, SMALL_RECORDS + 1);
 }
 
+/* The C library gives a block again that was just freed: after the copy of the
+ * recording, whose length is a multiple of 16, there is a word of the old
+ * block. As a record it would begin a sample or be a file. */
+static void nothing_after_the_end_is_read(void **state) {
+  (void)state;
+  static const uint32_t kinds[] = {LB_RECORD_FINAL_SAMPLE, LB_RECORD_FILE};
+  for (size_t i = 0; i < LEN(kinds); i++) {
+    struct recording recording = start();
+    struct text got = {.len = 0};
+    uint32_t *old = malloc(64 + 8);
+    add_sample(&recording, 1, false);
+    add_sample(&recording, 2, true);
+    assert_int_equal(recording.len, 64);
+    for (size_t j = 0; j < (64 + 8) / sizeof(*old); j++)
+      old[j] = kinds[i];
+    free(old);
+    assert_int_equal(lb_replay_new(recording.at, recording.len, &replay), 0);
+    lb_source_open(&source, lb_replay_transport(replay));
+    assert_int_equal(lb_replay_intervals(replay), 1);
+    say_sample(&got);
+    say_sample(&got);
+    assert_false(lb_replay_ends_next(replay));
+    say_file(&got, LB_FILE_NETSTAT);
+    say_sample(&got);
+    assert_string_equal(got.at, "sample 1\nfinal 2\n"
+                                "file 0 \"\" ENODATA\nend\n");
+    close_replay(NULL);
+  }
+}
+
 /* Flips one bit at a time, then all bits of a byte at a time. */
 static void no_damage_to_a_byte_does_harm(void **state) {
   (void)state;
@@ -987,7 +997,7 @@ int main(void) {
       REPLAYED(an_answer_may_have_several_datagrams),
       REPLAYED(of_a_lost_dump_and_a_good_one_the_good_one_counts),
       REPLAYED(a_kernel_that_refused_both_families_answered_for_each),
-      REPLAYED(dumps_that_are_not_asked_for_are_skipped),
+      REPLAYED(dumps_and_datagrams_after_the_end_are_skipped),
       REPLAYED(a_query_that_failed_fails_again_and_has_its_cost),
       REPLAYED(an_answer_without_its_end_is_none),
       REPLAYED(damaged_bytes_of_a_good_dump_are_an_error),
@@ -1004,6 +1014,7 @@ int main(void) {
       REPLAYED(only_a_status_that_is_an_errno_is_accepted),
       REPLAYED(a_file_of_another_kind_is_refused),
       REPLAYED(a_cut_off_file_is_refused_except_between_records),
+      REPLAYED(nothing_after_the_end_is_read),
       REPLAYED(no_damage_to_a_byte_does_harm),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
