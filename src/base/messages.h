@@ -99,7 +99,9 @@
 #define LB_MSG_LISTENER_LIKE_NETNS                                             \
   LB_ITEM_LISTENER ": ignored, its NetNamespace has the same label. Use "      \
                    "another name."
-/* The ports, then "" or which labels of a range: LABEL, LABEL and N more. */
+/* The ports, then which labels: "" for one port, else LB_TEXT_LABEL(S). */
+#define LB_TEXT_LABEL "%u "
+#define LB_TEXT_LABELS "%u and %u more "
 #define LB_MSG_PORT_LABEL                                                      \
   LB_ITEM_LOCAL_PORT ": label %salready configured, ignored. For a second "    \
                      "view of the port use <Listener \"name\">."

@@ -26,8 +26,9 @@ static void report_port_labels(const struct lb_error_sink *errors,
     lb_label_of_port(range, ports->first);
   } else {
     snprintf(range, sizeof(range), "%u-%u", ports->first, ports->last);
-    snprintf(labels, sizeof(labels), conflicts > 1 ? "%u and %u more " : "%u ",
-             first, conflicts - 1);
+    snprintf(labels, sizeof(labels),
+             conflicts > 1 ? LB_TEXT_LABELS : LB_TEXT_LABEL, first,
+             conflicts - 1);
   }
   lb_report(errors, LB_MSG_PORT_LABEL, range, labels);
 }
