@@ -82,25 +82,22 @@ static int add_value(struct lb_settings *settings,
                      const struct lb_error_sink *errors) {
   const struct lb_context context = {.errors = errors};
   int err = 0;
-  for (size_t i = 0; i < value->netns_len && !err; i++)
-    err = select_netns(settings, &context, &value->netns[i], true);
-  for (size_t i = 0; i < value->unix_names_len && !err; i++)
-    err = select_unix_name(settings, &value->unix_names[i], errors);
-  for (size_t i = 0; i < value->ports_len && !err; i++)
-    err = select_ports(settings, &value->ports[i], errors);
+  if (value->netns_len)
+    err = select_netns(settings, &context, value->netns, true);
+  else if (value->unix_names_len)
+    err = select_unix_name(settings, value->unix_names, errors);
+  else if (value->ports_len)
+    err = select_ports(settings, value->ports, errors);
   return err == -EEXIST ? 0 : err;
 }
 
 static int ignore_value(struct lb_settings *settings,
                         const struct lb_selection *value) {
-  int err = 0;
-  for (size_t i = 0; i < value->unix_names_len && !err; i++)
-    err = lb_settings_ignore_unix_name(settings, &value->unix_names[i]);
-  for (size_t i = 0; i < value->ports_len; i++)
-    for (unsigned port = value->ports[i].first; port <= value->ports[i].last;
-         port++)
-      lb_portset_add(&settings->ignored, (uint16_t)port);
-  return err;
+  if (value->unix_names_len)
+    return lb_settings_ignore_unix_name(settings, value->unix_names);
+  for (unsigned port = value->ports->first; port <= value->ports->last; port++)
+    lb_portset_add(&settings->ignored, (uint16_t)port);
+  return 0;
 }
 
 /* --- <Listener> blocks --------------------------------------------------- */

@@ -6,6 +6,17 @@
 #include "unit.h"
 
 static struct lb_label_registry *labels;
+static bool tree_is_full; /* tsearch(3) allocates in the C library */
+
+void *__real_tsearch(const void *key, void **root,
+                     int (*compare)(const void *, const void *));
+void *__wrap_tsearch(const void *key, void **root,
+                     int (*compare)(const void *, const void *));
+
+void *__wrap_tsearch(const void *key, void **root,
+                     int (*compare)(const void *, const void *)) {
+  return tree_is_full ? NULL : __real_tsearch(key, root, compare);
+}
 
 static int begin_test(void **state) {
   (void)state;
@@ -96,6 +107,11 @@ static void without_memory_nothing_is_claimed(void **state) {
   lb_label_registry_free(none);
   memory.fails = 1;
   assert_int_equal(lb_label_registry_claim(labels, "80", &label), -ENOMEM);
+  assert_null(label);
+  tree_is_full = true;
+  int err = lb_label_registry_claim(labels, "80", &label);
+  tree_is_full = false;
+  assert_int_equal(err, -ENOMEM);
   assert_null(label);
   claim("80");
 }

@@ -182,6 +182,9 @@ CASES(ignored_ports_are_excluded_from_the_listening_ones) = {
     {"IgnoreSelected true\nLocalPort 22\n" API("LocalPort 8443\n"),
      "api: 8443\nothers but 22\n", ""},
     {"IgnoreSelected true\n" API("LocalPort 8443\n"), "api: 8443\n", ""},
+    {"IgnoreSelected true\nLocalPort 22\nListeningPorts 7\n" API(
+         "LocalPort 8443\n"),
+     "api: 8443\nothers but 22\n", "ListeningPorts 7" NOT_BOOLEAN},
     {LISTENER("80", "LocalPort 8080\n") "LocalPort 80\nIgnoreSelected true\n",
      "80: 8080\nothers but 80\n", ""},
 };
@@ -305,6 +308,16 @@ CASES(a_block_with_bad_selectors_only_is_ignored) = {
     {"LocalPort 80\n" API("LocalPort 81\n<NetNamespace \"blue\">\nA 1\n"
                           "</NetNamespace>\n"),
      "port 80\n", "<NetNamespace \"blue\">" IN_API BLOCK NETNS_FORM NO_NETNS},
+    /* a later selector does not make up for it */
+    {"LocalPort 80\n" API("LocalPort 81\nLocalAddress \"x\"\nNetNamespace\n"),
+     "port 80\n",
+     "LocalAddress \"x\"" IN_API NOT_ADDRESS
+     "NetNamespace" IN_API NO_VALUE NETNS_FORM NO_ADDRESS},
+    {"LocalPort 80\n" API(
+         "LocalPath \"/a\"\nNetNamespace \"..\"\nLocalAddress\n"),
+     "port 80\n",
+     "NetNamespace \"..\"" IN_API NOT_NETNS
+     "LocalAddress" IN_API NO_VALUE ADDRESS_FORM NO_NETNS},
 };
 
 /* --- options -------------------------------------------------------------
@@ -544,8 +557,10 @@ static const struct options_case a_block_has_its_own_namespaces_once_each[] = {
      "/run/netns/blue\n"
      "namespace *: *\nnamespace run-x: /run/x\n",
      ""},
-    {API("LocalPort 80\nNetNamespace blue \"/run/netns/blue\" blue\n"),
-     "api: 80 in blue\nnamespace blue: /run/netns/blue\n", ""},
+    {API("LocalPort 80\nNetNamespace red blue \"/run/netns/blue\" blue\n"),
+     "api: 80 in red blue\nnamespace red: /run/netns/red\nnamespace blue: "
+     "/run/netns/blue\n",
+     ""},
     /* a namespace may be for all and for a block */
     {API("LocalPort 80\nNetNamespace \"blue\"\n") "NetNamespace \"*\" "
                                                   "\"/run/netns/"
@@ -660,8 +675,9 @@ CASES(the_namespaces_of_an_ignored_block_are_not_sampled) = {
 };
 
 CASES(a_listening_port_loses_its_label_to_a_selection) = {
-    {"ListeningPorts true\n" LISTENER("8080", "LocalPort 80\n"),
-     "8080: 80\nothers but 8080\n", HIDDEN("<Listener \"8080\">", "8080")},
+    {"ListeningPorts true\nLocalPort 443\n" LISTENER("8080", "LocalPort 80\n"),
+     "port 443\n8080: 80\nothers but 8080\n",
+     HIDDEN("<Listener \"8080\">", "8080")},
     /* the port is found at other addresses, and in our own namespace */
     {"ListeningPorts true\n" LISTENER("80",
                                       "LocalPort 80\nLocalAddress \"::1\"\n"),

@@ -4,6 +4,27 @@
 
 #include "unit.h"
 
+#include <netdb.h>
+
+/* /etc/services may have port 0, which is no TCP port. */
+int __real_getservbyname_r(const char *name, const char *proto,
+                           struct servent *entry, char *buf, size_t size,
+                           struct servent **found);
+int __wrap_getservbyname_r(const char *name, const char *proto,
+                           struct servent *entry, char *buf, size_t size,
+                           struct servent **found);
+
+int __wrap_getservbyname_r(const char *name, const char *proto,
+                           struct servent *entry, char *buf, size_t size,
+                           struct servent **found) {
+  assert_string_equal(proto, "tcp");
+  if (strcmp(name, "spr-itunes") != 0)
+    return __real_getservbyname_r(name, proto, entry, buf, size, found);
+  *entry = (struct servent){.s_port = 0};
+  *found = entry;
+  return 0;
+}
+
 struct port_case {
   const char *text;
   struct lb_ports want;
@@ -53,7 +74,7 @@ static void each_wrong_text_has_an_error_of_its_kind(void **state) {
        {"0", "00", "65536", "99999", "4294967376" /* 80 in 32 bits */,
         "18446744073709551696", "99999999999999999999999999999999999999999999",
         "0-80", "80-0", "0-0", "80-65536", "65536-65537", "65536-80",
-        "80-4294967377"}},
+        "80-4294967377", "spr-itunes"}},
       {-EINVAL,
        {"", "-", "--", "80-", "-80", "-0", "1-2-3", "1--3", "8010-8000", "2-1",
         "65535-1", "1-2-", "-1-2", "80-81-", "---", "0-1-2"}},
