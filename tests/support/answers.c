@@ -3,6 +3,34 @@
 
 #include "unit.h"
 
+const struct lb_listen_sock http = {
+    .cookie = 0x100000002,
+    .address = {[10] = 0xff, 0xff, 127, 0, 0, 1},
+    .queue = 3,
+    .limit = 2,
+    .sk_drops = 5,
+    .inode = 1513,
+    .port = 80,
+    .family = AF_INET,
+    .has_drops = true,
+};
+
+const struct lb_listen_sock https = {
+    .cookie = 0xfedcba9876543210,
+    .address = {[15] = 1},
+    .limit = 4096,
+    .sk_drops = 4294967295,
+    .ifindex = 7,
+    .inode = 4294967295,
+    .port = 443,
+    .family = AF_INET6,
+    .has_drops = true,
+    .v6only = true,
+};
+
+const struct lb_listen_sock api = {
+    .cookie = 1, .limit = 5, .inode = 10, .family = AF_UNIX};
+
 struct nlmsghdr *start_message(struct datagram *datagram, uint16_t type) {
   assert_in_range(datagram->len, 0, sizeof(datagram->at) - 512);
   struct nlmsghdr *msg = mnl_nlmsg_put_header(datagram->at + datagram->len);

@@ -8,39 +8,6 @@
 #include "memory.h"
 #include "unit.h"
 
-static const struct lb_listen_sock http = {
-    .cookie = 0x100000002,
-    .address = {[10] = 0xff, 0xff, 127, 0, 0, 1},
-    .queue = 3,
-    .limit = 2,
-    .sk_drops = 5,
-    .inode = 1513,
-    .port = 80,
-    .family = AF_INET,
-    .has_drops = true,
-};
-#define HTTP_WITH(drops)                                                       \
-  "IPv4 [::ffff:127.0.0.1]:80 queue 3 limit 2 drops " drops " inode 1513 "     \
-  "cookie 100000002\n"
-#define HTTP HTTP_WITH("5")
-
-static const struct lb_listen_sock https = {
-    .cookie = 0xfedcba9876543210,
-    .address = {[15] = 1},
-    .limit = 4096,
-    .sk_drops = 4294967295,
-    .ifindex = 7,
-    .inode = 4294967295,
-    .port = 443,
-    .family = AF_INET6,
-    .has_drops = true,
-    .v6only = true,
-};
-#define HTTPS_AT(address)                                                      \
-  "IPv6 [" address "]:443 on 7 queue 0 limit 4096 drops 4294967295 "           \
-  "inode 4294967295 cookie fedcba9876543210"
-#define HTTPS HTTPS_AT("::1") " v6only\n"
-
 static const struct nlmsghdr dump_request = {
     .nlmsg_flags = NLM_F_DUMP, .nlmsg_seq = SEQ, .nlmsg_pid = PORTID};
 static const struct nlmsghdr single_request = {.nlmsg_seq = SEQ,
@@ -96,9 +63,9 @@ drops_are_absent_before_linux_4_7_and_without_attributes(void **state) {
   put_row_with(&datagram, TCPDIAG_GETSOCK, &http, 8);
   put_row_with(&datagram, TCPDIAG_GETSOCK, &http, 0);
   put_row_with(&datagram, TCPDIAG_GETSOCK, &http, 9);
-  check(&datagram, 1, HTTP_WITH("?") HTTP_WITH("?") HTTP);
+  check(&datagram, 1, HTTP_DROPS("?") HTTP_DROPS("?") HTTP);
   bare.len = put_row(&bare, &http)->nlmsg_len = 16 + 72;
-  check(&bare, 1, HTTP_WITH("?"));
+  check(&bare, 1, HTTP_DROPS("?"));
 }
 
 static void
@@ -358,10 +325,8 @@ static void one_wrong_bit_does_no_more_harm_than_an_error(void **state) {
 
 /* --- other handlers ------------------------------------------------------ */
 
-static const struct lb_listen_sock app = {.cookie = 1, .limit = 5, .inode = 10};
 static const struct lb_conn half_open = {
     .family = AF_INET, .port = 80, .kind = LB_CONN_HALF_OPEN};
-#define APP(name) "UNIX \"" name "\" queue 0 limit 5 inode 10 cookie 1\n"
 
 static struct {
   struct lb_listen_socks socks;
@@ -395,16 +360,17 @@ unix_sockets_without_a_name_or_that_cannot_listen_are_skipped(void **state) {
   (void)state;
   struct datagram first = {.len = 0}, second = {.len = 0};
   struct text got = {.len = 0};
-  put_unix_row(&first, &app, SOCK_STREAM, "/run/app", 9);
-  put_unix_row(&first, &app, SOCK_STREAM, NULL, 0);
-  put_unix_row(&first, &app, SOCK_DGRAM, "/run/log", 9);
-  put_unix_row(&first, &app, SOCK_SEQPACKET, "\0db", 3);
-  put_unix_row(&second, &app, SOCK_STREAM, "/run/app", 9);
+  put_unix_row(&first, &api, SOCK_STREAM, "/run/app", 9);
+  put_unix_row(&first, &api, SOCK_STREAM, NULL, 0);
+  put_unix_row(&first, &api, SOCK_DGRAM, "/run/log", 9);
+  put_unix_row(&first, &api, SOCK_SEQPACKET, "\0db", 3);
+  put_unix_row(&second, &api, SOCK_STREAM, "/run/app", 9);
   put_done(&second, 0);
   assert_int_equal(feed_into(lb_add_unix_socks(&into.socks), &first), 1);
   assert_int_equal(feed_into(lb_add_unix_socks(&into.socks), &second), 0);
   say_rows(&got, &into.socks);
-  assert_string_equal(got.at, APP("/run/app") APP("\\x00db") APP("/run/app"));
+  assert_string_equal(got.at,
+                      API_AT("/run/app") API_AT("\\x00db") API_AT("/run/app"));
   assert_int_equal(into.socks.v[0].unix_name, into.socks.v[2].unix_name);
 }
 
@@ -476,7 +442,7 @@ static void without_memory_nothing_is_appended(void **state) {
   const struct lb_msg_handler tcp = lb_add_tcp_socks(&into.socks),
                               unix_socks = lb_add_unix_socks(&into.socks);
   put_row(&inet, &http);
-  put_unix_row(&local, &app, SOCK_STREAM, "/run/app", 9);
+  put_unix_row(&local, &api, SOCK_STREAM, "/run/app", 9);
   put_conn(&conn, &half_open);
   assert_int_equal(feed_without_memory(tcp, &inet), -ENOMEM);
   assert_int_equal(feed_without_memory(unix_socks, &local), -ENOMEM);
@@ -508,11 +474,11 @@ static void a_single_answer_is_the_first_message(void **state) {
   static const uint32_t inodes[] = {7, 0, 8};
   struct datagram alone = {.len = 0}, among_others = {.len = 0},
                   early = {.len = 0};
-  put_pending(&alone, &app, inodes, 3);
+  put_pending(&alone, &api, inodes, 3);
   check_single(&alone, 0, 3);
   put_empty(&among_others, NLMSG_NOOP);
-  put_pending(&among_others, &app, inodes, 2);
-  put_pending(&among_others, &app, inodes, 3); /* is not read */
+  put_pending(&among_others, &api, inodes, 2);
+  put_pending(&among_others, &api, inodes, 3); /* is not read */
   check_single(&among_others, 0, 2);
   put_empty(&early, NLMSG_NOOP);
   check_single(&early, 1, 4711);
@@ -535,9 +501,9 @@ static void a_single_answer_can_be_an_error_but_not_empty(void **state) {
 static void a_single_answer_must_answer_its_request(void **state) {
   (void)state;
   struct datagram foreign = {.len = 0}, stray = {.len = 0};
-  put_pending(&foreign, &app, NULL, 0)->nlmsg_seq++;
+  put_pending(&foreign, &api, NULL, 0)->nlmsg_seq++;
   check_single(&foreign, -EPROTO, 4711);
-  put_pending(&stray, &app, NULL, 0)->nlmsg_pid++;
+  put_pending(&stray, &api, NULL, 0)->nlmsg_pid++;
   check_single(&stray, -ESRCH, 4711);
 }
 

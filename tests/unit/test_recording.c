@@ -13,34 +13,6 @@
 
 /* --- answers ------------------------------------------------------------- */
 
-static const struct lb_listen_sock http = {
-    .cookie = 1,
-    .address = {[10] = 0xff, 0xff, 127, 0, 0, 1},
-    .queue = 3,
-    .limit = 2,
-    .sk_drops = 5,
-    .inode = 1513,
-    .port = 80,
-    .family = AF_INET,
-    .has_drops = true,
-};
-#define HTTP                                                                   \
-  "IPv4 [::ffff:127.0.0.1]:80 queue 3 limit 2 drops 5 inode 1513 cookie 1\n"
-
-static const struct lb_listen_sock https = {
-    .cookie = 2,
-    .limit = 4096,
-    .inode = 1514,
-    .port = 443,
-    .family = AF_INET6,
-    .has_drops = true,
-};
-#define HTTPS "IPv6 [::]:443 queue 0 limit 4096 drops 0 inode 1514 cookie 2\n"
-
-static const struct lb_listen_sock api = {
-    .cookie = 3, .limit = 128, .inode = 1515};
-#define API "UNIX \"/run/api\" queue 0 limit 128 inode 1515 cookie 3\n"
-
 static void put_waiting(struct datagram *datagram, uint32_t wait_ms) {
   put_conn(datagram, &(struct lb_conn){.family = AF_INET,
                                        .port = 80,
@@ -289,16 +261,17 @@ static void everything_comes_back_as_it_was(void **state) {
   add_unix_socks(&recording, "/run/b");
   add_conns(&recording, 4294967295u, 1099511627776u);
   add_pending(&recording, 0, 0);
-  check_replay(&recording, "stnmucpstnmucpss",
-               "final 1000\ntcp\n" HTTP HTTPS
-               "file 0 \"TcpExt: A\nTcpExt: 1\n\"\nfile 1 \"4096\n\"\n"
-               "unix\n" API "port 80 kind 1 250 ms cost 41000 conns\n"
-               "3 waiting, 1 closed cost 5000 pending\n"
-               "final 1099511627776\ntcp\n" HTTPS
-               "file 0 \"TcpExt: A\nTcpExt: 22\n\"\nfile 1 \"128\n\"\n"
-               "unix\nUNIX \"/run/b\" queue 0 limit 128 inode 1515 cookie 3\n"
-               "port 80 kind 1 4294967295 ms cost 1099511627776 conns\n"
-               "0 waiting, 0 closed cost 0 pending\nend\nend\n");
+  check_replay(
+      &recording, "stnmucpstnmucpss",
+      "final 1000\ntcp\n" HTTP HTTPS
+      "file 0 \"TcpExt: A\nTcpExt: 1\n\"\nfile 1 \"4096\n\"\n"
+      "unix\n" API "port 80 kind 1 250 ms cost 41000 conns\n"
+      "3 waiting, 1 closed cost 5000 pending\n"
+      "final 1099511627776\ntcp\n" HTTPS
+      "file 0 \"TcpExt: A\nTcpExt: 22\n\"\nfile 1 \"128\n\"\n"
+      "unix\n" API_AT(
+          "/run/b") "port 80 kind 1 4294967295 ms cost 1099511627776 conns\n"
+                    "0 waiting, 0 closed cost 0 pending\nend\nend\n");
 }
 
 static void each_kind_of_answer_has_an_order_of_its_own(void **state) {

@@ -18,26 +18,6 @@ static struct {
   struct text log;
 } script;
 
-static const struct lb_listen_sock http = {
-    .cookie = 1,
-    .address = {[10] = 0xff, 0xff, 127, 0, 0, 1},
-    .limit = 2,
-    .inode = 11,
-    .port = 80,
-    .family = AF_INET,
-    .has_drops = true,
-};
-static const struct lb_listen_sock https = {
-    .cookie = 2,
-    .limit = 4096,
-    .inode = 12,
-    .port = 443,
-    .family = AF_INET6,
-    .has_drops = true,
-};
-static const struct lb_listen_sock api = {
-    .cookie = 3, .limit = 128, .inode = 13, .family = AF_UNIX};
-
 static uint8_t family_of(const struct nlmsghdr *request) {
   return request->nlmsg_type == TCPDIAG_GETSOCK
              ? AF_UNSPEC
@@ -211,7 +191,7 @@ static int run_query(struct text *got, enum lb_query_kind kind,
 static void check_query(enum lb_query_kind kind, int want_err,
                         const char *want_log) {
   static const char *const answers[] = {
-      " 7 80 443", " 7 13", " 7 kind 0 0 ms, 80 kind 1 4 ms, 80 kind 0 0 ms,",
+      " 7 80 443", " 7 10", " 7 kind 0 0 ms, 80 kind 1 4 ms, 80 kind 0 0 ms,",
       " 3, 1 closed"};
   static const char *const nothing[] = {" 7", " 7", " 7 kind 0 0 ms,",
                                         " 77, 77 closed"};
