@@ -85,7 +85,8 @@ class File:
             yield i, "+"
         elif token == "-" and re.match(r"E[A-Z]", after):
             yield i + 1, "0"
-        elif re.match("[0-9]", token) and not (before == "[" and self.tokens[i - 3] not in ("(", ",", "=", ";", "{")):
+        elif re.match("[0-9]", token) and not (before == "[" and self.tokens[i - 3] not in ("(", ",", "=", ";", "{")) \
+                and self.tokens[i - 2] != "calloc":  # larger memory makes no difference
             number, suffix = re.match(r"(0[xX][0-9a-fA-F]+|[0-9.]+)(.*)", token).groups()
             value = float(number) if "." in number else int(number, 0)
             if before == "return" and value == 0:
