@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* A configuration to settings, and to the listeners of every namespace it
- * names. A bad option costs only itself, and is one sentence.
+/* Reads a configuration, and makes the listeners of every namespace that it
+ * names. An option that is unknown is one error and changes nothing else.
  *
- * An input is a text in collectd's syntax, and any text has a meaning here:
- * what is no block and no value is a word. The <Plugin> blocks in it are ours,
- * or where there is none it is the inside of one. */
+ * The input is a text in collectd's syntax. Its <Plugin> blocks are read; if it
+ * has none it is the inside of one. */
 #include "config.h"
 #include "fuzz.h"
 
@@ -47,36 +46,36 @@ static void add_size(struct size *size, const oconfig_item_t *item) {
 
 /* --- settings ------------------------------------------------------------ */
 
-struct taken {
+struct outcome {
   struct lb_settings settings;
   unsigned sentences;
   int err;
 };
 
 static void on_error(void *data, const char *sentence) {
-  struct taken *taken = data;
+  struct outcome *outcome = data;
   size_t len = strlen(sentence);
   CHECK(len > 0 && len < 511); /* whole */
   for (size_t i = 0; i < len; i++)
     CHECK((unsigned char)sentence[i] >= ' ' && sentence[i] != 0x7f);
   CHECK(strstr(sentence, "expected ") || strstr(sentence, "ignored") ||
         strstr(sentence, "not report"));
-  taken->sentences++;
+  outcome->sentences++;
 }
 
 static bool is_ours(const oconfig_item_t *item) {
   return strcasecmp(item->key, "Plugin") == 0;
 }
 
-static void take_block(struct lb_options *options, const oconfig_item_t *block,
+static void read_block(struct lb_options *options, const oconfig_item_t *block,
                        const struct lb_error_sink *errors) {
   CHECK(lb_options_block(options, block, errors) == 0);
 }
 
-/* With one option more, where extra is not NULL. */
-static void take_options(const oconfig_item_t *root, char *extra,
-                         struct taken *taken) {
-  const struct lb_error_sink errors = {on_error, taken};
+/* extra: NULL, or the name of one more option. */
+static void read_options(const oconfig_item_t *root, char *extra,
+                         struct outcome *outcome) {
+  const struct lb_error_sink errors = {on_error, outcome};
   struct lb_options *options;
   bool found = false;
   double interval_s = 10;
@@ -84,7 +83,7 @@ static void take_options(const oconfig_item_t *root, char *extra,
   for (int i = 0; i < root->children_num; i++) {
     const oconfig_item_t *item = &root->children[i];
     if (is_ours(item))
-      take_block(options, item, &errors);
+      read_block(options, item, &errors);
     found |= is_ours(item);
     if (!strcasecmp(item->key, "Interval") && item->values_num &&
         item->values[0].type == OCONFIG_TYPE_NUMBER &&
@@ -93,25 +92,25 @@ static void take_options(const oconfig_item_t *root, char *extra,
       interval_s = item->values[0].value.number;
   }
   if (!found)
-    take_block(options, root, &errors);
+    read_block(options, root, &errors);
   if (extra) {
     oconfig_item_t item = {.key = extra};
-    take_block(options, &(oconfig_item_t){.children = &item, .children_num = 1},
+    read_block(options, &(oconfig_item_t){.children = &item, .children_num = 1},
                &errors);
   }
-  memset(&taken->settings, 0, sizeof(taken->settings));
-  taken->err =
-      lb_options_settings(options, interval_s, &taken->settings, &errors);
+  memset(&outcome->settings, 0, sizeof(outcome->settings));
+  outcome->err =
+      lb_options_settings(options, interval_s, &outcome->settings, &errors);
   lb_options_free(options);
-  double sample_s = taken->settings.sample_s;
+  double sample_s = outcome->settings.sample_s;
   CHECK(sample_s == 0 || (sample_s >= 0.001 && sample_s <= interval_s));
 }
 
-/* Nothing was written to what was zeroed before. */
-static void check_nothing(const struct taken *taken) {
-  const char *bytes = (const char *)&taken->settings;
-  CHECK(taken->err == -ENOENT && taken->sentences > 0);
-  for (size_t i = 0; i < sizeof(taken->settings); i++)
+/* The settings, zeroed before, were not written. */
+static void check_nothing(const struct outcome *outcome) {
+  const char *bytes = (const char *)&outcome->settings;
+  CHECK(outcome->err == -ENOENT && outcome->sentences > 0);
+  for (size_t i = 0; i < sizeof(outcome->settings); i++)
     CHECK(bytes[i] == 0);
 }
 
@@ -186,107 +185,109 @@ static bool is_same(const struct lb_settings *a, const struct lb_settings *b) {
 
 /* --- listeners ----------------------------------------------------------- */
 
-struct named {
-  char label[LB_LABEL_SIZE];
+struct label_text {
+  char at[LB_LABEL_SIZE];
 };
 
-/* All labels of all groups. */
-struct names {
-  struct named *v;
+/* The labels of all listeners. */
+struct label_list {
+  struct label_text *v;
   size_t len;
 };
 
-static int compare_names(const void *a, const void *b) { return strcmp(a, b); }
+static int compare_texts(const void *a, const void *b) { return strcmp(a, b); }
 
-static void note_labels(struct names *names, const struct lb_listeners *group) {
-  for (size_t i = 0; i < lb_listeners_len(group); i++) {
-    const char *label = lb_listeners_get(group, i)->label;
-    struct named named = {""};
+static void note_labels(struct label_list *list,
+                        const struct lb_listeners *listeners) {
+  for (size_t i = 0; i < lb_listeners_len(listeners); i++) {
+    const char *label = lb_listeners_get(listeners, i)->label;
+    struct label_text text = {""};
     if (!label)
       continue;
     CHECK(lb_label_is_valid(label));
-    snprintf(named.label, sizeof(named.label), "%s", label);
-    CHECK(lb_append(&names->v, &names->len, &named, 1, sizeof(named)) == 0);
+    snprintf(text.at, sizeof(text.at), "%s", label);
+    CHECK(lb_append(&list->v, &list->len, &text, 1, sizeof(text)) == 0);
   }
 }
 
-/* A label, one listener; and with the groups gone each is free again. */
-static void check_labels(struct names *names,
+/* Each label has one listener. When the listeners are freed, all labels are
+ * free. */
+static void check_labels(struct label_list *list,
                          struct lb_label_registry *labels) {
   const char *label;
-  if (names->len)
-    qsort(names->v, names->len, sizeof(*names->v), compare_names);
-  for (size_t i = 0; i < names->len; i++) {
-    CHECK(i == 0 || strcmp(names->v[i - 1].label, names->v[i].label) < 0);
-    CHECK(lb_label_registry_claim(labels, names->v[i].label, &label) == 0);
+  if (list->len)
+    qsort(list->v, list->len, sizeof(*list->v), compare_texts);
+  for (size_t i = 0; i < list->len; i++) {
+    CHECK(i == 0 || strcmp(list->v[i - 1].at, list->v[i].at) < 0);
+    CHECK(lb_label_registry_claim(labels, list->v[i].at, &label) == 0);
     lb_label_registry_release(labels, label);
   }
 }
 
-/* How many listeners a socket counts for, of which no two are the same. */
-static unsigned visit(struct lb_listeners *group,
-                      const struct lb_listen_sock *row,
+/* The number of listeners that a socket counts for; the selection has it once.
+ */
+static unsigned visit(struct lb_listeners *listeners,
+                      const struct lb_listen_sock *sock,
                       const struct lb_selection *selection) {
-  struct lb_visit visit = lb_listeners_visit(group, row);
-  unsigned listeners = 0, ours = 0;
-  for (struct lb_listener *l; (l = lb_listeners_next(&visit)); listeners++)
-    ours += selection && l->selection == selection;
-  CHECK(ours <= 1);
-  CHECK(!selection || ours == 1);
-  return listeners;
+  struct lb_visit visit = lb_listeners_visit(listeners, sock);
+  unsigned count = 0, selected = 0;
+  for (struct lb_listener *l; (l = lb_listeners_next(&visit)); count++)
+    selected += selection && l->selection == selection;
+  CHECK(selected == (selection != NULL));
+  return count;
 }
 
-static void listen_at(struct lb_listeners *group,
-                      const struct lb_listen_sock *row,
+static void listen_at(struct lb_listeners *listeners,
+                      const struct lb_listen_sock *sock,
                       const struct lb_selection *selection) {
-  CHECK(lb_listeners_discover(group, row) == 0);
-  unsigned listeners = visit(group, row, selection);
-  lb_listeners_add_socket(group, row, row->queue > row->limit);
-  CHECK(!lb_listeners_want(group, row) || listeners > 0);
+  CHECK(lb_listeners_discover(listeners, sock) == 0);
+  unsigned count = visit(listeners, sock, selection);
+  lb_listeners_add_socket(listeners, sock, sock->queue > sock->limit);
+  CHECK(!lb_listeners_want(listeners, sock) || count > 0);
 }
 
-/* A socket at the edges of whatever is selected is that selection's. */
-static void listen_at_selection(struct lb_listeners *group,
+/* Sockets at both ends of everything that is selected. */
+static void listen_at_selection(struct lb_listeners *listeners,
                                 const struct lb_selection *selection,
-                                struct lb_unix_names *paths) {
-  struct lb_listen_sock row = {.family = AF_INET6, .queue = 2, .limit = 1};
+                                struct lb_unix_names *unix_names) {
+  struct lb_listen_sock sock = {.family = AF_INET6, .queue = 2, .limit = 1};
   if (selection->addresses_len)
-    memcpy(row.address, selection->addresses[0].bytes, sizeof(row.address));
+    memcpy(sock.address, selection->addresses[0].bytes, sizeof(sock.address));
   for (size_t i = 0; i < selection->ports_len; i++) {
     const struct lb_ports *ports = &selection->ports[i];
-    row.port = ports->first;
-    listen_at(group, &row, selection);
-    row.port = ports->last;
-    listen_at(group, &row, selection);
+    sock.port = ports->first;
+    listen_at(listeners, &sock, selection);
+    sock.port = ports->last;
+    listen_at(listeners, &sock, selection);
   }
-  row = (struct lb_listen_sock){.family = AF_UNIX, .queue = 1};
+  sock = (struct lb_listen_sock){.family = AF_UNIX, .queue = 1};
   for (size_t i = 0; i < selection->unix_names_len; i++) {
-    CHECK(lb_unix_names_intern(paths, &selection->unix_names[i],
-                               &row.unix_name) == 0);
-    listen_at(group, &row, selection);
+    CHECK(lb_unix_names_intern(unix_names, &selection->unix_names[i],
+                               &sock.unix_name) == 0);
+    listen_at(listeners, &sock, selection);
   }
 }
 
-/* Sockets that nobody selected, which are found where that is wanted. */
-static void listen_elsewhere(struct lb_listeners *group,
-                             struct lb_unix_names *paths) {
+/* Sockets that are found if the configuration wants others. */
+static void listen_elsewhere(struct lb_listeners *listeners,
+                             struct lb_unix_names *unix_names) {
   struct lb_unix_name path;
-  struct lb_listen_sock row = {.family = AF_INET,
-                               .address = {[10] = 0xff, 0xff}};
+  struct lb_listen_sock sock = {.family = AF_INET,
+                                .address = {[10] = 0xff, 0xff}};
   for (unsigned port = 1; port <= UINT16_MAX; port += 13107) {
-    row.port = (uint16_t)port;
-    listen_at(group, &row, NULL);
+    sock.port = (uint16_t)port;
+    listen_at(listeners, &sock, NULL);
   }
-  row = (struct lb_listen_sock){.family = AF_UNIX};
+  sock = (struct lb_listen_sock){.family = AF_UNIX};
   CHECK(lb_unix_name_parse("@found", &path) == 0);
-  CHECK(lb_unix_names_intern(paths, &path, &row.unix_name) == 0);
-  listen_at(group, &row, NULL);
+  CHECK(lb_unix_names_intern(unix_names, &path, &sock.unix_name) == 0);
+  listen_at(listeners, &sock, NULL);
 }
 
-static void check_values(const struct lb_listeners *group) {
-  for (size_t i = 0; i < lb_listeners_len(group); i++) {
+static void check_values(const struct lb_listeners *listeners) {
+  for (size_t i = 0; i < lb_listeners_len(listeners); i++) {
     struct lb_values values = {.present = 0};
-    lb_listener_put(lb_listeners_get(group, i), &values);
+    lb_listener_put(lb_listeners_get(listeners, i), &values);
     if (values.present & 1u << LB_FILL)
       CHECK(values.v[LB_FILL].gauge >= 0 && values.v[LB_FILL].gauge <= 100);
     if (values.present & 1u << LB_BUSY)
@@ -294,91 +295,90 @@ static void check_values(const struct lb_listeners *group) {
   }
 }
 
-struct grouping {
-  struct lb_unix_names *paths;
-  struct lb_listeners *group;
+struct made {
+  struct lb_unix_names *unix_names;
+  struct lb_listeners *listeners;
 };
 
-static struct grouping make_group(const struct lb_settings *settings,
-                                  const struct lb_netns_ref *scope,
+static struct made make_listeners(const struct lb_settings *settings,
+                                  const struct lb_netns_ref *ref,
                                   struct lb_label_registry *labels,
-                                  struct names *names) {
-  struct grouping made;
-  CHECK(lb_unix_names_new(&made.paths) == 0);
-  CHECK(lb_listeners_new(settings, scope, labels, made.paths, &made.group) ==
-        0);
-  lb_listeners_begin_interval(made.group);
-  lb_listeners_begin_sample(made.group, true);
-  /* of very many selections some */
+                                  struct label_list *list) {
+  struct made made;
+  CHECK(lb_unix_names_new(&made.unix_names) == 0);
+  CHECK(lb_listeners_new(settings, ref, labels, made.unix_names,
+                         &made.listeners) == 0);
+  lb_listeners_begin_interval(made.listeners);
+  lb_listeners_begin_sample(made.listeners, true);
+  /* some of very many selections */
   size_t step = 1 + settings->selections_len / 256;
   for (size_t i = 0; i < settings->selections_len; i += step) {
     const struct lb_selection *selection = &settings->selections[i];
-    if (lb_selection_applies(settings, selection, scope))
-      listen_at_selection(made.group, selection, made.paths);
+    if (lb_selection_applies(settings, selection, ref))
+      listen_at_selection(made.listeners, selection, made.unix_names);
   }
-  listen_elsewhere(made.group, made.paths);
-  check_values(made.group);
-  note_labels(names, made.group);
+  listen_elsewhere(made.listeners, made.unix_names);
+  check_values(made.listeners);
+  note_labels(list, made.listeners);
   return made;
 }
 
-static void check_groups(const struct lb_settings *settings) {
+static void check_listeners(const struct lb_settings *settings) {
   enum { MOST = 5 };
-  struct lb_netns_ref scopes[MOST] = {{NULL, "", false},
-                                      {"/run/netns/listed", "listed", true}};
-  struct grouping made[MOST];
-  struct names names = {NULL, 0};
+  struct lb_netns_ref refs[MOST] = {{NULL, "", false},
+                                    {"/run/netns/listed", "listed", true}};
+  struct made made[MOST];
+  struct label_list list = {NULL, 0};
   struct lb_label_registry *labels;
   size_t len = 2;
   for (size_t i = 0; i < settings->netns_len && len < MOST; i++) {
     const struct lb_netns_spec *spec = &settings->netns[i].spec;
     if (spec->path[0])
-      scopes[len++] = (struct lb_netns_ref){spec->path, spec->label, false};
+      refs[len++] = (struct lb_netns_ref){spec->path, spec->label, false};
   }
   CHECK(lb_label_registry_new(&labels) == 0);
   for (size_t i = 0; i < len; i++)
-    made[i] = make_group(settings, &scopes[i], labels, &names);
+    made[i] = make_listeners(settings, &refs[i], labels, &list);
   for (size_t i = 0; i < len; i++) {
-    lb_listeners_free(made[i].group);
-    lb_unix_names_free(made[i].paths);
+    lb_listeners_free(made[i].listeners);
+    lb_unix_names_free(made[i].unix_names);
   }
-  check_labels(&names, labels);
+  check_labels(&list, labels);
   lb_label_registry_free(labels);
-  free(names.v);
+  free(list.v);
 }
 
 static void check_own_labels(const struct lb_settings *settings) {
-  struct names names = {NULL, 0};
+  struct label_list list = {NULL, 0};
   for (size_t i = 0; i < settings->selections_len; i++) {
-    struct named named;
-    snprintf(named.label, sizeof(named.label), "%s",
-             settings->selections[i].label);
-    CHECK(lb_settings_has_label(settings, named.label));
-    CHECK(lb_append(&names.v, &names.len, &named, 1, sizeof(named)) == 0);
+    struct label_text text;
+    snprintf(text.at, sizeof(text.at), "%s", settings->selections[i].label);
+    CHECK(lb_settings_has_label(settings, text.at));
+    CHECK(lb_append(&list.v, &list.len, &text, 1, sizeof(text)) == 0);
   }
-  if (names.len)
-    qsort(names.v, names.len, sizeof(*names.v), compare_names);
-  for (size_t i = 1; i < names.len; i++)
-    CHECK(strcmp(names.v[i - 1].label, names.v[i].label) < 0);
-  free(names.v);
+  if (list.len)
+    qsort(list.v, list.len, sizeof(*list.v), compare_texts);
+  for (size_t i = 1; i < list.len; i++)
+    CHECK(strcmp(list.v[i - 1].at, list.v[i].at) < 0);
+  free(list.v);
 }
 
 static void check(const oconfig_item_t *root) {
   char extra[] = "Nonsense";
-  struct taken taken = {.err = 0}, more = {.err = 0};
-  take_options(root, NULL, &taken);
-  take_options(root, extra, &more);
-  CHECK(more.err == taken.err);
-  CHECK(more.sentences == taken.sentences + 1);
-  CHECK(is_same(&taken.settings, &more.settings));
-  if (taken.err) {
-    check_nothing(&taken);
+  struct outcome outcome = {.err = 0}, more = {.err = 0};
+  read_options(root, NULL, &outcome);
+  read_options(root, extra, &more);
+  CHECK(more.err == outcome.err);
+  CHECK(more.sentences == outcome.sentences + 1);
+  CHECK(is_same(&outcome.settings, &more.settings));
+  if (outcome.err) {
+    check_nothing(&outcome);
   } else {
-    check_settings(&taken.settings);
-    check_own_labels(&taken.settings);
-    check_groups(&taken.settings);
+    check_settings(&outcome.settings);
+    check_own_labels(&outcome.settings);
+    check_listeners(&outcome.settings);
   }
-  lb_settings_free(&taken.settings);
+  lb_settings_free(&outcome.settings);
   lb_settings_free(&more.settings);
 }
 
