@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "answers.h"
 
+#include "examples.h"
 #include "unit.h"
 
 const struct lb_listen_sock http = {

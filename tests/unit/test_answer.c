@@ -5,6 +5,7 @@
 #include "kernel/answer.h"
 
 #include "kernel/inet_diag.h"
+#include "examples.h"
 #include "memory.h"
 #include "unit.h"
 

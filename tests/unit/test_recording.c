@@ -6,6 +6,7 @@
 #include "kernel/replay.h"
 #include "kernel/source.h"
 
+#include "examples.h"
 #include "memory.h"
 #include "unit.h"
 

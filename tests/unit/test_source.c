@@ -3,6 +3,7 @@
  * and what it makes of the answers. */
 #include "kernel/source.h"
 
+#include "examples.h"
 #include "memory.h"
 #include "unit.h"
 
