@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the fuzz targets are written in. Each is a program of its own: linked
- * with libFuzzer it is fed what that comes up with, linked with replay.c the
- * files that it is given. */
+/* What all fuzz targets use. Each is a program of its own: linked with
+ * libFuzzer it gets the inputs that this makes up, linked with replay.c those
+ * in files. */
 #ifndef LB_FUZZ_H
 #define LB_FUZZ_H
 
@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-/* What must hold whatever the input. */
+/* What must hold for any input. */
 #define CHECK(what)                                                            \
   do {                                                                         \
     if (!(what)) {                                                             \
@@ -24,12 +24,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
     }                                                                          \
   } while (0)
 
-/* 0, or -errno as the kernel has it. */
+/* 0, or -errno in the range of the kernel. */
 static inline bool is_status(int status) {
   return status <= 0 && status >= -4095;
 }
 
-/* --- the input, taken from its front; zeros where it is over ------------- */
+/* --- the input: taken from its front, zeros once it is used up ----------- */
 
 struct input {
   const uint8_t *at;
@@ -45,7 +45,7 @@ static inline struct input take(struct input *input, size_t len) {
   return front;
 }
 
-/* Of so many bytes, least first. */
+/* A number of so many bytes, the lowest first. */
 static inline uint32_t take_number(struct input *input, size_t len) {
   struct input front = take(input, len);
   uint32_t number = 0;
@@ -54,8 +54,8 @@ static inline uint32_t take_number(struct input *input, size_t len) {
   return number;
 }
 
-/* A copy that ends where its memory ends, so that an overrun is seen; zero: a
- * NUL behind it. */
+/* A copy in memory that ends where the copy does, so that an overrun is seen.
+ * zero: it gets a NUL at its end. */
 static inline void *copy_of(struct input input, bool zero) {
   size_t size = input.left + zero;
   char *copy = malloc(size ? size : 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The walk of connections: only what no accept() has taken is kept, and what
- * libmnl reads in a message is what is kept of it. */
+/* Answers about connections: only those are kept that no accept() has taken,
+ * each as libmnl reads its message. */
 #include "fuzz_inet.h"
 
 static bool may_wait(const struct inet_diag_msg *diag) {
@@ -46,11 +46,11 @@ static void check_conn(void *data, const struct nlmsghdr *msg, bool added) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   struct lb_conns conns = {.len = 0};
-  struct walk walk = {.handler = lb_add_conns(&conns),
-                      .len = &conns.len,
-                      .check = check_conn,
-                      .data = &conns};
-  run_walk(&walk, (struct input){bytes, len});
+  struct fuzzed_answer answer = {.handler = lb_add_conns(&conns),
+                                 .len = &conns.len,
+                                 .check = check_conn,
+                                 .data = &conns};
+  feed_input(&answer, (struct input){bytes, len});
   lb_conns_free(&conns);
   return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the targets of inet_diag share. */
+/* What the targets for inet_diag share. */
 #ifndef LB_FUZZ_INET_H
 #define LB_FUZZ_INET_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The dump of listening TCP sockets: what libmnl reads in a message must be
- * what its row says. */
+/* Answers about listening TCP sockets: each is kept as libmnl reads its
+ * message. */
 #include "fuzz_inet.h"
 
 struct seen {
@@ -49,11 +49,11 @@ static void check_row(void *data, const struct nlmsghdr *msg, bool added) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   struct seen seen = {.rows = {.len = 0}};
-  struct walk walk = {.handler = lb_add_tcp_socks(&seen.rows),
-                      .len = &seen.rows.len,
-                      .check = check_row,
-                      .data = &seen};
-  run_walk(&walk, (struct input){bytes, len});
+  struct fuzzed_answer answer = {.handler = lb_add_tcp_socks(&seen.rows),
+                                 .len = &seen.rows.len,
+                                 .check = check_row,
+                                 .data = &seen};
+  feed_input(&answer, (struct input){bytes, len});
   lb_listen_socks_free(&seen.rows);
   return 0;
 }

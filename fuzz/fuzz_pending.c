@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Who waits at one UNIX socket: the single answer to a question that is no
- * dump. */
+/* The single answer about the connections that wait at one UNIX socket. */
 #include "fuzz_dump.h"
 
 #include <linux/unix_diag.h>
@@ -23,11 +22,11 @@ static void check_pending(void *data, const struct nlmsghdr *msg, bool added) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   static const struct lb_pending untouched = {0xabad1dea, 0xabad1dea};
   struct lb_pending pending = untouched;
-  struct walk walk = {.handler = lb_set_pending(&pending),
-                      .check = check_pending,
-                      .data = &pending};
-  int status = run_walk(&walk, (struct input){bytes, len});
-  if (is_single(&walk) && status)
+  struct fuzzed_answer answer = {.handler = lb_set_pending(&pending),
+                                 .check = check_pending,
+                                 .data = &pending};
+  int status = feed_input(&answer, (struct input){bytes, len});
+  if (is_single(&answer) && status)
     CHECK(memcmp(&pending, &untouched, sizeof(pending)) == 0);
   return 0;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* A set of ports to a program: the kernel must take it, and it must accept the
- * ports of the set and no others, in few steps.
+/* A set of ports made into a program: the kernel's audit must accept it, and it
+ * must accept the ports of the set and no others, in few steps.
  *
- * An input is two more ports to try, and then for each range how far from the
- * one before it begins and how long it is, in one byte each, or in three where
- * that is 255. */
+ * An input is two more ports to try, and then two numbers for each range: the
+ * gap before it and its length. A number is one byte, or three if the first is
+ * 255. */
 #include "fuzz.h"
 
 #include "kernel/port_filter.h"

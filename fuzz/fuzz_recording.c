@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Any bytes for a recording: refused, or replayed to the end, with all kinds of
- * looks and walks and up to three namespaces that are answered the same.
+/* Any bytes as a recording: refused, or replayed to the end, with all kinds of
+ * samples and inspections, and up to three namespaces that get the same
+ * answers.
  *
  * An input is a byte of flags and a recording. */
 #include "readings.h"
@@ -16,7 +17,7 @@ enum {
   SAMPLE = 8,
   PLACES = 16,
   SELECTIONS = 32,
-  ONE_BY_ONE = 64, /* each look ends an interval */
+  ONE_BY_ONE = 64, /* each sample ends an interval */
   IGNORED = 128,
 };
 
@@ -96,7 +97,7 @@ static int open_replay(void *data, const char *path,
 
 /* --- the replay ---------------------------------------------------------- */
 
-static bool next_look(uint64_t *now_ms, bool *ends) {
+static bool next_sample(uint64_t *now_ms, bool *ends) {
   int more = 0;
   for (int i = 0; i < SOURCES; i++)
     more += lb_replay_next(played.replays[i], now_ms, ends);
@@ -110,31 +111,31 @@ static void end_interval(struct lb_monitor *monitor, uint64_t now_ms,
   check_readings(readings, monitor);
 }
 
-/* As listen_backlog-probe does it. */
+/* As listen_backlog-probe replays. */
 static void replay(struct lb_monitor *monitor, uint8_t flags,
                    struct readings *readings) {
   size_t intervals = lb_replay_intervals(played.replays[0]);
   uint64_t now_ms, before_ms = 0;
   bool ends;
-  while (next_look(&now_ms, &ends)) {
-    bool walks =
+  while (next_sample(&now_ms, &ends)) {
+    bool inspects =
         flags & INSPECT && lb_replay_ends_next(played.replays[0]) && !ends;
     CHECK(now_ms >= before_ms); /* a clock that never goes back */
     before_ms = now_ms;
     intervals -= ends;
-    if (flags & ONE_BY_ONE || walks || (ends && !(flags & INSPECT)))
+    if (flags & ONE_BY_ONE || inspects || (ends && !(flags & INSPECT)))
       lb_monitor_prepare(monitor, now_ms);
-    if (flags & ONE_BY_ONE || walks)
+    if (flags & ONE_BY_ONE || inspects)
       lb_monitor_inspect(monitor);
     if (flags & ONE_BY_ONE || ends)
       end_interval(monitor, now_ms, readings);
-    for (size_t i = 0; i < lb_monitor_len(monitor) && !ends && !walks; i++)
+    for (size_t i = 0; i < lb_monitor_len(monitor) && !ends && !inspects; i++)
       lb_monitor_sample(monitor, i, now_ms);
   }
   CHECK(intervals == 0);
 }
 
-/* Numbers that no kernel counts to: sums of them may wrap. */
+/* Numbers to which no kernel counts: sums of them may wrap. */
 static bool has_long_numbers(struct input input) {
   size_t digits = 0;
   for (size_t i = 0; i < input.left && digits < 16; i++)

@@ -82,11 +82,11 @@ static void check_sweep(const struct lb_listen_socks *socks, uint64_t kept) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   struct lb_listen_socks socks = {.len = 0};
   CHECK(lb_unix_names_new(&socks.unix_names) == 0);
-  struct walk walk = {.handler = lb_add_unix_socks(&socks),
-                      .len = &socks.len,
-                      .check = check_sock,
-                      .data = &socks};
-  run_walk(&walk, (struct input){bytes, len});
+  struct fuzzed_answer answer = {.handler = lb_add_unix_socks(&socks),
+                                 .len = &socks.len,
+                                 .check = check_sock,
+                                 .data = &socks};
+  feed_input(&answer, (struct input){bytes, len});
   uint64_t kept = len;
   for (size_t i = 0; i < len; i++)
     kept = kept * 31 + bytes[i];

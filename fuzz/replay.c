@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* The part of libFuzzer that make check needs, with any compiler: feeds a fuzz
- * target files, one after another, and says so in TAP.
+/* The part of libFuzzer that make check needs, for any compiler: feeds files to
+ * a fuzz target, one after another, and reports them in TAP.
  *
  * usage: fuzz_TARGET [FILE|DIRECTORY]...
  *
- * Without arguments: its seeds, those of the source tree and those that
- * seeds.py made of recordings. Each is a process of its own, so that one at
- * which the target dies is one that failed. */
+ * Without arguments: the target's seeds, those of the source tree and those
+ * that seeds.py made from recordings. Each runs in a process of its own, so an
+ * input that kills the target is reported as failed. */
 #include "fuzz.h"
 
 #include <dirent.h>
@@ -37,7 +37,7 @@ static int feed(const char *path) {
   return EXIT_SUCCESS;
 }
 
-/* The name that a seed has in any tree. */
+/* The name of a seed within fuzz/seeds or fuzz/recorded. */
 static const char *name_of(const char *path) {
   const char *at = path + strlen(path);
   for (int slashes = 0; at > path; at--)
@@ -50,7 +50,7 @@ static void test(const char *path) {
   fflush(stdout);
   pid_t child = fork();
   if (child == 0)
-    exit(feed(path)); /* by way of the leak sanitizer, where it is there */
+    exit(feed(path)); /* through the leak sanitizer, if there is one */
   int status = -1;
   while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
     ;
