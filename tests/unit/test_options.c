@@ -85,7 +85,7 @@ static void check_table(void **state) {
 /* Configurations. */
 #define LISTENER(name, inside)                                                 \
   "<Listener \"" name "\">\n" inside "</Listener>\n"
-#define API(inside) LISTENER("api", inside)
+#define BLOCK(inside) LISTENER("api", inside)
 
 /* Errors. */
 #define IN_API " in <Listener \"api\">"
@@ -109,7 +109,7 @@ static void check_table(void **state) {
   ": not one valid name, expected one name in quotes, of 1 to 127 bytes, "     \
   "without \"/\"\n"
 #define NO_VALUE ": no value, expected "
-#define BLOCK ": a block, expected an option with "
+#define NO_OPTION ": a block, expected an option with "
 #define UNKNOWN                                                                \
   ", expected LocalPort, LocalPath, <Listener>, NetNamespace, "                \
   "ListeningPorts, ListeningPaths, IgnoreSelected, SampleInterval or "         \
@@ -179,10 +179,10 @@ CASES(ignored_ports_are_excluded_from_the_listening_ones) = {
     {"IgnoreSelected true\nLocalPort \"1-65535\"\n", "others but 1-65535\n",
      ""},
     {"IgnoreSelected false\nLocalPort 22\n", "port 22\n", ""},
-    {"IgnoreSelected true\nLocalPort 22\n" API("LocalPort 8443\n"),
+    {"IgnoreSelected true\nLocalPort 22\n" BLOCK("LocalPort 8443\n"),
      "api: 8443\nothers but 22\n", ""},
-    {"IgnoreSelected true\n" API("LocalPort 8443\n"), "api: 8443\n", ""},
-    {"IgnoreSelected true\nLocalPort 22\nListeningPorts 7\n" API(
+    {"IgnoreSelected true\n" BLOCK("LocalPort 8443\n"), "api: 8443\n", ""},
+    {"IgnoreSelected true\nLocalPort 22\nListeningPorts 7\n" BLOCK(
          "LocalPort 8443\n"),
      "api: 8443\nothers but 22\n", "ListeningPorts 7" NOT_BOOLEAN},
     {LISTENER("80", "LocalPort 8080\n") "LocalPort 80\nIgnoreSelected true\n",
@@ -211,7 +211,7 @@ CASES(a_bad_port_is_one_error_and_the_others_are_used) = {
      "LocalPort \"80,443\": a list in one value, expected separate "
      "values: "
      "LocalPort \"80\" \"443\"\n"},
-    {API("LocalPort \"0\" 443\n"), "api: 443\n",
+    {BLOCK("LocalPort \"0\" 443\n"), "api: 443\n",
      "LocalPort \"0\"" IN_API NOT_PORT},
 };
 
@@ -219,22 +219,22 @@ CASES(a_bad_port_is_one_error_and_the_others_are_used) = {
  */
 
 CASES(a_block_reports_all_its_sockets_under_its_name) = {
-    {API("LocalPort \"8443\"\n"), "api: 8443\n", ""},
+    {BLOCK("LocalPort \"8443\"\n"), "api: 8443\n", ""},
     {"<Listener api>\nLocalPort 8443\n</Listener>\n", "api: 8443\n", ""},
-    {API("LocalPort \"8000-8010\" https 9000\nLocalPort 1\n"),
+    {BLOCK("LocalPort \"8000-8010\" https 9000\nLocalPort 1\n"),
      "api: 8000-8010 443 9000 1\n", ""},
-    {API("LocalAddress \"10.0.0.1\" \"::1\"\nLocalPort 80\n"
-         "LocalAddress \"fe80::1\"\n"),
+    {BLOCK("LocalAddress \"10.0.0.1\" \"::1\"\nLocalPort 80\n"
+           "LocalAddress \"fe80::1\"\n"),
      "api: 80 at ::ffff:10.0.0.1 ::1 fe80::1\n", ""},
     {LISTENER("public web", "LocalPort 80\nLocalAddress 10.0.0.1\n"),
      "public web: 80 at ::ffff:10.0.0.1\n", ""},
     /* it is the sum of its selectors: a repeated one is no conflict */
-    {API("LocalPort 80 80 \"70-90\"\n"), "api: 80 80 70-90\n", ""},
+    {BLOCK("LocalPort 80 80 \"70-90\"\n"), "api: 80 80 70-90\n", ""},
     /* a socket may count for several */
     {"LocalPort 80\n" LISTENER("a", "LocalPort 80\n")
          LISTENER("b", "LocalPort 80\n"),
      "port 80\na: 80\nb: 80\n", ""},
-    {"ListeningPorts true\n" API("LocalPort 8443\n"), "api: 8443\nothers\n",
+    {"ListeningPorts true\n" BLOCK("LocalPort 8443\n"), "api: 8443\nothers\n",
      ""},
     {LISTENER("80", "LocalPort 80\n"), "80: 80\n", ""},
 };
@@ -268,52 +268,55 @@ static const struct options_case a_block_without_one_valid_name_is_ignored[] = {
 #define NO_ADDRESS WITHOUT("api", "LocalAddress")
 #define NO_NETNS WITHOUT("api", "NetNamespace")
 CASES(a_block_with_bad_selectors_only_is_ignored) = {
-    {"LocalPort 80\n" API(""), "port 80\n", NO_SELECTOR},
-    {"LocalPort 80\n" API("LocalAddress \"::1\"\n"), "port 80\n", NO_SELECTOR},
-    {"LocalPort 80\n" API("LocalPort \"0\" \"x\"\n"), "port 80\n",
+    {"LocalPort 80\n" BLOCK(""), "port 80\n", NO_SELECTOR},
+    {"LocalPort 80\n" BLOCK("LocalAddress \"::1\"\n"), "port 80\n",
+     NO_SELECTOR},
+    {"LocalPort 80\n" BLOCK("LocalPort \"0\" \"x\"\n"), "port 80\n",
      "LocalPort \"0\"" IN_API NOT_PORT
      "LocalPort \"x\"" IN_API NO_SERVICE NO_SELECTOR},
-    {"LocalPort 80\n" API("LocalPath \"@\"\n"), "port 80\n",
+    {"LocalPort 80\n" BLOCK("LocalPath \"@\"\n"), "port 80\n",
      "LocalPath \"@\"" IN_API NOT_PATH NO_SELECTOR},
-    {"LocalPort 80\n" API("LocalPort 81\nLocalAddress \"localhost\"\n"),
+    {"LocalPort 80\n" BLOCK("LocalPort 81\nLocalAddress \"localhost\"\n"),
      "port 80\n", "LocalAddress \"localhost\"" IN_API NOT_ADDRESS NO_ADDRESS},
-    {"LocalPort 80\n" API("LocalPort 81\nLocalAddress \"10.0.0\" 10 true\n"),
+    {"LocalPort 80\n" BLOCK("LocalPort 81\nLocalAddress \"10.0.0\" 10 true\n"),
      "port 80\n",
      "LocalAddress \"10.0.0\"" IN_API NOT_ADDRESS
      "LocalAddress 10" IN_API NOT_ADDRESS
      "LocalAddress true" IN_API NOT_ADDRESS NO_ADDRESS},
-    {API("LocalPort 81\n"
-         "LocalAddress \"[::1]\" \"10.0.0.1\" \"10.0.0.0/8\"\n"),
+    {BLOCK("LocalPort 81\n"
+           "LocalAddress \"[::1]\" \"10.0.0.1\" \"10.0.0.0/8\"\n"),
      "api: 81 at ::ffff:10.0.0.1\n",
      "LocalAddress \"[::1]\"" IN_API NOT_ADDRESS
      "LocalAddress \"10.0.0.0/8\"" IN_API NOT_ADDRESS},
-    {"LocalPort 80\n" API("LocalPort 81\nNetNamespace \"..\" 7\n"), "port 80\n",
+    {"LocalPort 80\n" BLOCK("LocalPort 81\nNetNamespace \"..\" 7\n"),
+     "port 80\n",
      "NetNamespace \"..\"" IN_API NOT_NETNS
      "NetNamespace 7" IN_API NOT_NETNS NO_NETNS},
     /* an address selects among ports alone */
-    {API("LocalPath \"/run/a\"\nLocalAddress \"x\"\n"), "api: \"/run/a\"\n",
+    {BLOCK("LocalPath \"/run/a\"\nLocalAddress \"x\"\n"), "api: \"/run/a\"\n",
      "LocalAddress \"x\"" IN_API NOT_ADDRESS},
-    {"LocalPort 80\n" API(
+    {"LocalPort 80\n" BLOCK(
          "LocalPath \"/run/a\"\nLocalPort 81\nLocalAddress \"x\"\n"),
      "port 80\n", "LocalAddress \"x\"" IN_API NOT_ADDRESS NO_ADDRESS},
     /* a selector without a value is bad */
-    {"LocalPort 80\n" API("LocalPort 81\nLocalAddress\n"), "port 80\n",
+    {"LocalPort 80\n" BLOCK("LocalPort 81\nLocalAddress\n"), "port 80\n",
      "LocalAddress" IN_API NO_VALUE ADDRESS_FORM NO_ADDRESS},
-    {"LocalPort 80\n" API("LocalPort 81\n<LocalAddress \"::1\">\nA 1\n"
-                          "</LocalAddress>\n"),
+    {"LocalPort 80\n" BLOCK("LocalPort 81\n<LocalAddress \"::1\">\nA 1\n"
+                            "</LocalAddress>\n"),
      "port 80\n",
-     "<LocalAddress \"::1\">" IN_API BLOCK ADDRESS_FORM NO_ADDRESS},
-    {"LocalPort 80\n" API("LocalPort 81\nNetNamespace\n"), "port 80\n",
+     "<LocalAddress \"::1\">" IN_API NO_OPTION ADDRESS_FORM NO_ADDRESS},
+    {"LocalPort 80\n" BLOCK("LocalPort 81\nNetNamespace\n"), "port 80\n",
      "NetNamespace" IN_API NO_VALUE NETNS_FORM NO_NETNS},
-    {"LocalPort 80\n" API("LocalPort 81\n<NetNamespace \"blue\">\nA 1\n"
-                          "</NetNamespace>\n"),
-     "port 80\n", "<NetNamespace \"blue\">" IN_API BLOCK NETNS_FORM NO_NETNS},
+    {"LocalPort 80\n" BLOCK("LocalPort 81\n<NetNamespace \"blue\">\nA 1\n"
+                            "</NetNamespace>\n"),
+     "port 80\n",
+     "<NetNamespace \"blue\">" IN_API NO_OPTION NETNS_FORM NO_NETNS},
     /* a later selector does not make up for it */
-    {"LocalPort 80\n" API("LocalPort 81\nLocalAddress \"x\"\nNetNamespace\n"),
+    {"LocalPort 80\n" BLOCK("LocalPort 81\nLocalAddress \"x\"\nNetNamespace\n"),
      "port 80\n",
      "LocalAddress \"x\"" IN_API NOT_ADDRESS
      "NetNamespace" IN_API NO_VALUE NETNS_FORM NO_ADDRESS},
-    {"LocalPort 80\n" API(
+    {"LocalPort 80\n" BLOCK(
          "LocalPath \"/a\"\nNetNamespace \"..\"\nLocalAddress\n"),
      "port 80\n",
      "NetNamespace \"..\"" IN_API NOT_NETNS
@@ -375,30 +378,31 @@ CASES(an_unknown_or_misplaced_option_costs_only_itself) = {
      "<Listen>\nLocalPort 81\n</Listen>\n",
      "port 80\n",
      "<Listen \"a\">: unknown block" UNKNOWN "<Listen>: unknown block" UNKNOWN},
-    {API("LocalPort 80\nNonsense\n<A \"b\">\nB 1\n</A>\n"), "api: 80\n",
+    {BLOCK("LocalPort 80\nNonsense\n<A \"b\">\nB 1\n</A>\n"), "api: 80\n",
      "Nonsense" IN_API ": unknown option" UNKNOWN_IN "<A \"b\">" IN_API
      ": unknown block" UNKNOWN_IN},
     {"LocalPort 80\nLocalAddress \"::1\"\n", "port 80\n",
      "LocalAddress \"::1\"" ONLY_IN},
-    {API("LocalPort 80\nListeningPorts true\nListeningPaths true\n"
-         "SampleInterval 1\nInspectQueue true\nIgnoreSelected true\n"),
+    {BLOCK("LocalPort 80\nListeningPorts true\nListeningPaths true\n"
+           "SampleInterval 1\nInspectQueue true\nIgnoreSelected true\n"),
      "api: 80\n",
      "ListeningPorts true" IN_API NOT_IN "ListeningPaths true" IN_API NOT_IN
      "SampleInterval 1" IN_API NOT_IN "InspectQueue true" IN_API NOT_IN
      "IgnoreSelected true" IN_API NOT_IN},
-    {API("LocalPort 80\n" LISTENER("b", "LocalPort 81\n")), "api: 80\n",
+    {BLOCK("LocalPort 80\n" LISTENER("b", "LocalPort 81\n")), "api: 80\n",
      "<Listener \"b\">" IN_API NOT_IN},
 };
 
 CASES(an_option_written_as_a_block_or_without_a_value_is_said) = {
     {"LocalPort 80\n<LocalPort \"81\">\nA 1\n</LocalPort>\n", "port 80\n",
-     "<LocalPort \"81\">" BLOCK PORT_FORM},
+     "<LocalPort \"81\">" NO_OPTION PORT_FORM},
     {"LocalPort 80\n<ListeningPorts true>\nA 1\n</ListeningPorts>\n",
-     "port 80\n", "<ListeningPorts true>" BLOCK "true or false\n"},
+     "port 80\n", "<ListeningPorts true>" NO_OPTION "true or false\n"},
     {"LocalPort 80\n<NetNamespace \"blue\">\nA 1\n</NetNamespace>\n"
      "<SampleInterval 1>\nA 1\n</SampleInterval>\n",
      "port 80\n",
-     "<NetNamespace \"blue\">" BLOCK NETNS_FORM "<SampleInterval 1>" BLOCK
+     "<NetNamespace \"blue\">" NO_OPTION NETNS_FORM
+     "<SampleInterval 1>" NO_OPTION
      "0, or seconds from 0.001 to the interval\n"},
     /* liboconfig's tree is the same for an option and an empty block */
     {"LocalPort 80\n<LocalPort \"x\">\n</LocalPort>\n", "port 80\n",
@@ -423,27 +427,28 @@ CASES(a_selection_without_a_valid_value_selects_nothing) = {
     {"LocalPort \"x\"\n", "nothing\n", "LocalPort \"x\"" NO_SERVICE},
     {"LocalPort \"x\"\nListeningPorts false\n", "nothing\n",
      "LocalPort \"x\"" NO_SERVICE},
-    {API(""), "nothing\n", NO_SELECTOR},
+    {BLOCK(""), "nothing\n", NO_SELECTOR},
     {LISTENER("a/b", "LocalPort 80\n"), "nothing\n",
      "<Listener \"a/b\">" NOT_NAME},
-    {"LocalPort \"x\"\n" API("LocalPort 80\nLocalAddress \"x\"\n"), "nothing\n",
+    {"LocalPort \"x\"\n" BLOCK("LocalPort 80\nLocalAddress \"x\"\n"),
+     "nothing\n",
      "LocalPort \"x\"" NO_SERVICE
      "LocalAddress \"x\"" IN_API NOT_ADDRESS NO_ADDRESS},
-    {API("NetNamespace \"\"\nLocalPort 81\n"), "nothing\n",
+    {BLOCK("NetNamespace \"\"\nLocalPort 81\n"), "nothing\n",
      "NetNamespace \"\"" IN_API NOT_NETNS NO_NETNS},
     {"LocalPath \"@\"\nSampleInterval 11\n", "nothing\n",
      "LocalPath \"@\"" NOT_PATH SAMPLE("11", "out of range", "10")},
     {"LocalPath \"@\"\nListeningPaths false\nListeningPorts false\n",
      "nothing\n", "LocalPath \"@\"" NOT_PATH},
-    {API("LocalPath 7\n"), "nothing\n",
+    {BLOCK("LocalPath 7\n"), "nothing\n",
      "LocalPath 7" IN_API NOT_PATH NO_SELECTOR},
     /* without a value */
     {"LocalPort\n", "nothing\n", "LocalPort" NO_VALUE PORT_FORM},
     {"LocalPath\n", "nothing\n", "LocalPath" NO_VALUE PATH_FORM},
     {"<LocalPort \"80\">\nA 1\n</LocalPort>\n", "nothing\n",
-     "<LocalPort \"80\">" BLOCK PORT_FORM},
+     "<LocalPort \"80\">" NO_OPTION PORT_FORM},
     {"<LocalPath \"/a\">\nA 1\n</LocalPath>\n", "nothing\n",
-     "<LocalPath \"/a\">" BLOCK PATH_FORM},
+     "<LocalPath \"/a\">" NO_OPTION PATH_FORM},
     {"<Listener>\nLocalPort 80\n</Listener>\n", "nothing\n", NO_NAME},
 };
 
@@ -471,14 +476,14 @@ CASES(unix_names_are_selected_like_ports) = {
      "@a__: \"\\x00a\\x00\\xff\"\nrun-my_app: \"/run/my app\"\n", ""},
     {"LocalPath \"/run/a\"\nListeningPorts true\n",
      "run-a: \"/run/a\"\nothers\n", ""},
-    {API("LocalPath \"/run/a\" \"@b\"\nLocalPath \"/run/a\"\n"),
+    {BLOCK("LocalPath \"/run/a\" \"@b\"\nLocalPath \"/run/a\"\n"),
      "api: \"/run/a\" \"\\x00b\" \"/run/a\"\n", ""},
-    {API("LocalPath \"/run/a\"\nLocalPort 80\nLocalAddress \"::1\"\n"),
+    {BLOCK("LocalPath \"/run/a\"\nLocalPort 80\nLocalAddress \"::1\"\n"),
      "api: 80 \"/run/a\" at ::1\n", ""},
-    {API("LocalPath \"/run/a\"\nLocalAddress \"::1\"\n"),
+    {BLOCK("LocalPath \"/run/a\"\nLocalAddress \"::1\"\n"),
      "api: \"/run/a\" at ::1\n", ""},
     /* a socket may count for several */
-    {"LocalPath \"/run/a\"\n" API("LocalPath \"/run/a\"\n"),
+    {"LocalPath \"/run/a\"\n" BLOCK("LocalPath \"/run/a\"\n"),
      "run-a: \"/run/a\"\napi: \"/run/a\"\n", ""},
 };
 
@@ -488,11 +493,11 @@ CASES(a_bad_unix_name_is_one_error_and_the_others_are_used) = {
     {"LocalPort 80\nLocalPath 81 true \"@a\\\\x4\"\n", "port 80\n",
      "LocalPath 81" NOT_PATH "LocalPath true" NOT_PATH
      "LocalPath \"@a\\x4\"" NOT_PATH},
-    {API("LocalPath \"/run/a\" \"@\" false\nLocalPort \"x\"\n"),
+    {BLOCK("LocalPath \"/run/a\" \"@\" false\nLocalPort \"x\"\n"),
      "api: \"/run/a\"\n",
      "LocalPath \"@\"" IN_API NOT_PATH "LocalPath false" IN_API NOT_PATH
      "LocalPort \"x\"" IN_API NO_SERVICE},
-    {API("LocalPath \"@\"\nLocalPort 80\n"), "api: 80\n",
+    {BLOCK("LocalPath \"@\"\nLocalPort 80\n"), "api: 80\n",
      "LocalPath \"@\"" IN_API NOT_PATH},
 };
 
@@ -549,25 +554,25 @@ CASES(namespaces_outside_of_blocks_are_for_all_selections) = {
 };
 
 static const struct options_case a_block_has_its_own_namespaces_once_each[] = {
-    {API("LocalPort 80\nNetNamespace \"blue\"\n"),
+    {BLOCK("LocalPort 80\nNetNamespace \"blue\"\n"),
      "api: 80 in blue\nnamespace blue: /run/netns/blue\n", ""},
-    {API("NetNamespace \"blue\" \"*\"\nLocalPort 80\n"
-         "NetNamespace \"/run/x\"\nLocalPath \"/run/a\"\n"),
+    {BLOCK("NetNamespace \"blue\" \"*\"\nLocalPort 80\n"
+           "NetNamespace \"/run/x\"\nLocalPath \"/run/a\"\n"),
      "api: 80 \"/run/a\" in blue * run-x\nnamespace blue: "
      "/run/netns/blue\n"
      "namespace *: *\nnamespace run-x: /run/x\n",
      ""},
-    {API("LocalPort 80\nNetNamespace red blue \"/run/netns/blue\" blue\n"),
+    {BLOCK("LocalPort 80\nNetNamespace red blue \"/run/netns/blue\" blue\n"),
      "api: 80 in red blue\nnamespace red: /run/netns/red\nnamespace blue: "
      "/run/netns/blue\n",
      ""},
     /* a namespace may be for all and for a block */
-    {API("LocalPort 80\nNetNamespace \"blue\"\n") "NetNamespace \"*\" "
-                                                  "\"/run/netns/"
-                                                  "blue\"\n" LISTENER(
-                                                      "b", "LocalPort "
-                                                           "80\nNetNamespace "
-                                                           "\"*\" \"red\"\n"),
+    {BLOCK("LocalPort 80\nNetNamespace \"blue\"\n") "NetNamespace \"*\" "
+                                                    "\"/run/netns/"
+                                                    "blue\"\n" LISTENER(
+                                                        "b", "LocalPort "
+                                                             "80\nNetNamespace "
+                                                             "\"*\" \"red\"\n"),
      "api: 80 in blue\nb: 80 in * red\n"
      "namespace blue: /run/netns/blue for all\nnamespace *: * for all\n"
      "namespace red: /run/netns/red\n",
@@ -580,7 +585,7 @@ CASES(a_bad_namespace_is_one_error_and_the_others_are_used) = {
      "NetNamespace \"\"" NOT_NETNS "NetNamespace \".\"" NOT_NETNS
      "NetNamespace \"..\"" NOT_NETNS "NetNamespace \"a/b\"" NOT_NETNS
      "NetNamespace 7" NOT_NETNS "NetNamespace true" NOT_NETNS},
-    {API("LocalPort 80\nNetNamespace \"..\" \"blue\"\n"),
+    {BLOCK("LocalPort 80\nNetNamespace \"..\" \"blue\"\n"),
      "api: 80 in blue\nnamespace blue: /run/netns/blue\n",
      "NetNamespace \"..\"" IN_API NOT_NETNS},
 };
@@ -626,14 +631,14 @@ CASES(a_unix_name_whose_label_is_in_use_is_ignored) = {
 };
 
 static const struct options_case a_block_whose_label_is_in_use_is_ignored[] = {
-    {API("LocalPort 80\n") API("LocalPort 81\n")
+    {BLOCK("LocalPort 80\n") BLOCK("LocalPort 81\n")
          LISTENER("API", "LocalPort 82\n"),
      "api: 80\nAPI: 82\n", NAME_TWICE("api")},
     {"LocalPort 80\n" LISTENER("80", "LocalPort 8080\n"), "port 80\n",
      NAME_TWICE("80")},
-    {"LocalPath \"/api\"\n" API("LocalPort 80\n"), "api: \"/api\"\n",
+    {"LocalPath \"/api\"\n" BLOCK("LocalPort 80\n"), "api: \"/api\"\n",
      NAME_TWICE("api")},
-    {"NetNamespace \"api\"\n" API("LocalPort 80\n") "LocalPort 81\n",
+    {"NetNamespace \"api\"\n" BLOCK("LocalPort 80\n") "LocalPort 81\n",
      "port 81\nnamespace api: /run/netns/api for all\n", NAME_TWICE("api")},
 };
 
@@ -644,16 +649,16 @@ CASES(a_namespace_whose_label_is_in_use_is_ignored) = {
     {"NetNamespace \"run-x\" \"/run/x\" \"/run-x\"\n",
      "namespace run-x: /run/netns/run-x for all\nothers\n",
      NETNS_TWICE("\"/run/x\"", "run-x") NETNS_TWICE("\"/run-x\"", "run-x")},
-    {API("LocalPort 80\n") "NetNamespace \"api\" \"/run/netns/api\"\n",
+    {BLOCK("LocalPort 80\n") "NetNamespace \"api\" \"/run/netns/api\"\n",
      "api: 80\nnamespace run-netns-api: /run/netns/api for all\n",
      NETNS_TWICE("\"api\"", "api")},
-    {"LocalPath \"/run/a\"\n" API(
+    {"LocalPath \"/run/a\"\n" BLOCK(
          "LocalPort 80\nNetNamespace \"run-a\" \"blue\"\n"),
      "run-a: \"/run/a\"\napi: 80 in blue\nnamespace blue: "
      "/run/netns/blue\n",
      NETNS_TWICE("\"run-a\"" IN_API, "run-a")},
     /* a block must not fall back to our own namespace */
-    {"LocalPort 80\n" API("LocalPort 81\nNetNamespace \"80\" \"/80\"\n"),
+    {"LocalPort 80\n" BLOCK("LocalPort 81\nNetNamespace \"80\" \"/80\"\n"),
      "port 80\n",
      NETNS_TWICE("\"80\"" IN_API, "80") NETNS_TWICE("\"/80\"" IN_API, "80")
          NO_NETNS},
@@ -669,8 +674,8 @@ CASES(the_namespaces_of_an_ignored_block_are_not_sampled) = {
              LISTENER("a", "LocalPort 82\nNetNamespace \"blue\"\n"),
      "a: 81 in red\nnamespace red: /run/netns/red\n",
      LIKE_NETNS("blue") NAME_TWICE("a")},
-    {API("LocalPort \"x\"\nNetNamespace \"red\"\n") "LocalPath "
-                                                    "\"/red\"\n",
+    {BLOCK("LocalPort \"x\"\nNetNamespace \"red\"\n") "LocalPath "
+                                                      "\"/red\"\n",
      "red: \"/red\"\n", "LocalPort \"x\"" IN_API NO_SERVICE NO_SELECTOR},
 };
 
@@ -773,8 +778,9 @@ static void all_plugin_blocks_are_one_configuration(void **state) {
 
 CASES(every_error_is_reported_in_its_order) = {
     {"LocalPort \"0\" 80 \"x\" true \"2-1\"\nPort 80\nListeningPorts "
-     "1\n" API("LocalPort \"99999\" 8443\nLocalAddress \"localhost\" \"::1\"\n"
-               "Nonsense\n") "LocalPort 81\n",
+     "1\n" BLOCK(
+         "LocalPort \"99999\" 8443\nLocalAddress \"localhost\" \"::1\"\n"
+         "Nonsense\n") "LocalPort 81\n",
      "port 80\napi: 8443 at ::1\nport 81\n",
      "LocalPort \"0\"" NOT_PORT "LocalPort \"x\"" NO_SERVICE
      "LocalPort true" NOT_PORT "LocalPort \"2-1\"" BAD_RANGE
@@ -961,7 +967,7 @@ static void a_refused_allocation_is_enomem_and_leaves_nothing(void **state) {
   (void)state;
   size_t allocations = check_refusals(
       "LocalPort 80 81\nLocalPath \"/run/a\" \"@b\"\n"
-      "NetNamespace \"blue\" \"*\"\nSampleInterval 1\n" API(
+      "NetNamespace \"blue\" \"*\"\nSampleInterval 1\n" BLOCK(
           "LocalPort 80\nLocalAddress \"::1\"\nLocalPath \"/run/a\"\n"
           "NetNamespace \"red\" \"*\"\n")
           LISTENER("green", "LocalPort 80\nNetNamespace \"green\"\n"),

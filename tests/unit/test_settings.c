@@ -89,18 +89,18 @@ static void selections_keep_the_order_in_which_they_were_added(void **state) {
                                  unix_name_of("@api")};
   struct lb_netns_spec netns[] = {netns_of("red"), netns_of("*")};
   char label[] = "api";
-  struct lb_selection api = {.label = label,
-                             .ports = ports,
-                             .ports_len = 2,
-                             .addresses = addresses,
-                             .addresses_len = 2,
-                             .unix_names = names,
-                             .unix_names_len = 2,
-                             .netns = netns,
-                             .netns_len = 2};
+  struct lb_selection both = {.label = label,
+                              .ports = ports,
+                              .ports_len = 2,
+                              .addresses = addresses,
+                              .addresses_len = 2,
+                              .unix_names = names,
+                              .unix_names_len = 2,
+                              .netns = netns,
+                              .netns_len = 2};
   assert_int_equal(add_port(443), 0);
   assert_int_equal(add_path("/run/a b"), 0);
-  assert_int_equal(lb_settings_add(&settings, &api), 0);
+  assert_int_equal(lb_settings_add(&settings, &both), 0);
   memset(label, 'x', 3); /* the settings have copies */
   memset(ports, 0, sizeof(ports));
   memset(addresses, 0, sizeof(addresses));
