@@ -5,11 +5,13 @@
  * plugin there, and can cut it off from the kernel. */
 #include "daemon.h"
 
+#include "collectd/sampler.h"
 #include "kernel/kernel_transport.h"
 #include "memory.h"
 #include "unit.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define PLUGIN "listen_backlog plugin: "
 
@@ -47,7 +49,10 @@ static void say_value(const char *id, const char *type, value_t value) {
   static const struct {
     const char *name;
     double max;
-  } gauges[] = {{"queue_length", 1e300}, {"percent", 100}, {"count", 1e300}};
+  } gauges[] = {{"queue_length", 1e300},
+                {"percent", 100},
+                {"count", 1e300},
+                {"duration", 1e300}};
   if (strcmp(type, "derive") == 0) {
     check_counter(id, value.derive);
     say(&seen.values, "%s %lld\n", id, (long long)value.derive);
@@ -157,6 +162,20 @@ int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                           void *(*start)(void *), void *data);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                           void *(*start)(void *), void *data);
+void __real_lb_monitor_sample(struct lb_monitor *monitor, size_t i,
+                              uint64_t now_ms);
+void __wrap_lb_monitor_sample(struct lb_monitor *monitor, size_t i,
+                              uint64_t now_ms);
+void __real_lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms);
+void __wrap_lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms);
+void __real_lb_monitor_inspect(struct lb_monitor *monitor);
+void __wrap_lb_monitor_inspect(struct lb_monitor *monitor);
+void __real_lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms);
+void __wrap_lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms);
+void __real_lb_sampler_lock(struct lb_sampler *sampler);
+void __wrap_lb_sampler_lock(struct lb_sampler *sampler);
+void __real_lb_sampler_unlock(struct lb_sampler *sampler);
+void __wrap_lb_sampler_unlock(struct lb_sampler *sampler);
 
 static struct proc proc;
 static int create_error;  /* of every thread while set */
@@ -174,6 +193,47 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                           void *(*run)(void *), void *data) {
   return create_error ? create_error
                       : __real_pthread_create(thread, attr, run, data);
+}
+
+static atomic_int samples;           /* within intervals */
+static bool inspection_sees_samples; /* it waits for them */
+
+void __wrap_lb_monitor_sample(struct lb_monitor *monitor, size_t i,
+                              uint64_t now_ms) {
+  __real_lb_monitor_sample(monitor, i, now_ms);
+  samples++;
+}
+
+static bool is_locked; /* by the read */
+
+void __wrap_lb_sampler_lock(struct lb_sampler *sampler) {
+  __real_lb_sampler_lock(sampler);
+  is_locked = true;
+}
+
+void __wrap_lb_sampler_unlock(struct lb_sampler *sampler) {
+  is_locked = false;
+  __real_lb_sampler_unlock(sampler);
+}
+
+void __wrap_lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
+  assert_true(is_locked);
+  __real_lb_monitor_prepare(monitor, now_ms);
+}
+
+void __wrap_lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
+  assert_true(is_locked);
+  __real_lb_monitor_finish(monitor, now_ms);
+}
+
+void __wrap_lb_monitor_inspect(struct lb_monitor *monitor) {
+  assert_false(is_locked);
+  __real_lb_monitor_inspect(monitor);
+  int before = samples;
+  for (int i = 0; inspection_sees_samples && samples < before + 3; i++) {
+    assert_in_range(i, 0, 60000);
+    poll(NULL, 0, 1);
+  }
 }
 
 struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags) {
@@ -241,7 +301,9 @@ static bool is_ours(const char *label) {
 static int set_up(void **state) {
   (void)state;
   create_error = open_error = receive_error = 0;
+  inspection_sees_samples = false;
   memory.fails = 0;
+  alarm(300); /* a test that failed can leave the lock locked */
   make_proc(&proc, "test_plugin");
   write_netstat(3, 20);
   write_somaxconn("4096\n");
@@ -713,6 +775,19 @@ static void samples_see_a_queue_that_is_empty_again_at_the_read(void **state) {
   do_shutdown();
 }
 
+static void samples_go_on_during_an_inspection(void **state) {
+  (void)state;
+  collectd.interval = TIME_T_TO_CDTIME_T(10);
+  configure("SampleInterval 0.001\nInspectQueue true\nLocalPort %u\n",
+            (unsigned)host.half.port);
+  do_init();
+  inspection_sees_samples = true;
+  for (int i = 0; i < 10; i++)
+    do_read();
+  reset_log();
+  do_shutdown();
+}
+
 /* Sanitizers show leaks, and races between the two threads. */
 static void a_thousand_intervals_with_all_options_in_three_lives(void **state) {
   (void)state;
@@ -828,6 +903,7 @@ int main(void) {
       TEST(a_limit_that_equals_somaxconn_is_a_hint_in_the_log),
       TEST(a_label_that_is_in_use_is_an_error_in_the_log),
       TEST(samples_see_a_queue_that_is_empty_again_at_the_read),
+      TEST(samples_go_on_during_an_inspection),
       TEST(each_read_tries_again_to_start_the_thread),
       TEST(after_any_refused_allocation_the_next_read_is_right),
       TEST(a_thousand_intervals_with_all_options_in_three_lives),
