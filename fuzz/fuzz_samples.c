@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* A kernel whose sockets, counters and connections do whatever the input says,
- * and looks and walks at it: no drop may get lost or be counted twice.
+/* The sockets, counters and connections of a kernel do what the input says;
+ * samples and inspections of it must lose no drop and count none twice.
  *
- * An input is a byte of flags and then operations of a byte each, with what
- * they need behind them. */
+ * An input is a byte of flags and then operations of a byte each, followed by
+ * their arguments. */
 #include "readings.h"
 
 #include "scripted_kernel.h"
@@ -163,8 +163,8 @@ static const struct lb_values *namespace_of(const struct readings *readings) {
   return NULL;
 }
 
-/* What the listeners got is no more than the kernel counted, and with what
- * nobody got no more than is reported of it. */
+/* The shares add up to no more than the kernel counted, and with the
+ * unattributed overflows to no more than the namespace's counter. */
 static void check_sums(const struct readings *readings) {
   const struct lb_values *all = namespace_of(readings);
   uint64_t drops = sum_counters(readings, LB_DROPS);

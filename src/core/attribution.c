@@ -67,9 +67,9 @@ static void prime(struct lb_attribution *attribution,
     table->v[i].attribution.settled = table->v[i].sock.sk_drops;
 }
 
-/* Takes an overflow whose drop is not counted yet out of what was read, but
- * only once: tcp_conn_request() and tcp_v4_syn_recv_sock() (net/ipv4) raise
- * ListenOverflows before they call tcp_listendrop(). */
+/* If the drop of an overflow is not counted yet, takes the overflow out of what
+ * was read, once: tcp_conn_request() and tcp_v4_syn_recv_sock() (net/ipv4)
+ * raise ListenOverflows before they call tcp_listendrop(). */
 static void hold_back(struct lb_attribution *attribution) {
   uint64_t *overflows = &attribution->read.counter[LB_MIB_LISTEN_OVERFLOWS];
   uint64_t fresh = increment(attribution->overflows_read, *overflows);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The rule by which the attribution splits what the kernel counted per network
- * namespace among the sockets whose sk_drops moved. */
+/* The rule of the attribution: how to split what the kernel counted per network
+ * namespace among the sockets that moved. */
 #ifndef LB_CORE_ATTRIBUTION_RULE_H
 #define LB_CORE_ATTRIBUTION_RULE_H
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A socket whose sk_drops moved. */
+/* A socket that moved: its sk_drops did. */
 struct lb_mover {
   size_t socket;      /* the caller's number of it */
   uint32_t movement;  /* of sk_drops, since it was last attributed */

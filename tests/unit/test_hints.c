@@ -16,7 +16,7 @@ static const struct story stories[] = {
        "80 2 0, "},
       {"sample; end", ""},
       {"listen 4 443 limit 128; end", "443 1 0, "}}},
-    {"a socket whose limit reaches somaxconn later gives its hint then",
+    {"a socket gives its hint when its limit reaches somaxconn",
      {{"somaxconn 128; listen 1 80 limit 5; end", ""},
       {"set 1 limit 128; end", "80 1 0, "}}},
     {"a raised somaxconn gives one hint for each socket that was at it",

@@ -16,7 +16,7 @@ static const struct story ports[] = {
       {"listen 3 80 limit 16; end", "80 0/16, 81 0/8, "}}},
     {"a selected listener is reported without sockets, others are not found",
      {{"only; select 80; listen 1 81; end", "80 0/0, "}}},
-    {"a selection has all its ranges, and a socket once where they overlap",
+    {"a selection has all its ranges, and a socket once if they overlap",
      {{"service api 8000-8010 8005-8020; listen 1 8000 queue 1;"
        "listen 2 8005 queue 2; listen 3 8020 queue 4; listen 4 7999;"
        "listen 5 8021; end",
@@ -51,7 +51,8 @@ static const struct story unix_names[] = {
        "listen 4 /run/noise; listen 5 relative; listen 6 /; listen 7 80; end",
        "run-a.sock 3/16, @_b_c 0/8, relative 0/8, - 0/8, "}}},
     {"without ListeningPaths only selected UNIX names are reported",
-     {{"select /a; listen 1 /a; listen 2 /b; end", "a 0/8, "}}},
+     {{"select /a; listen 1 /a; listen 2 /b; end", "a 0/8, "},
+      {"close 2; end; end; end", "a 0/8, "}}},
     {"selected UNIX names come before found ones",
      {{"service api 80 /run/api @api; select /web; paths; listen 1 /run/api2;"
        "listen 2 /web limit 3; listen 3 @api queue 1; listen 4 /run/api;"
