@@ -155,7 +155,7 @@ class Drawn:
         self.run = subprocess.run(
             [GRAPH, "--datadir", datadir, "--output", self.dir, "--format",
              form,
-             *map(str, times), *map(str, args)], text=True, timeout=DEADLINE,
+             *map(str, times), *map(str, args)], text=True, timeout=4 * DEADLINE,
             capture_output=True, env={**os.environ, "PATH": PATH, "TZ": "UTC"})
         self.errors = self.run.stderr.splitlines()
 

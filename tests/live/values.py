@@ -60,9 +60,8 @@ def _():
     fill(Listener(8080, backlog=3), 1)
     row = daemon.read()["8080"]
     equal(set(row), GAUGES | COUNTERS)
-    want = {"queue": 1, "limit": 3, "peak": 1, "busy": 100, "fill": 25, "sockets": 1, "full": 0, "drops": 6,
-            "overflows": 6}
-    equal({name: row[name] for name in want}, want)
+    equal(told(row), {"queue": 1, "limit": 3, "peak": 1, "busy": 100, "fill": 25, "sockets": 1, "full": 0, "drops": 6,
+                      "overflows": 6})
 
 
 @test("without a listener only the namespace's values are sent, and their types are those that the probe lists")

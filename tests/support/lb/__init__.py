@@ -26,7 +26,7 @@ from .programs import Process, Thread, proc, processes, threads, unprivileged
 from .faults import Faults
 from .probe import (
     COUNTERS, GAUGES, INSPECTED, NAMESPACE, READINGS, intervals, printed, probe, probe_output, probe_process, probe_run,
-    tables)
+    tables, told)
 from .collectd import PLUGIN, VALGRIND, Collectd, Daemon, part, plugin_dir, queues
 from .counters import agrees_with_kernel, counters, never_back, quiet, settled
 from .subtests import main, test
