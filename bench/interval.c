@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* What a whole interval costs: the looks within it, and collectd's read with
- * everything that it dispatches. This program is the daemon, as far as the
- * plugin can see; what it is given it drops. No thread looks here, so that the
- * looks are as many as are wanted, and callgrind counts the same each time.
+/* What a whole interval costs: the samples within it, and collectd's read with
+ * all that it dispatches. This program is collectd, as far as the plugin can
+ * see, and drops the values. There is no sampler thread, so that the number of
+ * samples is exact and callgrind counts the same each time.
  *
- * usage: interval INTERVALS LOOKS   prints CPU microseconds (user + system),
- * calls for memory, values dispatched, all of an interval of that many looks,
- * the one at its end included, and listening sockets */
+ * usage: interval INTERVALS SAMPLES   prints CPU microseconds (user + system),
+ * calls for memory and values, each for one interval of so many samples
+ * (including the one at its end), and the number of listening sockets */
 #include "daemon.h"
 
 #include "bench.h"
@@ -46,23 +46,23 @@ int __wrap_lb_sampler_start(struct lb_monitor *monitor, double period_s,
   return __real_lb_sampler_start(monitor, 0, out);
 }
 
-static void interval(int looks) {
+static void interval(int samples) {
   seen.values = 0;
   seen.sockets = 0;
-  for (int i = 1; i < looks; i++)
+  for (int i = 1; i < samples; i++)
     lb_monitor_sample(seen.monitor, 0, lb_sampler_now_ms());
   read_collectd();
 }
 
 /* In a function of its own, for callgrind's --toggle-collect. */
-__attribute__((noinline)) static void measured(int intervals, int looks) {
+__attribute__((noinline)) static void measured(int intervals, int samples) {
   for (int i = 0; i < intervals; i++)
-    interval(looks);
+    interval(samples);
 }
 
 int main(int argc, char **argv) {
   int intervals = argc > 1 ? atoi(argv[1]) : 10;
-  int looks = argc > 2 ? atoi(argv[2]) : 1;
+  int samples = argc > 2 ? atoi(argv[2]) : 1;
   start_collectd();
   collectd.on_log = on_log;
   collectd.on_values = on_values;
@@ -71,10 +71,10 @@ int main(int argc, char **argv) {
     fputs("interval: the plugin does not start\n", stderr);
     return EXIT_FAILURE;
   }
-  interval(looks);
-  interval(looks);
+  interval(samples);
+  interval(samples);
   struct used start = used();
-  measured(intervals, looks);
+  measured(intervals, samples);
   struct used end = used();
   printf("%.3f %.3f %lu %.0f\n", (end.cpu_us - start.cpu_us) / intervals,
          (double)(end.allocations - start.allocations) / intervals, seen.values,

@@ -35,6 +35,13 @@
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Defines what the linker's --wrap puts in place of a function of the program;
+ * __real_NAME() is that function. */
+#define WRAP(type, name, ...)                                                  \
+  type __real_##name(__VA_ARGS__);                                             \
+  type __wrap_##name(__VA_ARGS__);                                             \
+  type __wrap_##name(__VA_ARGS__)
+
 #include "answers.h"
 #include "config.h"
 #include "proc.h"

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-/* A long life of the plugin in minutes: this program is the daemon, as far as
- * the plugin can see, and everybody else on the host, too. The kernel is the
- * real one. Between two reads servers restart, SO_REUSEPORT groups change, UNIX
- * sockets get new names, clients overflow queues, and network namespaces come
- * and go, while the sampler looks. Whatever is reported is compared with what
- * the kernel has counted.
+/* A long life of the plugin in minutes. This program is collectd, and all
+ * servers and clients of the host; the kernel is the real one. Between two
+ * reads servers restart, SO_REUSEPORT groups change, UNIX sockets get new
+ * names, clients overflow queues, and network namespaces come and go, while the
+ * sampler takes samples. Each read is compared with what the kernel has
+ * counted.
  *
- * Reads are made one after another, and the plugin's clock, which the linker's
- * --wrap gives it, goes SPEED times as fast as the kernel's: what is forgotten
- * after a minute is forgotten here, too, thousands of times. make check lives
- * through a few intervals; make soak through 100,000. Each walks the waiting
- * connections, so a host with many of them takes longer. */
+ * One read follows another, and the linker's --wrap gives the plugin a clock
+ * that is SPEED times as fast as the kernel's. So the plugin forgets thousands
+ * of times what it forgets after a minute. make check takes a few intervals,
+ * make soak 100,000. Each one inspects the waiting connections, so a host with
+ * many of them takes longer. */
 #include "daemon.h"
 
 #include "kernel/netns.h"
@@ -36,7 +36,7 @@ size_t __sanitizer_get_current_allocated_bytes(void);
 enum {
   SPEED = 3000, /* 10 s in 3.3 ms, which is what an interval takes here */
   DEFAULT_INTERVALS = 600,
-  PARTS = 50, /* of the run; between two there is a moment of peace */
+  PARTS = 50, /* of the run; after each one all is quiet for a while */
 };
 
 static unsigned long intervals = DEFAULT_INTERVALS;
@@ -53,11 +53,6 @@ static uint32_t draw(uint32_t below) {
 /* --- time ---------------------------------------------------------------- */
 
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
-int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
-                                  const struct timespec *due);
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
-                                  const struct timespec *due);
 
 static uint64_t start_ns;
 
@@ -76,15 +71,15 @@ static struct timespec timespec_of(uint64_t ns) {
                            .tv_nsec = (long)(ns % 1000000000u)};
 }
 
-int __wrap_clock_gettime(clockid_t clock, struct timespec *now) {
+WRAP(int, clock_gettime, clockid_t clock, struct timespec *now) {
   if (clock != CLOCK_MONOTONIC)
     return __real_clock_gettime(clock, now);
   *now = timespec_of(fast_ns());
   return 0;
 }
 
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
-                                  const struct timespec *due) {
+WRAP(int, pthread_cond_timedwait, pthread_cond_t *cond, pthread_mutex_t *mutex,
+     const struct timespec *due) {
   uint64_t due_ns =
       (uint64_t)due->tv_sec * 1000000000u + (uint64_t)due->tv_nsec;
   struct timespec real = timespec_of(start_ns + (due_ns - start_ns) / SPEED);
@@ -109,7 +104,7 @@ static void *run_job(void *data) {
   return NULL;
 }
 
-/* In a thread of its own, for /proc/net is that of the main thread. */
+/* Needs another thread: /proc/net is that of the main thread. */
 static int run_in(int netns, int (*run)(void *data), void *data) {
   struct job job = {netns, run, data, -1};
   pthread_t thread;
@@ -164,8 +159,8 @@ struct counts {
   uint64_t drops;
 };
 
-/* What "LocalPort" and "<Listener>" select is always reported, what
- * "ListeningPorts" finds while it is there. */
+/* The plugin always reports what "LocalPort" and "<Listener>" select, and what
+ * "ListeningPorts" finds while it listens. */
 static const struct service services[SERVICES] = {
     {.port = 7000, .backlog = 0, .most = 1},
     {.port = 7001, .backlog = 3, .most = 1},
@@ -178,14 +173,14 @@ static const struct service services[SERVICES] = {
     {.port = 8002, .backlog = 4, .most = 1},
 };
 
-/* A network namespace: collectd's own, two that the configuration names, one
- * that is listed. The files that they stand at are links to descriptors. */
+/* A network namespace: collectd's own, two that the configuration names, and
+ * one that is listed. Their files are links to descriptors. */
 static struct place {
   int netns; /* -1: collectd's own, or none */
   bool is_there;
   char path[192];
   char label[96];
-  struct counts before; /* of those that were at this place before */
+  struct counts before; /* of earlier namespaces at this place */
   struct service services[SERVICES];
 } places[PLACES];
 
@@ -197,7 +192,7 @@ static struct {
   unsigned long servers, members, paths, namespaces, clients;
 } done;
 
-/* Without TIME_WAIT, of which there would soon be tens of thousands. */
+/* Leaves no TIME_WAIT: there would soon be tens of thousands. */
 static void reset(int fd) {
   struct linger linger = {.l_onoff = 1};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
@@ -252,8 +247,8 @@ static void start(const struct place *place, struct service *service) {
     add_member(place, service);
 }
 
-/* A client more: it stands in the queue, or its SYN is dropped. Some say at
- * once that they send no more. */
+/* Adds a client: it waits in the queue, or the kernel drops its SYN. Some
+ * clients half-close their side at once. */
 static void knock(const struct place *place, struct service *service) {
   struct sockaddr_in address = address_of(service);
   int fd = socket_in(place);
@@ -345,7 +340,7 @@ static struct lb_netstat kernel_of(const struct place *place) {
 static void forget_subjects(const struct place *place);
 static void do_read(void);
 
-/* All that was counted here has been reported, by the read before. */
+/* The read before has reported all that the kernel counted here. */
 static void take_away(struct place *place) {
   struct lb_netstat last = kernel_of(place);
   for (size_t i = 0; i < SERVICES; i++)
@@ -369,7 +364,7 @@ static void bring(struct place *place) {
   done.namespaces++;
 }
 
-/* Like that of a container of Docker it has a name that nobody has had. */
+/* Each has a new name, as those of Docker have. */
 static void bring_listed(struct place *place) {
   forget_subjects(place);
   place->before = (struct counts){0};
@@ -387,8 +382,9 @@ static void name_place(struct place *place, const char *name) {
       *c = '-';
 }
 
-/* Without clients nothing is counted any more: no SYN comes again. What follows
- * the old one at once has another inode, later it may have the same. */
+/* Without clients no SYN comes again, so the kernel counts nothing more. If the
+ * next namespace follows at once, it has another inode; later it may have the
+ * same one. */
 static void move_namespaces(void) {
   struct place *place = &places[1 + draw(PLACES - 1)];
   if (place->is_there) {
@@ -422,7 +418,7 @@ static void disturb(void) {
   }
 }
 
-/* Everything is there, nobody waits. */
+/* All servers listen, and no client waits. */
 static void calm_down(void) {
   for (size_t i = 0; i < PLACES; i++) {
     struct place *place = &places[i];
@@ -467,13 +463,8 @@ static void clear_host(void) {
   remove_proc(&dir);
 }
 
-/* What "*" stands for here. */
-int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
-                                      const char *name),
-                         void *data);
-int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
-                                      const char *name),
-                         void *data) {
+WRAP(int, lb_netns_list,
+     int (*visit)(void *data, const char *path, const char *name), void *data) {
   char listed[96];
   const char *const dirs[] = {listed};
   snprintf(listed, sizeof(listed), "%s/netns", dir.root);
@@ -484,7 +475,7 @@ int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
 
 enum { SUBJECTS = 128, VALUES = 4096 };
 
-/* Somebody who has counters. */
+/* A listener or a namespace. */
 enum { COUNTERS = 5 };
 
 struct subject {
@@ -503,7 +494,7 @@ static struct {
   size_t subjects_len;
   uint64_t ids[VALUES]; /* of this read, hashed */
   size_t ids_len;
-  unsigned long errors; /* other than that a namespace is not there */
+  unsigned long errors; /* except that a namespace does not exist */
 } fake;
 
 static cdtime_t fast_clock(void) { return NS_TO_CDTIME_T(fast_ns()); }
@@ -610,12 +601,12 @@ static void on_values(const value_list_t *list) {
         (uint64_t)list->values[0].gauge;
 }
 
-/* --- what must be so after each read ------------------------------------- */
+/* --- checks after each read ----------------------------------------------- */
 
 static struct {
   unsigned long exact;  /* sums that had to be equal */
-  unsigned long others; /* some listener was not there to be reported */
-  unsigned long again;  /* the kernel went on counting during the read */
+  unsigned long others; /* some listener was not reported */
+  unsigned long again;  /* the kernel counted during the read */
   char last[256];       /* what was compared last */
 } sums;
 
@@ -686,7 +677,7 @@ static bool check_places(void) {
   return true;
 }
 
-/* A packet on its way may come after the plugin's look and before ours. */
+/* A packet may arrive after the plugin's sample and before ours. */
 static void do_read(void) {
   for (int i = 0; i < 1000; i++) {
     fake.reads++;
@@ -700,7 +691,7 @@ static void do_read(void) {
   fail_msg("in read %lu %s", fake.reads, sums.last);
 }
 
-/* --- what must be so in a moment of peace -------------------------------- */
+/* --- checks when all is quiet --------------------------------------------- */
 
 struct use {
   size_t fds;
@@ -729,8 +720,8 @@ static size_t heap_bytes(void) {
 #endif
 }
 
-/* smaps_rollup counts pages. What statm says is a counter of each processor's
- * own, summed up with some 100 KiB of error (mm_struct.rss_stat, Linux 6.2). */
+/* smaps_rollup counts pages. statm sums up counters of each CPU, with an error
+ * of about 100 KiB (mm_struct.rss_stat, Linux 6.2). */
 static struct use measure(void) {
   return (struct use){
       .fds = (size_t)count_fds(),
@@ -740,8 +731,8 @@ static struct use measure(void) {
   };
 }
 
-/* The sampler may be in the middle of a look, and the kernel about to end a
- * thread that has been joined. */
+/* The sampler may be taking a sample, and the kernel may still be ending a
+ * thread that was joined. */
 static struct use measure_at_rest(const struct use *want) {
   struct use use = measure();
   for (int i = 0; i < 5000 && want &&
@@ -753,7 +744,7 @@ static struct use measure_at_rest(const struct use *want) {
   return use;
 }
 
-/* Until everything is forgotten that is forgotten after a minute. */
+/* Waits until the plugin has forgotten what it forgets after a minute. */
 static void rest(void) {
   uint64_t until_ns = fast_ns() + UINT64_C(150000000000);
   calm_down();
@@ -773,7 +764,7 @@ static size_t spread(const struct use *uses, size_t len, size_t offset) {
   return most - least;
 }
 
-/* By how much resident memory would grow in the whole run: least squares. */
+/* The growth of resident memory over the whole run, by least squares. */
 static double growth(const struct use *uses, size_t len) {
   double middle = ((double)len - 1) / 2, mean = 0, up = 0, down = 0;
   for (size_t i = 0; i < len; i++)
@@ -827,7 +818,7 @@ static void tell(uint64_t took_ns) {
                 sums.exact, sums.others, sums.again);
 }
 
-static void a_long_life(void **state) {
+static void a_long_life_is_exact_and_leaks_nothing(void **state) {
   (void)state;
   static struct use uses[PARTS];
   const char *wanted = getenv("SOAK_INTERVALS");
@@ -855,7 +846,7 @@ static void a_long_life(void **state) {
   }
   tell(real_ns() - began_ns);
 
-  /* after a fifth of it nothing is new any more */
+  /* after a fifth of the run nothing is new */
   const struct use *warm = uses + PARTS / 5;
   size_t len = PARTS - PARTS / 5;
   size_t heap = spread(warm, len, offsetof(struct use, heap));
@@ -881,7 +872,8 @@ static void a_long_life(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(a_long_life)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_long_life_is_exact_and_leaks_nothing)};
   start_ns = real_ns();
   if (!enter_new_netns()) {
     printf("Bail out! no network namespace of our own\n");

@@ -146,51 +146,19 @@ static void check_reads(int reads, const char *want) {
 
 /* --- below the plugin ----------------------------------------------------- */
 
-int __real_lb_kernel_transport_new(const char *path, const char *netns,
-                                   const struct lb_netns_id *id,
-                                   struct lb_transport **out);
-int __wrap_lb_kernel_transport_new(const char *path, const char *netns,
-                                   const struct lb_netns_id *id,
-                                   struct lb_transport **out);
-struct mnl_socket *__real_mnl_socket_open2(int bus, int flags);
-struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags);
-ssize_t __real_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
-                                   size_t size);
-ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
-                                   size_t size);
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                          void *(*start)(void *), void *data);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                          void *(*start)(void *), void *data);
-void __real_lb_monitor_sample(struct lb_monitor *monitor, size_t i,
-                              uint64_t now_ms);
-void __wrap_lb_monitor_sample(struct lb_monitor *monitor, size_t i,
-                              uint64_t now_ms);
-void __real_lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms);
-void __wrap_lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms);
-void __real_lb_monitor_inspect(struct lb_monitor *monitor);
-void __wrap_lb_monitor_inspect(struct lb_monitor *monitor);
-void __real_lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms);
-void __wrap_lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms);
-void __real_lb_sampler_lock(struct lb_sampler *sampler);
-void __wrap_lb_sampler_lock(struct lb_sampler *sampler);
-void __real_lb_sampler_unlock(struct lb_sampler *sampler);
-void __wrap_lb_sampler_unlock(struct lb_sampler *sampler);
-
 static struct proc proc;
 static int create_error;  /* of every thread while set */
 static int open_error;    /* of every netlink socket while set */
 static int receive_error; /* of every answer while set */
 
-int __wrap_lb_kernel_transport_new(const char *path, const char *netns,
-                                   const struct lb_netns_id *id,
-                                   struct lb_transport **out) {
+WRAP(int, lb_kernel_transport_new, const char *path, const char *netns,
+     const struct lb_netns_id *id, struct lb_transport **out) {
   assert_string_equal(path, "/proc");
   return __real_lb_kernel_transport_new(proc.root, netns, id, out);
 }
 
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                          void *(*run)(void *), void *data) {
+WRAP(int, pthread_create, pthread_t *thread, const pthread_attr_t *attr,
+     void *(*run)(void *), void *data) {
   return create_error ? create_error
                       : __real_pthread_create(thread, attr, run, data);
 }
@@ -198,35 +166,35 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 static atomic_int samples;           /* within intervals */
 static bool inspection_sees_samples; /* it waits for them */
 
-void __wrap_lb_monitor_sample(struct lb_monitor *monitor, size_t i,
-                              uint64_t now_ms) {
+WRAP(void, lb_monitor_sample, struct lb_monitor *monitor, size_t i,
+     uint64_t now_ms) {
   __real_lb_monitor_sample(monitor, i, now_ms);
   samples++;
 }
 
 static bool is_locked; /* by the read */
 
-void __wrap_lb_sampler_lock(struct lb_sampler *sampler) {
+WRAP(void, lb_sampler_lock, struct lb_sampler *sampler) {
   __real_lb_sampler_lock(sampler);
   is_locked = true;
 }
 
-void __wrap_lb_sampler_unlock(struct lb_sampler *sampler) {
+WRAP(void, lb_sampler_unlock, struct lb_sampler *sampler) {
   is_locked = false;
   __real_lb_sampler_unlock(sampler);
 }
 
-void __wrap_lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
+WRAP(void, lb_monitor_prepare, struct lb_monitor *monitor, uint64_t now_ms) {
   assert_true(is_locked);
   __real_lb_monitor_prepare(monitor, now_ms);
 }
 
-void __wrap_lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
+WRAP(void, lb_monitor_finish, struct lb_monitor *monitor, uint64_t now_ms) {
   assert_true(is_locked);
   __real_lb_monitor_finish(monitor, now_ms);
 }
 
-void __wrap_lb_monitor_inspect(struct lb_monitor *monitor) {
+WRAP(void, lb_monitor_inspect, struct lb_monitor *monitor) {
   assert_false(is_locked);
   __real_lb_monitor_inspect(monitor);
   int before = samples;
@@ -236,15 +204,15 @@ void __wrap_lb_monitor_inspect(struct lb_monitor *monitor) {
   }
 }
 
-struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags) {
+WRAP(struct mnl_socket *, mnl_socket_open2, int bus, int flags) {
   if (!open_error)
     return __real_mnl_socket_open2(bus, flags);
   errno = open_error;
   return NULL;
 }
 
-ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
-                                   size_t size) {
+WRAP(ssize_t, mnl_socket_recvfrom, const struct mnl_socket *nl, void *buf,
+     size_t size) {
   if (!receive_error)
     return __real_mnl_socket_recvfrom(nl, buf, size);
   errno = receive_error;
@@ -459,51 +427,6 @@ static void a_server_that_comes_and_goes_keeps_its_counters(void **state) {
   do_shutdown();
 }
 
-/* A server may call listen() again with less than already waits. */
-static void a_queue_far_above_its_limit_is_100_percent_full(void **state) {
-  (void)state;
-  struct text want = {.len = 0};
-  struct server server;
-  int clients[3];
-  assert_int_equal(open_server(&server, AF_INET, false, 2), 0);
-  assert_int_equal(fill_queue(&server, clients, 3), 0);
-  assert_int_equal(listen(server.fd, 0), 0);
-  configure("<Listener \"a\">\n  LocalPort %u\n</Listener>\n",
-            (unsigned)server.port);
-  do_init();
-  say_namespace(&want, 20);
-  say_listener(&want, "a", 1, 3, 0, 100, 1);
-  check_reads(1, want.at);
-  for (int i = 0; i < 3; i++)
-    close(clients[i]);
-  close(server.fd);
-  do_shutdown();
-}
-
-/* check_counter() looks at every counter of every test. */
-static void a_counter_of_the_kernel_that_goes_back_is_no_decrease(void **s) {
-  (void)s;
-  static const struct {
-    unsigned long long kernel;
-    const char *want;
-  } cases[] = {
-      {4294967290, " derive-syncookies_sent 4294967290\n"},
-      {5, " derive-syncookies_sent 4294967301\n"}, /* 32 bits wrapped */
-      {0, " derive-syncookies_sent 4294967301\n"}, /* that did not */
-      {7, " derive-syncookies_sent 4294967308\n"},
-      {5000000000, " derive-syncookies_sent 9294967301\n"},
-      {9, " derive-syncookies_sent 9294967301\n"},
-  };
-  configure_half();
-  do_init();
-  for (size_t i = 0; i < LEN(cases); i++) {
-    write_netstat(cases[i].kernel, 20);
-    do_read();
-    assert_non_null(strstr(seen.values.at, cases[i].want));
-  }
-  do_shutdown();
-}
-
 /* --- configuration -------------------------------------------------------- */
 
 static void a_bad_option_is_logged_and_the_rest_is_used(void **state) {
@@ -653,18 +576,6 @@ static void a_file_that_cannot_be_read_costs_its_own_values_alone(void **s) {
     if (i % 2)
       do_shutdown();
   }
-}
-
-static void a_counter_that_the_kernel_does_not_have_is_not_sent(void **state) {
-  (void)state;
-  struct text half = values_of_half(), want = {.len = 0};
-  write_proc(&proc, "net/netstat", "TcpExt: ListenDrops TW\nTcpExt: 20 1\n");
-  configure_half();
-  do_init();
-  do_read();
-  say(&want, " derive-drops 20\n%s", without_lines(&half, " derive-").at);
-  check_reads(1, want.at);
-  do_shutdown();
 }
 
 /* The read that begins finds the namespaces anew. The path is no namespace,
@@ -890,15 +801,12 @@ int main(void) {
       TEST(values_come_in_each_of_two_lives),
       TEST(without_a_selection_every_listening_port_is_reported),
       TEST(a_server_that_comes_and_goes_keeps_its_counters),
-      TEST(a_queue_far_above_its_limit_is_100_percent_full),
-      TEST(a_counter_of_the_kernel_that_goes_back_is_no_decrease),
       TEST(a_bad_option_is_logged_and_the_rest_is_used),
       TEST(init_fails_and_frees_all_if_no_selection_is_valid),
       TEST(a_second_init_changes_nothing),
       TEST(shutdown_works_without_init_and_twice),
       TEST(without_the_kernel_there_are_one_line_and_no_values),
       TEST(a_file_that_cannot_be_read_costs_its_own_values_alone),
-      TEST(a_counter_that_the_kernel_does_not_have_is_not_sent),
       TEST(a_namespace_is_looked_for_at_the_beginning_of_a_read),
       TEST(a_limit_that_equals_somaxconn_is_a_hint_in_the_log),
       TEST(a_label_that_is_in_use_is_an_error_in_the_log),

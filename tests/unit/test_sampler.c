@@ -21,38 +21,20 @@ static atomic_bool calloc_fails;
 static _Thread_local void (*on_lock)(void); /* once */
 static _Thread_local bool is_main;
 
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                          void *(*start)(void *), void *data);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                          void *(*start)(void *), void *data);
-int __real_pthread_join(pthread_t thread, void **value);
-int __wrap_pthread_join(pthread_t thread, void **value);
-int __real_pthread_mutex_lock(pthread_mutex_t *lock);
-int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
-int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
-                                  const struct timespec *until);
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
-                                  const struct timespec *until);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-size_t __wrap_lb_monitor_len(const struct lb_monitor *monitor);
-void __wrap_lb_monitor_sample(struct lb_monitor *monitor, size_t i,
-                              uint64_t now_ms);
-
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                          void *(*start)(void *), void *data) {
+WRAP(int, pthread_create, pthread_t *thread, const pthread_attr_t *attr,
+     void *(*start)(void *), void *data) {
   if (create_fails_with)
     return create_fails_with;
   created++;
   return __real_pthread_create(thread, attr, start, data);
 }
 
-int __wrap_pthread_join(pthread_t thread, void **value) {
+WRAP(int, pthread_join, pthread_t thread, void **value) {
   joined++;
   return __real_pthread_join(thread, value);
 }
 
-int __wrap_pthread_mutex_lock(pthread_mutex_t *lock) {
+WRAP(int, pthread_mutex_lock, pthread_mutex_t *lock) {
   void (*then)(void) = on_lock;
   on_lock = NULL;
   if (then)
@@ -60,7 +42,7 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *lock) {
   return __real_pthread_mutex_lock(lock);
 }
 
-void *__wrap_calloc(size_t n, size_t size) {
+WRAP(void *, calloc, size_t n, size_t size) {
   return atomic_load(&calloc_fails) ? NULL : __real_calloc(n, size);
 }
 
@@ -82,8 +64,8 @@ static struct {
 
 #define MONITOR ((struct lb_monitor *)&monitor)
 
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
-                                  const struct timespec *until) {
+WRAP(int, pthread_cond_timedwait, pthread_cond_t *cond, pthread_mutex_t *lock,
+     const struct timespec *until) {
   if (!is_main) {
     pthread_mutex_lock(&monitor.lock);
     monitor.waits++;
@@ -93,13 +75,13 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
   return __real_pthread_cond_timedwait(cond, lock, until);
 }
 
-size_t __wrap_lb_monitor_len(const struct lb_monitor *sampled) {
+WRAP(size_t, lb_monitor_len, const struct lb_monitor *sampled) {
   assert_ptr_equal(sampled, MONITOR);
   return NAMESPACES;
 }
 
-void __wrap_lb_monitor_sample(struct lb_monitor *sampled, size_t i,
-                              uint64_t now_ms) {
+WRAP(void, lb_monitor_sample, struct lb_monitor *sampled, size_t i,
+     uint64_t now_ms) {
   if (sampled != MONITOR || i >= NAMESPACES || now_ms > lb_sampler_now_ms())
     abort(); /* assertions are for the main thread */
   pthread_mutex_lock(&monitor.lock);
