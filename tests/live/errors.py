@@ -3,8 +3,6 @@
 """A wrong configuration, read by collectd's own parser: each mistake costs only itself and is one ERROR. The unit
 tests of the options have every mistake and its sentence; here are those for which the parser has a form of its
 own."""
-import glob
-
 from lb import *
 
 BAD = [  # within the block, and the words of its one ERROR
@@ -57,9 +55,7 @@ def _():
     for config in ('LocalPort "nosuchservice"',
                    '<Listener "a">\n LocalPort "8080"\n LocalAddress "nowhere"\n</Listener>'):
         daemon = Collectd(config, plugins=["uptime"])
-        until(lambda: [path for path in glob.glob(f"{daemon.dir}/csv/testhost/uptime/uptime-*")
-                       if len(content(path).splitlines()) > 5], "another plugin is read")
-        check(daemon.running(), "collectd runs")
+        daemon.goes_on()
         equal(daemon.instances(), set(), "reported")
         note("\n".join(daemon.errors()))
         check(len(daemon.complaints()) >= 2, "one ERROR for the value, one for init")

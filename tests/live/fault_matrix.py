@@ -1,520 +1,350 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Every call that may fail does, in the real daemon: it stays up, says so once
-and clearly, and when the call works again so does the plugin, by itself, with
-counters that are exact and no descriptor more."""
+"""Every system call that can fail does, in the real daemon: it goes on, logs one line with the reason, and when the
+call works again so does the plugin, with exact counters and no descriptor more."""
+import errno
+import os
 import resource
 
-from lib import *
+from lb import *
 
 private_run()
 
-OTHER = "uptime"  # another plugin: the daemon is at work
-
-
-def ours(daemon, *words):
-    """What the plugin has complained about."""
-    return [line for line in daemon.log("listen_backlog plugin:", *words)
-            if line.startswith(("[error]", "[warning]"))]
-
-
-def reads(daemon):
-    """How often the other plugin was read."""
-    return sum(len(_lines(path)) for path in
-               glob.glob(f"{daemon.dir}/csv/testhost/{OTHER}/{OTHER}-*"))
-
-
-def _lines(path):
-    with open(path) as file:
-        return file.readlines()
-
-
-def goes_on(daemon, count=4):
-    """The daemon is at work, whatever the plugin is at."""
-    before = reads(daemon)
-    until(lambda: reads(daemon) > before + count, "others are read")
-    check(daemon.running(), "collectd runs")
-
-
-def never_went_back(daemon):
-    """No counter in any look, also one in which much is missing."""
-    last = {}
-    for when, table in daemon.looks():
-        for name, row in table.items():
-            for reading in set(row) & {*COUNTERS, "overflows_unattributed"}:
-                check(row[reading] >= last.get((name, reading), 0),
-                      f"{name} {reading} at {when}")
-                last[name, reading] = row[reading]
-
 
 class Scene:
-    """A daemon and what it looks at: full queues, and clients in them."""
+    """A daemon with full queues to read: of a port, of a UNIX socket, and in another namespace, as the kind says."""
 
-    def __init__(self, kind="", *faults, **options):
-        self.server = Listener(8080, backlog=4)
-        fill(self.server, 5)
-        self.queues = {"8080": 5}
-        self.unix = self.place = None
-        config = 'LocalPort "8080"\n'
+    def __init__(self, kind="", *faults, config="", **options):
+        self.server = fill(Listener(8080, backlog=4), 5)
+        self.others, self.place = [], None
+        self.queues, self.shares = {"8080": 5}, {"8080": 0}
+        config += '\nLocalPort "8080"\n'
         if kind == "paths":
-            config += self.with_path()
+            path = os.path.join(scratch(), "sock")
+            self.others.append(fill(UnixListener(path, backlog=3), 4))
+            self.queues[path.lstrip("/").replace("/", "-")] = 4
+            config += f'LocalPath "{path}"\n'
         self.inspects = kind == "waiting"
         if self.inspects:
             config += "InspectQueue true\n"
         if kind == "namespace":
-            config += self.with_place()
+            self.place = Namespace("blue")
+            with self.place.inside():
+                self.others.append(fill(Listener(9090, backlog=2), 3))
+            self.queues["9090"], self.shares["9090"] = 3, 0
+            config += 'NetNamespace "*"\n<Listener "9090">\n  LocalPort "9090"\n  NetNamespace "blue"\n</Listener>\n'
         self.faults = Faults(*faults)
-        self.shares = dict.fromkeys(("8080", "9090") if self.place else
-                                    ("8080",), 0)
-        self.daemon = Collectd(config + options.pop("config", ""),
-                               interval=0.05, plugins=[OTHER],
-                               env=self.faults.env, **options)
-
-    def with_path(self):
-        path = os.path.join(scratch(), "sock")
-        self.unix = UnixListener(path, backlog=3)
-        self.unix.connect(4)
-        self.queues[path.lstrip("/").replace("/", "-")] = 4
-        return f'LocalPath "{path}"\n'
-
-    def with_place(self):
-        self.place = Namespace("blue")
-        with self.place.inside():
-            self.other = Listener(9090, backlog=2)
-            fill(self.other, 3)
-        self.queues["9090"] = 3
-        return """NetNamespace "*"
-            <Listener "9090">
-              LocalPort "9090"
-              NetNamespace "blue"
-            </Listener>
-            """
+        self.daemon = Collectd(config, interval=0.05, plugins=["uptime"], env=self.faults.env, **options)
 
     def overflow(self, n):
-        """Exactly so many clients are turned away, there one more."""
+        """n dropped clients, and one more in the other namespace."""
         overflow(self.server, n)
         self.shares["8080"] += n
         if self.place:
             with self.place.inside():
-                overflow(self.other, n + 1)
+                overflow(self.others[0], n + 1)
             self.shares["9090"] += n + 1
 
-    def found(self, table):
-        return {name: table.get(name, {}).get("overflows")
-                for name in self.shares}
-
     def is_right(self):
-        """All values are there, and each is exact."""
-        now = time.time()
-        until(lambda: self.found(self.daemon.look()) == self.shares,
+        """Waits until all values are there, and fails unless each is exact."""
+        until(lambda: {name: self.daemon.read().get(name, {}).get("overflows") for name in self.shares} == self.shares,
               f"the overflows are {self.shares}")
-        until(lambda: not self.inspects or any(
-            when > now for when, _ in self.daemon.series("8080", "wait")),
-              "waiting connections are read, too")
-        table = self.daemon.look()
-        equal({name: table[name]["queue"] for name in self.queues},
-              self.queues, "queue")
-        self.agrees(table[""], self.shares["8080"])
+        table = self.daemon.read()
+        if self.inspects:
+            self.daemon.inspected("8080")
+        equal({name: table[name]["queue"] for name in self.queues}, self.queues, "queue")
+        agrees_with_kernel({name: table[name] for name in ("", "8080")})
         if self.place:
             with self.place.inside():
-                self.agrees(table["blue"], self.shares["9090"])
-
-    @staticmethod
-    def agrees(row, share):
-        """The namespace that we are in has the kernel's numbers."""
-        kernel = netstat()
-        equal((row["overflows"], row["drops"], row["overflows_unattributed"],
-               row["somaxconn"]),
-              (kernel["ListenOverflows"], kernel["ListenDrops"],
-               kernel["ListenOverflows"] - share,
-               sysctl("net.core.somaxconn")), "namespace")
+                agrees_with_kernel({"": table["blue"], "9090": table["9090"]})
 
     def end(self):
-        never_went_back(self.daemon)
+        never_back(self.daemon, one_namespace=not self.place)
         equal(self.daemon.stop(), 0, "exit status")
-        for each in self.server, self.unix, self.place and self.other:
-            if each:
-                each.close()
+        for each in self.server, *self.others:
+            each.close()
         if self.place:
             self.place.delete()
 
 
 # ------------------------------------------------------------- one at a time
 
-# After these the socket is opened anew.
-REOPEN = "recvmsg ENOBUFS - 1 0"
-LISTENING = "listening sockets failed, nothing is reported: "
-ALLOWED = "; allow AF_NETLINK (RestrictAddressFamilies, seccomp)"
-NO_TCP_DIAG = "the kernel has no tcp_diag, try: modprobe tcp_diag"
-WAITING = "waiting connections failed, wait, abandoned and syn are missing: "
-PATHS = "listening UNIX sockets failed, they are missing: "
-NETSTAT = "/proc/net/netstat failed, drops and overflows are missing: "
-SOMAXCONN = "/proc/sys/net/core/somaxconn failed, it is missing: "
-BLUE = "network namespace blue failed: "
-LISTING = "/run/netns and /run/docker/netns failed: "
+REOPEN = "recvmsg ENOBUFS - 1 0"  # after it the socket is opened anew
+TCP, UNIX, INSPECT, NETSTAT, SOMAXCONN, NETNS, LIST = (f"LB_MSG_{name}" for name in (
+    "TCP", "UNIX", "INSPECT", "NETSTAT", "SOMAXCONN", "NETNS", "LIST"))
+MALFORMED, FOREIGN = message("LB_WHY_MALFORMED"), message("LB_WHY_FOREIGN_ANSWER")
 
-ERRNO = {
-    "EACCES": "Permission denied", "EADDRINUSE": "Address already in use",
-    "EAGAIN": "Resource temporarily unavailable",
-    "EBUSY": "Device or resource busy", "EINVAL": "Invalid argument",
-    "EIO": "Input/output error", "EMFILE": "Too many open files",
-    "ENFILE": "Too many open files in system",
-    "ENOBUFS": "No buffer space available", "ENOMEM": "Cannot allocate memory",
-    "EPERM": "Operation not permitted",
-    "EAFNOSUPPORT": "Address family not supported by protocol",
-    "EPROTONOSUPPORT": "Protocol not supported",
-    "ENOENT": "No such file or directory",
-    "EINTR": "Interrupted system call",
+
+def why(name):
+    return os.strerror(getattr(errno, name))
+
+
+def no_netlink(name):
+    return message("LB_WHY_NO_NETLINK", why(name))
+
+
+def no_module(name):
+    return message("LB_WHY_NO_MODULE", name, name)
+
+
+ANSWERS = [  # each way in which an answer is none, and the reason that is logged
+    ("EAGAIN", message("LB_WHY_NO_ANSWER")), ("ENOBUFS", why("ENOBUFS")), ("ENOMEM", why("ENOMEM")),
+    ("flagged", message("LB_WHY_CUT_ANSWER")), ("cut", MALFORMED), ("empty", MALFORMED), ("ack", MALFORMED),
+    ("overrun", MALFORMED), ("foreign", FOREIGN), ("stale", FOREIGN), ("stray", FOREIGN),
+    ("interrupted", why("EINTR")), ("error:EBUSY", why("EBUSY")), ("error:EINVAL", why("EINVAL")),
+    ("error:ENOMEM", why("ENOMEM")), ("error:EPERM", no_netlink("EPERM")), ("done:ENOBUFS", why("ENOBUFS"))]
+NO_TCP_DIAG = [(name, no_module("tcp_diag")) for name in ("done:ENOENT", "error:ENOENT", "error:EOPNOTSUPP")]
+
+# For each kind of scene: (the message, its reason, faults)
+CASES = {
+    "": [
+        *((TCP, no_netlink(name), REOPEN, f"socket {name}") for name in (
+            "EAFNOSUPPORT", "EPERM", "EACCES", "EPROTONOSUPPORT")),
+        *((TCP, why(call.split()[1]), REOPEN, call) for call in (
+            "socket EMFILE", "socket ENFILE", "socket ENOMEM", "socket ENOBUFS", "bind EADDRINUSE",
+            "getsockname ENOBUFS", "setsockopt ENOMEM")),
+        (TCP, why("ENOBUFS"), "sendto ENOBUFS"), (TCP, why("ENOMEM"), "sendto ENOMEM"),
+        (TCP, no_netlink("EPERM"), "sendto EPERM"), (TCP, message("LB_WHY_NO_ANSWER"), "sendto swallow"),
+        *((TCP, reason, f"recvmsg {effect}") for effect, reason in ANSWERS + NO_TCP_DIAG),
+        *((what, reason, f"{call} {file}") for what, file in ((NETSTAT, "net/netstat"), (SOMAXCONN, "somaxconn"))
+          for call, reason in (*((f"open {name}", why(name)) for name in (
+              "EACCES", "EMFILE", "ENFILE", "ENOMEM", "ENOENT")),
+                               ("read EIO", why("EIO")), ("read nothing", MALFORMED)))],
+    "paths": [
+        *((UNIX, reason, f"recvmsg {effect} paths") for effect, reason in ANSWERS),
+        (UNIX, no_module("unix_diag"), "recvmsg error:ENOENT paths")],
+    # Inspections are made less often than samples, so a few of the ways will do.
+    "waiting": [(INSPECT, reason, f"recvmsg {effect} waiting") for effect, reason in ANSWERS[:5] + NO_TCP_DIAG[:1]],
+    "namespace": [
+        *((NETNS, why(call.split()[1]), call) for call in (
+            *(f"open {name} netns/blue" for name in ("EMFILE", "ENFILE", "EACCES", "ENOMEM")), "fstat EIO",
+            "setns ENOMEM", "pthread_create EAGAIN", "stat EACCES netns/blue")),
+        (NETNS, message("LB_WHY_NETNS_PRIVILEGE"), "setns EPERM"),
+        (NETNS, message("LB_WHY_NETNS_UNMOUNTED"), "setns EINVAL"),
+        *((LIST, why(name), f"scandir {name}") for name in ("EMFILE", "ENFILE", "ENOMEM", "EACCES"))],
 }
 
 
-def case(says, *faults):
-    """Faults, and what the one complaint about them says."""
-    return faults, says
-
-
-# The answer, in each way that it may be no answer.
-ANSWERS = [
-    ("EAGAIN", "no answer"), ("ENOBUFS", ERRNO["ENOBUFS"]),
-    ("ENOMEM", ERRNO["ENOMEM"]),
-    ("flagged", "the answer was cut off"), ("cut", "malformed data"),
-    ("empty", "malformed data"), ("ack", "malformed data"),
-    ("overrun", "malformed data"),
-    ("foreign", "the answer belongs to another request"),
-    ("stale", "the answer belongs to another request"),
-    ("stray", "the answer belongs to another request"),
-    ("interrupted", ERRNO["EINTR"]), ("error:EBUSY", ERRNO["EBUSY"]),
-    ("error:EINVAL", ERRNO["EINVAL"]), ("error:ENOMEM", ERRNO["ENOMEM"]),
-    ("error:EPERM", ERRNO["EPERM"] + ALLOWED),
-    ("done:ENOBUFS", ERRNO["ENOBUFS"]),
-]
-NO_MODULE = [(name, NO_TCP_DIAG) for name in
-             ("done:ENOENT", "error:ENOENT", "error:EOPNOTSUPP")]
-
-LOOKS = [
-    *(case(LISTENING + ERRNO[name] + ALLOWED, REOPEN, f"socket {name}")
-      for name in ("EAFNOSUPPORT", "EPERM", "EACCES", "EPROTONOSUPPORT")),
-    *(case(LISTENING + ERRNO[name], REOPEN, f"socket {name}")
-      for name in ("EMFILE", "ENFILE", "ENOMEM", "ENOBUFS")),
-    *(case(LISTENING + ERRNO[call.split()[1]], REOPEN, call)
-      for call in ("bind EADDRINUSE", "getsockname ENOBUFS",
-                   "setsockopt ENOMEM")),
-    *(case(LISTENING + ERRNO[name], f"sendto {name}")
-      for name in ("ENOBUFS", "ENOMEM")),
-    case(LISTENING + ERRNO["EPERM"] + ALLOWED, "sendto EPERM"),
-    case(LISTENING + "no answer", "sendto swallow"),
-    *(case(LISTENING + says, f"recvmsg {effect}")
-      for effect, says in ANSWERS + NO_MODULE),
-]
-FILES = [
-    case(what + says, f"{call} {name}")
-    for what, name in ((NETSTAT, "net/netstat"), (SOMAXCONN, "somaxconn"))
-    for call, says in (
-        *((f"open {error}", ERRNO[error]) for error in
-          ("EACCES", "EMFILE", "ENFILE", "ENOMEM", "ENOENT")),
-        ("read EIO", ERRNO["EIO"]), ("read nothing", "malformed data"))
-]
-PATH_ANSWERS = [
-    *(case(PATHS + says, f"recvmsg {effect} paths")
-      for effect, says in ANSWERS),
-    case(PATHS + "the kernel has no unix_diag", "recvmsg error:ENOENT paths"),
-]
-# A walk takes its time, and is given little of it: fewer of them will do.
-WAITING_ANSWERS = [case(WAITING + says, f"recvmsg {effect} waiting")
-                   for effect, says in ANSWERS[:5] + NO_MODULE[:1]]
-NAMESPACES = [
-    *(case(BLUE + ERRNO[error], f"open {error} netns/blue")
-      for error in ("EMFILE", "ENFILE", "EACCES", "ENOMEM")),
-    case(BLUE + ERRNO["EIO"], "fstat EIO"),
-    case(BLUE + "CAP_SYS_ADMIN is missing", "setns EPERM"),
-    case(BLUE + "no network namespace is mounted there", "setns EINVAL"),
-    case(BLUE + ERRNO["ENOMEM"], "setns ENOMEM"),
-    case(BLUE + ERRNO["EAGAIN"], "pthread_create EAGAIN"),
-    case(BLUE + ERRNO["EACCES"], "stat EACCES netns/blue"),
-    *(case(LISTING + ERRNO[error], f"scandir {error}")
-      for error in ("EMFILE", "ENFILE", "ENOMEM", "EACCES")),
-]
-
-
-def meet(scene, faults, says):
-    """These faults, and the time after them."""
-    before = len(ours(scene.daemon))
+def meet(scene, what, reason, *faults):
+    """Makes the calls fail for a while: one line says so, and afterwards all is right."""
+    daemon = scene.daemon
+    before = len(daemon.complaints())
     scene.faults.set(*faults)
-    until(lambda: len(ours(scene.daemon)) > before, f"{faults}: it is told of")
+    until(lambda: any(matches(line, what) for line in daemon.complaints()[before:]), f"{faults}: it is logged")
     scene.overflow(1)
-    goes_on(scene.daemon)
-    equal(ours(scene.daemon)[before + 1:], [], f"{faults}: more complaints")
-    line = ours(scene.daemon)[before]
-    note(f"{', '.join(faults)}: {line}")
-    check(says in line, f"{says!r} in {line!r}")
+    daemon.goes_on()
+    lines = daemon.complaints()[before:]
+    note(f"{', '.join(faults)}: {lines}")
+    check(all(line.endswith(reason) for line in lines), f"{lines} end with {reason!r}")
+    # A failure that begins while a sample is in another namespace is also one of what it reads there.
+    equal(len([line for line in lines if matches(line, what)] if scene.place else lines), 1, "lines")
     for fault in faults:
-        check([*fault.split()[:2]] in scene.faults.hits(), f"{fault} was met")
+        check(" ".join(fault.split()[:2]) in scene.faults.hits(), f"{fault} was met")
     scene.faults.set()
     scene.is_right()
 
 
-def each_of(kind, cases):
-    """In one daemon after another: whoever complains often waits long."""
-    for first in range(0, len(cases), 5):
-        scene = Scene(kind)
-        scene.is_right()
-        descriptors = scene.daemon.descriptors()
-        for faults, says in cases[first:first + 5]:
-            meet(scene, faults, says)
-            until(lambda: scene.daemon.descriptors() == descriptors,
-                  "it has as many descriptors as before")
-        scene.end()
+for kind, what in (("", "the socket, the request, the answer, or a file"), ("paths", "the answer for UNIX sockets"),
+                   ("waiting", "the answer for waiting connections"), ("namespace", "entering or listing namespaces")):
+    @test(f"in whatever way {what} fails: one line with the reason, the rest is reported, then all is right again")
+    def _(kind=kind):
+        for first in range(0, len(CASES[kind]), 5):  # a daemon that has logged often logs the next failure later
+            scene = Scene(kind)
+            scene.is_right()
+            descriptors = scene.daemon.descriptors()
+            for case in CASES[kind][first:first + 5]:
+                meet(scene, *case)
+                until(lambda: scene.daemon.descriptors() == descriptors, "it has as many descriptors as before")
+            scene.end()
 
 
-@test("the socket, the question or the answer fails: one line, then recovery")
-def _():
-    each_of("", LOOKS)
-
-
-@test("a file cannot be read: one line, then recovery")
-def _():
-    each_of("", FILES)
-
-
-@test("UNIX sockets cannot be read: one line, the rest goes on, then recovery")
-def _():
-    each_of("paths", PATH_ANSWERS)
-
-
-@test("waiting connections cannot be read: one line, the rest goes on")
-def _():
-    each_of("waiting", WAITING_ANSWERS)
-
-
-@test("another namespace cannot be entered: one line, the rest goes on")
-def _():
-    each_of("namespace", NAMESPACES)
-
-
-# ------------------------------------------------------ that cost nothing
-
-@test("what is lost once is asked for again at once: nobody notices")
+@test("what fails once or is interrupted is asked for again at once: nothing is logged, and no read is missing")
 def _():
     scene = Scene("waiting")
     scene.is_right()
-    for where, effects in (("listeners", (
-            "ENOBUFS", "flagged", "cut", "empty", "ack", "foreign", "stale",
-            "stray", "interrupted", "error:EBUSY", "done:EBUSY", "EINTR")),
-            ("waiting", ("ENOBUFS", "stale", "EINTR"))):
+    for asked, effects in (("listeners", ("ENOBUFS", "flagged", "cut", "empty", "ack", "foreign", "stale", "stray",
+                                          "interrupted", "error:EBUSY", "done:EBUSY", "EINTR")),
+                           ("waiting", ("ENOBUFS", "stale", "EINTR"))):
         for effect in effects:
-            scene.faults.set(f"recvmsg {effect} {where} 1 0")
+            scene.faults.set(f"recvmsg {effect} {asked} 1 0")
             until(scene.faults.hits, f"{effect} was met")
             scene.overflow(1)
             scene.is_right()
-    scene.faults.set("sendto EINTR - 2 3", "recvmsg EINTR - 2 3",
-                     "read EINTR - 2 3")
-    goes_on(scene.daemon)
+    scene.faults.set("sendto EINTR - 2 3", "recvmsg EINTR - 2 3", "read EINTR - 2 3")
+    scene.daemon.goes_on()
     scene.overflow(1)
     scene.is_right()
-    equal({call for call, _ in scene.faults.hits()},
-          {"sendto", "recvmsg", "read"}, "calls that were interrupted")
-    equal(ours(scene.daemon), [], "complaints")
+    equal(set(scene.faults.hits()), {"sendto EINTR", "recvmsg EINTR", "read EINTR"}, "calls that were interrupted")
+    equal(scene.daemon.complaints(), [])
     scene.end()
-    equal([when for when, _ in scene.daemon.series("8080", "queue")],
-          scene.daemon.times(), "reads that have a look")
+    equal([when for when, _ in scene.daemon.series("8080", "queue")], scene.daemon.times(), "reads with a queue")
 
 
 # ------------------------------------------------------------ at the start
 
-FAILED = "Starting failed, each read retries: "
-
-
-@test("a thread that cannot start is tried again by each read")
+@test("without a socket from the start: one line, then recovery, and overflows before it are unattributed")
 def _():
-    scene = Scene("", "pthread_create EAGAIN", config="SampleInterval 0.01")
-    until(lambda: ours(scene.daemon), "it is told of")
-    goes_on(scene.daemon, 10)
-    equal(scene.daemon.instances(), set(), "reported")
-    line, = ours(scene.daemon)
-    note(line)
-    check(line.endswith(FAILED + ERRNO["EAGAIN"]), line)
-    equal(scene.daemon.sampler(), None, "thread")
+    scene = Scene("", "socket EAFNOSUPPORT")
+    overflow(scene.server, 4)
+    until(scene.daemon.complaints, "it is logged")
+    scene.daemon.goes_on()
+    equal((len(scene.daemon.complaints()), scene.daemon.instances()), (1, set()), "complaints, and what is reported")
     scene.faults.set()
     scene.is_right()
-    check(scene.daemon.sampler(), "there is a thread")
-    equal(len(ours(scene.daemon)), 1, "complaints")
-    equal(len(scene.daemon.log("listen_backlog plugin: Started.")), 1)
-    scene.overflow(2)
+    equal(scene.daemon.read()[""]["overflows_unattributed"], 4)
+    scene.overflow(3)
     scene.is_right()
     scene.end()
 
 
-@test("a daemon that could not start the thread ends as any other")
+@test("a thread that cannot start is tried again by each read, and a daemon without it ends like any other")
 def _():
     scene = Scene("", "pthread_create EAGAIN", config="SampleInterval 0.01")
-    goes_on(scene.daemon)
+    until(scene.daemon.complaints, "it is logged")
+    scene.daemon.goes_on(10)
+    equal((scene.daemon.instances(), scene.daemon.sampler()), (set(), None), "what is reported, and the thread")
+    line, = scene.daemon.complaints()
+    mentions(line, message("LB_MSG_START_RETRIED", why("EAGAIN")))
+    scene.faults.set()
+    scene.is_right()
+    check(scene.daemon.sampler(), "there is a thread")
+    equal((len(scene.daemon.complaints()), len(scene.daemon.said("LB_MSG_STARTED"))), (1, 1))
+    scene.overflow(2)
+    scene.is_right()
+    scene.end()
+    scene = Scene("", "pthread_create EAGAIN", config="SampleInterval 0.01")
+    scene.daemon.goes_on()
     equal(scene.daemon.stop(), 0, "exit status")
 
 
-@test("whatever memory is missing at the start, it is told of and made good")
+@test("whichever allocation fails at the start, it is logged, and the plugin reports unless its configuration was not "
+      "read")
 def _():
-    server = Listener(8080, backlog=4)
-    fill(server, 5)
-    told = set()
+    fill(Listener(8080, backlog=4), 5)
     for refused in range(1, 60, 3):
-        # Those after them are not refused, so that the first read has some.
-        faults_ = Faults(f"memory ENOMEM - {refused} 0")
-        daemon = Collectd('LocalPort "8080"', interval=0.05, plugins=[OTHER],
-                          env=faults_.env)
-        goes_on(daemon)
-        lines = ours(daemon)
-        check(lines, "it is told of")
-        told |= {re.sub(": .*", "", line.partition("plugin: ")[2])
-                 for line in lines}
-        if daemon.log("Reading the configuration failed"):
-            equal((len(lines), daemon.instances()), (1, set()))
+        faults = Faults(f"memory ENOMEM - {refused} 0")  # those after them work, so that the first read has memory
+        daemon = Collectd('LocalPort "8080"', interval=0.05, plugins=["uptime"], env=faults.env)
+        daemon.goes_on()
+        check(daemon.complaints(), "it is logged")
+        if daemon.said("LB_MSG_CONFIG_UNREAD"):
+            equal((len(daemon.complaints()), daemon.instances()), (1, set()))
         else:
-            until(lambda: daemon.instances(), "it is reported")
-            equal(daemon.look()["8080"]["queue"], 5)
-        faults_.set()
+            until(daemon.instances, "it is reported")
+            equal(daemon.read()["8080"]["queue"], 5)
+        faults.set()
         daemon.stop()
-    note("\n".join(sorted(told)))
 
 
 # ---------------------------------------------------------------- resources
 
-@test("without memory what is new is left out, and found later")
+@test("without memory known listeners go on, new ones are left out with one line, and found when there is memory")
 def _():
-    servers = [Listener(8080, backlog=4)]
-    fill(servers[0], 5)
-    faults_ = Faults()
-    daemon = Collectd("InspectQueue true", interval=0.05, plugins=[OTHER],
-                      env=faults_.env)
-    daemon.look()
-    faults_.set("memory ENOMEM")
-    goes_on(daemon)
-    equal(ours(daemon), [], "complaints of one that needs none")
-    servers += [Listener(port) for port in range(10000, 10200)]
-    until(lambda: ours(daemon), "it is told of")
-    overflow(servers[0], 3)
-    goes_on(daemon)
-    for line in ours(daemon):
-        note(line)
-        check(ERRNO["ENOMEM"] in line, line)
-    equal(len(ours(daemon)), 1, "complaints")
-    faults_.set()
-    until(lambda: len(daemon.look()) == 202, "all are reported")
-    table = settled(daemon)
-    equal(table["8080"]["overflows"], 3)
-    never_went_back(daemon)
+    server = fill(Listener(8080, backlog=4), 5)
+    faults = Faults()
+    daemon = Collectd("InspectQueue true", interval=0.05, plugins=["uptime"], env=faults.env)
+    for _ in range(3):
+        daemon.inspected("8080")  # after which it needs no more memory
+    faults.set("memory ENOMEM")
+    daemon.goes_on()
+    equal(daemon.complaints(), [])
+    more = [Listener(port) for port in range(10000, 10040)]
+    until(daemon.complaints, "it is logged")
+    overflow(server, 3)
+    daemon.goes_on()
+    line, = daemon.complaints()
+    mentions(line, why("ENOMEM"))
+    faults.set()
+    until(lambda: len(daemon.read()) == len(more) + 2, "all are reported")
+    equal(settled(daemon)["8080"]["overflows"], 3)
+    never_back(daemon)
     equal(daemon.stop(), 0, "exit status")
 
 
-@test("without descriptors, for the whole daemon, it goes on afterwards")
+@test("a daemon without free descriptors goes on afterwards, with exact counters")
 def _():
     scene = Scene("waiting", config="SampleInterval 0.01")
     scene.is_right()
     before = scene.daemon.descriptors()
-    pid = scene.daemon.process.popen.pid
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    soft, hard = resource.prlimit(scene.daemon.pid, resource.RLIMIT_NOFILE)
     for limit in 0, len(before):
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, hard))
+        resource.prlimit(scene.daemon.pid, resource.RLIMIT_NOFILE, (limit, hard))
         thread = scene.daemon.sampler()
         slept = thread.slept()
         scene.overflow(3)
-        until(lambda: thread.slept() > slept + 20, "looks are made meanwhile")
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        until(lambda: thread.slept() > slept + 20, "the thread tries to take samples")
+        resource.prlimit(scene.daemon.pid, resource.RLIMIT_NOFILE, (soft, hard))
         scene.is_right()
-        until(lambda: scene.daemon.descriptors() == before,
-              "it has as many descriptors as before")
+        until(lambda: scene.daemon.descriptors() == before, "it has as many descriptors as before")
     scene.end()
 
 
-@test("a kernel that does not answer holds up neither reads nor the end")
+@test("a kernel that does not answer delays neither reads nor the end of collectd")
 def _():
     scene = Scene("waiting", config="SampleInterval 0.01")
     scene.is_right()
     scene.faults.set("sendto swallow")
-    until(lambda: len(scene.faults.hits()) > 3, "nobody answers")
+    until(lambda: len(scene.faults.hits()) > 3, "requests are not answered")
     scene.overflow(2)
-    for line in scene.daemon.log("[error] listen_backlog plugin:"):
-        check("no answer" in line, line)
+    equal([line for line in scene.daemon.errors() if not line.endswith(message("LB_WHY_NO_ANSWER"))], [])
     scene.faults.set()
     scene.is_right()
     scene.faults.set("sendto swallow")
-    until(lambda: scene.faults.hits(), "nobody answers again")
+    until(scene.faults.hits, "a request is not answered again")
     scene.end()
 
 
-# ------------------------------------------------------------- all in a life
-
-@test("after all of them, in one life under valgrind, nothing has leaked")
+@test("after all of these failures in one daemon valgrind finds no error and no leak of ours")
 def _():
-    scene = Scene("namespace", command=VALGRIND,
-                  config="SampleInterval 0.02\nInspectQueue true\n"
-                         "ListeningPaths true\nListeningPorts true\n")
+    scene = Scene("namespace", command=VALGRIND, config="SampleInterval 0.02\nInspectQueue true\nListeningPaths true\n"
+                                                        "ListeningPorts true\n")
     UnixListener(os.path.join(scratch(), "sock"))
     scene.is_right()
-    for faults, _ in (LOOKS + FILES + PATH_ANSWERS + WAITING_ANSWERS +
-                      NAMESPACES):
-        if "swallow" in faults[0]:
+    for _, _, *faults in sum(CASES.values(), []):
+        if faults == ["sendto swallow"]:
             continue
         scene.faults.set(*faults)
-        until(lambda: [*faults[-1].split()[:2]] in scene.faults.hits(),
-              f"{faults} was met")
+        until(lambda: " ".join(faults[-1].split()[:2]) in scene.faults.hits(), f"{faults} was met")
     scene.overflow(4)
     scene.faults.set()
     scene.is_right()
     scene.end()
-    check_valgrind(scene.daemon)
+    scene.daemon.check_valgrind()
 
 
 # ---------------------------------------------------------------- the probe
 
-def failing_probe(faults_, *args):
-    spoiled = Faults(*faults_)
-    run = probe_run(*args, env={**os.environ, **spoiled.env})
-    check(spoiled.hits(), f"{faults_} was met")
-    note(run.stderr)
-    return run
-
-
-@test("the probe says what it could not read, and exits with 1")
+@test("the probe says what it could not read and why, and exits with 1")
 def _():
     place = Namespace("blue")
     path = os.path.join(scratch(), "sock")
-    equal(probe_run("--record", path + ".r").returncode, 0)
-    server, unix = Listener(8080), UnixListener(path)
-    fill(server, 2)
-    unix.connect(1)
+    probe_output("--record", path + ".r")
+    fill(Listener(8080), 2)
+    fill(UnixListener(path), 1)
     with place.inside():
         Listener(9090)
-    for faults_, args, says in (
-            ([REOPEN, "socket EMFILE"], (), ERRNO["EMFILE"]),
-            (["recvmsg done:ENOENT"], (), NO_TCP_DIAG),
-            (["recvmsg ENOBUFS"], (), ERRNO["ENOBUFS"]),
-            (["recvmsg cut paths"], ("--unix", "--tcp"),
-             PATHS + "malformed data"),
-            (["recvmsg stale waiting"], ("--inspect",),
-             WAITING + "the answer belongs to another request"),
-            (["open EACCES net/netstat"], (),
-             NETSTAT + ERRNO["EACCES"]),
-            (["read nothing net/netstat"], (),
-             NETSTAT + "malformed data"),
-            (["open EIO somaxconn"], (),
-             SOMAXCONN + ERRNO["EIO"]),
-            (["read nothing somaxconn"], (),
-             SOMAXCONN + "malformed data"),
-            (["setns EPERM"], ("--netns", "blue"), "CAP_SYS_ADMIN"),
-            (["pthread_create EAGAIN"], ("--netns", "blue"), ERRNO["EAGAIN"]),
-            (["scandir EMFILE"], ("--netns", "*"), ERRNO["EMFILE"]),
-            (["memory ENOMEM - 1 0"], (), ERRNO["ENOMEM"]),
-            (["memory ENOMEM - 1 0"], ("8080",), ERRNO["ENOMEM"]),
-            (["memory ENOMEM - 1 0"], (path,), ERRNO["ENOMEM"]),
-            (["memory ENOMEM - 1 0"], ("--netns", "blue"), ERRNO["ENOMEM"]),
-            (["memory ENOMEM - 1 0"], ("--record", path + ".r"),
-             ERRNO["ENOMEM"]),
-            (["memory ENOMEM - 1 0"], ("--replay", path + ".r"),
-             ERRNO["ENOMEM"]),
-            (["fopen EACCES"], ("--record", path + ".r"), ERRNO["EACCES"])):
-        run = failing_probe(faults_, *args)
-        equal(run.returncode, 1, f"exit status with {faults_}")
-        check(says in run.stderr, f"{says!r} in {run.stderr!r}")
+    for what, reason, args, *faults in (
+            ("TCP", why("EMFILE"), (), REOPEN, "socket EMFILE"),
+            ("TCP", no_module("tcp_diag"), (), "recvmsg done:ENOENT"),
+            ("TCP", why("ENOBUFS"), (), "recvmsg ENOBUFS"),
+            ("UNIX", MALFORMED, ("--unix", "--tcp"), "recvmsg cut paths"),
+            ("INSPECT", FOREIGN, ("--inspect",), "recvmsg stale waiting"),
+            ("NETSTAT", why("EACCES"), (), "open EACCES net/netstat"),
+            ("NETSTAT", MALFORMED, (), "read nothing net/netstat"),
+            ("SOMAXCONN", why("EIO"), (), "open EIO somaxconn"),
+            ("SOMAXCONN", MALFORMED, (), "read nothing somaxconn"),
+            ("NETNS", message("LB_WHY_NETNS_PRIVILEGE"), ("--netns", "blue"), "setns EPERM"),
+            ("NETNS", why("EAGAIN"), ("--netns", "blue"), "pthread_create EAGAIN"),
+            ("LIST", why("EMFILE"), ("--netns", "*"), "scandir EMFILE"),
+            *((None, why("ENOMEM"), args, "memory ENOMEM - 1 0") for args in (
+                (), ("8080",), (path,), ("--netns", "blue"), ("--record", path + ".r"), ("--replay", path + ".r"))),
+            (None, why("EACCES"), ("--record", path + ".r"), "fopen EACCES")):
+        spoiled = Faults(*faults)
+        run = probe_run(*args, env={**os.environ, **spoiled.env})
+        check(spoiled.hits(), f"{faults} was met")
+        note(run.stderr)
+        equal(run.returncode, 1, f"exit status with {faults}")
+        mentions(run.stderr, reason)
+        check(not what or matches(run.stderr, f"LB_MSG_{what}"), f"{what} in {run.stderr}")
 
 
 if __name__ == "__main__":

@@ -294,13 +294,13 @@ def _():
             served.append(server.socket.accept()[0])
     arrival = Arrival(server)
     start = time.time()
-    line = until(lambda: daemon.log("Inspecting waiting connections"), "the log says that some are left out")
+    line = until(lambda: daemon.said("LB_MSG_INSPECTIONS_SLOWED"), "the log says that some are left out")
     daemon.await_reads(40)
     shares = ["wait" in table["8080"] for _, table in daemon.reads_since(start)]
     note(f"{sum(shares)} of {len(shares)} reads have an inspection; {line[0]}")
     check(0 < sum(shares) < len(shares), "some reads have an inspection, and some have none")
     oldest(arrival, daemon)
-    equal(len(daemon.log("Inspecting waiting connections")), 1, "how often it is said")
+    equal(len(daemon.said("LB_MSG_INSPECTIONS_SLOWED")), 1, "how often it is said")
     for each in served:
         each.close()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -74,7 +74,7 @@ def _():
         server.listen(backlog)
         equal(server.seen().limit, min(backlog, 100), "ss itself")
         equal(daemon.read()[mine]["limit"], min(backlog, 100))
-    check(daemon.log("somaxconn", mine), "the hint names it")
+    check(daemon.said("LB_MSG_AT_SOMAXCONN", "", mine), "the hint names it")
 
 
 @test("accepted connections, datagram sockets, and sockets that do not listen are not reported")

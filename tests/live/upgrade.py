@@ -39,7 +39,7 @@ def dpkg(plugins, version):
 
 
 for name, install in ("make install", make_install), ("dpkg", dpkg):
-    @test(f"{name} under a running collectd: values go on, the mapped file stays as it is, and a restart has the new one")
+    @test(f"{name} under a running collectd: values go on, the mapped file stays, and a restart has the new plugin")
     def _(install=install):
         server = Listener(8080, backlog=3)
         daemon = Collectd('LocalPort "8080"', start=False)

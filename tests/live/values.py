@@ -94,22 +94,22 @@ def _():
     Listener(8082, backlog=15)
     daemon = Collectd()
 
-    def hints():
+    def one_hint(name, somaxconn):
         daemon.await_reads(5)
-        return daemon.log("[info]", PLUGIN, "net.core.somaxconn")
-    line, = hints()
-    mentions(line, "8080", "8081 (2 sockets)", "16")
-    for port in "8082", "8084":
-        check(port not in line, f"the limit of {port} is another")
+        line, = daemon.said(name)
+        mentions(line, "8080", "8081 (2 sockets)", somaxconn)
+        for port in "8082", "8084":
+            check(port not in line, f"the limit of {port} is another")
+    one_hint("LB_MSG_AT_SOMAXCONN", 16)
     sysctl("net.core.somaxconn", 64)
-    line = hints()[1]
-    mentions(line, "8080", "8081 (2 sockets)", "64")
+    one_hint("LB_MSG_SOMAXCONN_RAISED", 64)
     equal(daemon.read()[""]["somaxconn"], 64)
     for server in group:
         server.listen(1000)  # the same socket with a new limit
         equal(server.seen().limit, 64)
         server.listen(32)
-    equal(len(hints()), 2, "hints once the server has what it wants")
+    one_hint("LB_MSG_AT_SOMAXCONN", 16)
+    one_hint("LB_MSG_SOMAXCONN_RAISED", 64)
 
 
 RRDTOOL = """

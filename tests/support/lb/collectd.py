@@ -10,6 +10,7 @@ import time
 import xml.etree.ElementTree
 
 from .basics import check, content, equal, evidence, note, scratch, until, write
+from .messages import matches
 from .probe import READINGS, number
 from .programs import Process, proc, threads
 
@@ -94,6 +95,10 @@ LoadPlugin logfile
         """The errors and warnings that our plugin logs."""
         return [line for line in self.log(PLUGIN, *words) if line.startswith(("[error]", "[warning]"))]
 
+    def said(self, name, *args):
+        """The lines of the log with this message of messages.h."""
+        return [line for line in self.log(PLUGIN) if matches(line, name, *args)]
+
     def one_error(self, *words):
         """The only error that holds all words."""
         found = [line for line in self.errors() if all(word in line for word in words)]
@@ -167,6 +172,14 @@ class Collectd(Daemon):
     def times(self):
         """The times of the reads that have values."""
         return [when for when, _ in self.series("", "somaxconn")]
+
+    def goes_on(self, count=4):
+        """Waits until collectd has read another plugin, uptime, this many times more."""
+        def others():
+            check(self.running(), "collectd runs")
+            return sum(len(content(path).splitlines()) for path in glob.glob(f"{self.dir}/csv/testhost/uptime/uptime-*"))
+        before = others()
+        until(lambda: others() > before + count, "another plugin is read")
 
     def await_reads(self, count=1, since=None):
         """Waits until the values of this many reads after a time, by default now, are written."""
