@@ -84,21 +84,29 @@ links_lead_somewhere() {
   return $status
 }
 
-snippets_are_installed() {
+pages_and_snippets_are_installed() {
   status=0
-  for snippet in "$src"/collectd.conf.d/*.conf; do
-    grep -qE "^	collectd\.conf\.d/$(basename "$snippet")( |$)" "$src/Makefile.am" || {
-      echo "not in Makefile.am: $snippet"
-      status=1
-    }
-  done
-  for snippet in "$src"/collectd.service.d/*.conf; do
-    grep -qE "^	collectd\.service\.d/$(basename "$snippet")( |$)" "$src/Makefile.am" || {
-      echo "not in Makefile.am: $snippet"
+  for file in "$src"/doc/*.md "$src"/collectd.conf.d/*.conf "$src"/collectd.service.d/*.conf; do
+    file=${file#"$src"/}
+    sed -n '/^dist_[a-z]*_DATA/,/[^\\]$/p' "$src/Makefile.am" | tr -s '	 ' '\n' | grep -qxF "$file" || {
+      echo "not in Makefile.am: $file"
       status=1
     }
   done
   return $status
+}
+
+# Files and directories in backquotes; a name with capitals is a placeholder.
+paths_are_there() {
+  # shellcheck disable=SC2016
+  grep -oE '`(src|tests|fuzz|bench|graph|dashboards|alerts|man|doc|debian|packaging)/[a-z0-9_./-]*`' "$1" |
+    tr -d '`' | sort -u >"$tmp/paths"
+  [ "$(wc -l <"$tmp/paths")" -ge 40 ] || { echo "few paths in $1" && return 1; }
+  while read -r path; do
+    [ -e "$src/$path" ] || echo "$1 names $path, which is not there"
+  done <"$tmp/paths" >"$tmp/lost"
+  cat "$tmp/lost"
+  ! [ -s "$tmp/lost" ]
 }
 
 # The copies that the generators write now are the files of the tree.
@@ -126,14 +134,14 @@ licensed() {
 }
 
 scratch
-echo 1..18
+echo 1..19
 check 'the lists to compare are there' lists_are_there
 check 'the man page has the readings of the program, with kind and subject' man_has_readings "$tmp/readings"
 check 'the README has every reading' all_in readings "$src/README.md"
 check 'the pages name no reading that does not exist' pages_have_no_other_reading
 check 'the man page has every option' all_in options "$man5"
 check 'the snippet has every option' all_in options "$src/collectd.conf.d/listen_backlog.conf"
-check 'the snippets are installed' snippets_are_installed
+check 'the pages and the snippets are installed' pages_and_snippets_are_installed
 check "the probe's man page has its options" all_in long_options "$src/man/listen_backlog-probe.1"
 check "the probe's man page has its columns" all_in columns "$src/man/listen_backlog-probe.1"
 check "the probe's help has its options" help_has_options
@@ -141,6 +149,7 @@ check 'program and ChangeLog are of one version' versions_agree
 check 'the lists of readings and the dashboards are as make generated writes them' generated_files_are_fresh
 check 'doc/TROUBLESHOOTING.md has every message, and no other' python3 -B "$src/tests/tools/messages.py"
 check 'links lead somewhere' links_lead_somewhere
+check 'the files that doc/hacking.md names are there' paths_are_there "$src/doc/hacking.md"
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
 check 'listen_backlog-graph(1) is sound mdoc' lint "$src/man/listen_backlog-graph.1"
