@@ -27,7 +27,7 @@ const char *lb_message(char out[static LB_MESSAGE_SIZE], const char *format,
 void lb_more(char out[static LB_MORE_SIZE], unsigned count) {
   *out = '\0';
   if (count > 1)
-    snprintf(out, LB_MORE_SIZE, " (and %u more)", count - 1);
+    snprintf(out, LB_MORE_SIZE, LB_TEXT_MORE, count - 1);
 }
 
 /* --- reasons ------------------------------------------------------------- */

@@ -6,6 +6,9 @@
  *   LB_WHAT_*    the activity that such a sentence is about
  *   LB_WHY_*     its reason
  *   LB_EXPECT_*  the form of a value, after "expected"
+ *   LB_ITEM_*    an item of the configuration that it is about
+ *   LB_SOURCE_*  a socket or namespace that it is about
+ *   LB_TEXT_*    other parts
  *
  * A sentence says what failed, what follows and why, or what to do. The
  * programs put their names in front. */
@@ -58,7 +61,12 @@
 
 /* --- limits and labels --------------------------------------------------- */
 
-/* "s" or "", the listeners, " and N more" or "", somaxconn. */
+#define LB_TEXT_SOCKETS " (%u sockets)" /* after the name of a listener */
+#define LB_TEXT_AND_MORE " and %u more" /* after a list */
+#define LB_TEXT_MORE " (and %u more)"   /* after the first of several */
+
+/* "s" or "", the listeners with LB_TEXT_SOCKETS, LB_TEXT_AND_MORE or "",
+ * somaxconn. */
 #define LB_MSG_AT_SOMAXCONN                                                    \
   "Listener%s %s%s: the limit equals net.core.somaxconn (%u). The server may " \
   "have asked for more."
@@ -66,7 +74,12 @@
   "Listener%s %s%s: the limit is the former net.core.somaxconn (now %u). "     \
   "Restart the server to raise it."
 
-/* The label, what would have had it, and lb_more(). */
+/* Sources that the plugin finds. */
+#define LB_SOURCE_NETNS "the network namespace"
+#define LB_SOURCE_PORT "port %s"
+#define LB_SOURCE_UNIX "the UNIX socket \"%s%.*s\""
+
+/* The label, a source or a configured item, and lb_more(). */
 #define LB_MSG_LABEL_TAKEN                                                     \
   "Label \"%s\" is already used, so %s%s is not reported. A <Listener> in "    \
   "collectd.conf can name it."

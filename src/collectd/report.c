@@ -12,7 +12,7 @@ static void add_name(struct lb_names *names, const char *label,
                      uint32_t sockets) {
   char suffix[32] = "";
   if (sockets > 1)
-    snprintf(suffix, sizeof(suffix), " (%u sockets)", (unsigned)sockets);
+    snprintf(suffix, sizeof(suffix), LB_TEXT_SOCKETS, (unsigned)sockets);
   size_t room = sizeof(names->text) - names->len;
   int n = snprintf(names->text + names->len, room, "%s%s%s",
                    names->len ? ", " : "", label, suffix);
@@ -22,7 +22,8 @@ static void add_name(struct lb_names *names, const char *label,
     return;
   }
   names->text[names->len] = '\0';
-  snprintf(names->more, sizeof(names->more), " and %u more", ++names->left_out);
+  snprintf(names->more, sizeof(names->more), LB_TEXT_AND_MORE,
+           ++names->left_out);
 }
 
 static const char *plural(const struct lb_names *names) {

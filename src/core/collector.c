@@ -19,6 +19,7 @@
  * The end of an interval does steps 3 to 5 also if no sk_drops has moved. */
 #include "core/collector.h"
 
+#include "base/messages.h"
 #include "core/attribution.h"
 #include "core/hints.h"
 #include "core/socket_table.h"
@@ -66,7 +67,7 @@ static int make_listeners(struct lb_collector *collector,
                          collector->unix_names, &collector->listeners);
   if (!err && conflict)
     lb_listeners_note_conflict(collector->listeners, conflict, netns->label,
-                               "the network namespace");
+                               LB_SOURCE_NETNS);
   return err;
 }
 

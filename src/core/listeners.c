@@ -10,6 +10,7 @@
 #include "core/listeners.h"
 
 #include "base/array.h"
+#include "base/messages.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -246,12 +247,11 @@ static int claim_found_label(struct lb_listeners *listeners,
     const struct lb_unix_name *name =
         lb_unix_names_get(listeners->unix_names, sock->unix_name);
     lb_label_of_unix_name(own, name);
-    snprintf(source, sizeof(source), "the UNIX socket \"%s%.*s\"",
-             name->bytes[0] ? "" : "@", name->len - !name->bytes[0],
-             name->bytes + !name->bytes[0]);
+    snprintf(source, sizeof(source), LB_SOURCE_UNIX, name->bytes[0] ? "" : "@",
+             name->len - !name->bytes[0], name->bytes + !name->bytes[0]);
   } else {
     lb_label_of_port(own, sock->port);
-    snprintf(source, sizeof(source), "port %s", own);
+    snprintf(source, sizeof(source), LB_SOURCE_PORT, own);
   }
   return claim_label(listeners, own, false, source, label);
 }

@@ -9,7 +9,7 @@ import re
 import sys
 
 SOURCE = os.environ.get("LB_SRCDIR", ".")
-DEFINE = re.compile(r"^#define (LB_(?:MSG|WHAT|WHY|EXPECT|ITEM|IN)_\w+)[ \\\n]+((?:.*\\\n)*.*)$", re.M)
+DEFINE = re.compile(r"^#define (LB_(?:MSG|WHAT|WHY|EXPECT|ITEM|SOURCE|IN)_\w+)[ \\\n]+((?:.*\\\n)*.*)$", re.M)
 TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|(LB_\w+)')
 VALUE = re.compile(r"%(?:\.\d+)?(?:llu|[sugf])|%%")  # of a format
 MODULES = ["tcp_diag", "unix_diag"]
