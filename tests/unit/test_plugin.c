@@ -327,6 +327,9 @@ static void say_absent(struct text *text, const char *label) {
   say_listener(text, label, 0, 0, 0, 0, 0);
 }
 
+#define X25 "x-y-z-x-y-z-x-y-z-x-y-z-x"
+#define ELSEWHERE X25 X25 X25 X25 X25 "yz" /* 127 bytes, the most */
+
 static void configure_all(void) {
   configure("LocalPort \"%1$u\"\n"
             "<Listener \"full\">\n"
@@ -337,7 +340,7 @@ static void configure_all(void) {
             "  LocalPort %1$u \"%2$u\"\n"
             "</Listener>\n",
             host.half.port, host.full.port);
-  configure("<Listener \"elsewhere\">\n"
+  configure("<Listener \"" ELSEWHERE "\">\n"
             "  LocalPort \"%1$u\"\n"
             "  LocalAddress \"127.0.0.2\" \"::1\"\n"
             "</Listener>\n"
@@ -351,7 +354,7 @@ static struct text values_of_all(int drops) {
   say_half(&text, host.half_label);
   say_full(&text, "full");
   say_listener(&text, "both of them", 2, 2, 3, 100, 1);
-  say_absent(&text, "elsewhere");
+  say_absent(&text, ELSEWHERE);
   say_absent(&text, host.gone_label);
   return text;
 }
