@@ -77,9 +77,9 @@ static void put_meminfo(struct nlmsghdr *msg, uint32_t drops, size_t values) {
                  meminfo);
 }
 
-struct nlmsghdr *put_row_with(struct datagram *datagram, uint16_t type,
-                              const struct lb_listen_sock *row,
-                              size_t meminfo_values) {
+struct nlmsghdr *put_sock_with(struct datagram *datagram, uint16_t type,
+                               const struct lb_listen_sock *row,
+                               size_t meminfo_values) {
   struct nlmsghdr *msg = start_message(datagram, type);
   struct inet_diag_msg *diag = mnl_nlmsg_put_extra_header(msg, sizeof(*diag));
   bool v6 = row->family == AF_INET6;
@@ -102,9 +102,9 @@ struct nlmsghdr *put_row_with(struct datagram *datagram, uint16_t type,
   return end_message(datagram, msg);
 }
 
-struct nlmsghdr *put_row(struct datagram *datagram,
-                         const struct lb_listen_sock *row) {
-  return put_row_with(datagram, TCPDIAG_GETSOCK, row, row->has_drops ? 9 : 8);
+struct nlmsghdr *put_sock(struct datagram *datagram,
+                          const struct lb_listen_sock *row) {
+  return put_sock_with(datagram, TCPDIAG_GETSOCK, row, row->has_drops ? 9 : 8);
 }
 
 struct nlmsghdr *start_unix(struct datagram *datagram,
@@ -125,9 +125,9 @@ void put_rqlen(struct nlmsghdr *msg, uint32_t queue, uint32_t limit) {
   mnl_attr_put(msg, UNIX_DIAG_RQLEN, sizeof(rqlen), &rqlen);
 }
 
-struct nlmsghdr *put_unix_row(struct datagram *datagram,
-                              const struct lb_listen_sock *row, uint8_t type,
-                              const char *sun_path, size_t len) {
+struct nlmsghdr *put_unix_sock(struct datagram *datagram,
+                               const struct lb_listen_sock *row, uint8_t type,
+                               const char *sun_path, size_t len) {
   struct nlmsghdr *msg = start_unix(datagram, row, type);
   if (sun_path)
     mnl_attr_put(msg, UNIX_DIAG_NAME, len, sun_path);

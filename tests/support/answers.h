@@ -9,7 +9,7 @@
 
 #include <linux/netlink.h>
 
-enum { SEQ = 7, PORTID = 4242 }; /* of the question they answer */
+enum { SEQ = 7, PORTID = 4242 }; /* of the request that they answer */
 
 struct datagram {
   _Alignas(8) char at[4096];
@@ -29,12 +29,12 @@ struct nlmsghdr *put_error(struct datagram *datagram, int status);
 
 /* The kernel's answer that is parsed to row, type 18 or 20, its attributes in
  * the order of Linux 6.18. */
-struct nlmsghdr *put_row_with(struct datagram *datagram, uint16_t type,
-                              const struct lb_listen_sock *row,
-                              size_t meminfo_values);
+struct nlmsghdr *put_sock_with(struct datagram *datagram, uint16_t type,
+                               const struct lb_listen_sock *row,
+                               size_t meminfo_values);
 
-struct nlmsghdr *put_row(struct datagram *datagram,
-                         const struct lb_listen_sock *row);
+struct nlmsghdr *put_sock(struct datagram *datagram,
+                          const struct lb_listen_sock *row);
 
 struct nlmsghdr *start_unix(struct datagram *datagram,
                             const struct lb_listen_sock *row, uint8_t type);
@@ -42,12 +42,12 @@ struct nlmsghdr *start_unix(struct datagram *datagram,
 void put_rqlen(struct nlmsghdr *msg, uint32_t queue, uint32_t limit);
 
 /* unix_diag's answer that is parsed to row, its attributes in the order of
- * Linux 6.18; sun_path as it stands there, NULL for none. */
-struct nlmsghdr *put_unix_row(struct datagram *datagram,
-                              const struct lb_listen_sock *row, uint8_t type,
-                              const char *sun_path, size_t len);
+ * Linux 6.18; sun_path as the kernel has it, NULL for none. */
+struct nlmsghdr *put_unix_sock(struct datagram *datagram,
+                               const struct lb_listen_sock *row, uint8_t type,
+                               const char *sun_path, size_t len);
 
-/* The answer to the question who waits at a socket: the inodes of clients. */
+/* The answer about pending connections: the inodes of their clients. */
 struct nlmsghdr *put_pending(struct datagram *datagram,
                              const struct lb_listen_sock *row,
                              const uint32_t *inodes, size_t len);

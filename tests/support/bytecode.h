@@ -12,7 +12,7 @@
 typedef struct inet_diag_bc_op op_t;
 
 struct program {
-  op_t *ops; /* without a byte behind them, so that an overrun is seen */
+  op_t *ops; /* in memory of their length, so that an overrun is seen */
   size_t len;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets to make answers of, and what say_rows() says of them. */
+/* Sockets to make answers of, and what say_socks() says of them. */
 #ifndef LB_EXAMPLES_H
 #define LB_EXAMPLES_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder that stands in for /proc. */
+/* A folder to read instead of /proc. */
 #ifndef LB_PROC_H
 #define LB_PROC_H
 

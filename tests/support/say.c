@@ -36,7 +36,7 @@ bool is_said(const char *reading) {
   return false;
 }
 
-static void say_row(struct text *text, const struct lb_listen_sock *row) {
+static void say_sock(struct text *text, const struct lb_listen_sock *row) {
   bool v6 = row->family == AF_INET6;
   char address[INET6_ADDRSTRLEN], drops[16] = "?";
   inet_ntop(AF_INET6, row->address, address, sizeof(address));
@@ -59,20 +59,20 @@ void say_path(struct text *text, const struct lb_unix_name *path) {
   say(text, "\"");
 }
 
-void say_unix_row(struct text *text, const struct lb_listen_sock *row,
-                  const struct lb_unix_names *paths) {
+void say_unix_sock(struct text *text, const struct lb_listen_sock *row,
+                   const struct lb_unix_names *paths) {
   say(text, "UNIX ");
   say_path(text, lb_unix_names_get(paths, row->unix_name));
   say(text, " queue %u limit %u inode %u cookie %llx\n", row->queue, row->limit,
       row->inode, (unsigned long long)row->cookie);
 }
 
-void say_rows(struct text *text, const struct lb_listen_socks *rows) {
+void say_socks(struct text *text, const struct lb_listen_socks *rows) {
   for (size_t i = 0; i < rows->len; i++)
     if (rows->v[i].family == AF_UNIX)
-      say_unix_row(text, &rows->v[i], rows->unix_names);
+      say_unix_sock(text, &rows->v[i], rows->unix_names);
     else
-      say_row(text, &rows->v[i]);
+      say_sock(text, &rows->v[i]);
 }
 
 void say_ports(struct text *text, unsigned first, unsigned last) {

@@ -23,10 +23,10 @@ bool is_said(const char *reading);
 /* In quotes; \xHH is a byte that is no printable ASCII. */
 void say_path(struct text *text, const struct lb_unix_name *path);
 
-void say_unix_row(struct text *text, const struct lb_listen_sock *row,
-                  const struct lb_unix_names *paths);
+void say_unix_sock(struct text *text, const struct lb_listen_sock *row,
+                   const struct lb_unix_names *paths);
 
-void say_rows(struct text *text, const struct lb_listen_socks *rows);
+void say_socks(struct text *text, const struct lb_listen_socks *rows);
 
 void say_ports(struct text *text, unsigned first, unsigned last);
 

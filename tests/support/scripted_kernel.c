@@ -51,10 +51,10 @@ static int answer_socks(struct kernel *kernel, uint8_t family,
     if (!is_shown(kernel, socket, family))
       continue;
     if (family == AF_UNIX)
-      put_unix_row(&datagram, &socket->row, SOCK_STREAM, socket->name.bytes,
-                   socket->name.len);
+      put_unix_sock(&datagram, &socket->row, SOCK_STREAM, socket->name.bytes,
+                    socket->name.len);
     else
-      put_row(&datagram, &socket->row);
+      put_sock(&datagram, &socket->row);
     int more = hand_over_if_full(handler, &datagram);
     if (more < 0)
       return more;

@@ -80,7 +80,7 @@ int connect_unix(const struct server *server) {
   if (getsockname(server->fd, (struct sockaddr *)&address, &len) ||
       getsockopt(server->fd, SOL_SOCKET, SO_TYPE, &type, &type_len))
     return -1;
-  if (len > sizeof(address)) /* the NUL that the kernel puts behind sun_path */
+  if (len > sizeof(address)) /* the NUL that the kernel appends to sun_path */
     len = sizeof(address);
   int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd >= 0 && connect(fd, (struct sockaddr *)&address, len)) {

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A listener on a free port of loopback; of both families where it is IPv6 and
- * not v6only. */
+/* A listening socket on a free port of loopback; an IPv6 one that is not v6only
+ * is for both families. */
 struct server {
   int fd;
   uint32_t inode;
@@ -20,17 +20,18 @@ struct server {
 int open_server(struct server *server, int family, bool v6only, int backlog);
 
 /* A UNIX socket bound to exactly these bytes; to an abstract name that the
- * kernel finds, where len is 0. backlog < 0: bound only. 0 or -1. */
+ * kernel chooses if len is 0. backlog < 0: bound only. 0 or -1. */
 int open_unix_server(struct server *server, int type, const char *sun_path,
                      size_t len, int backlog);
 
-/* A client of it, in its queue; or -1, with EAGAIN where that is full. */
+/* Connects a client, which waits in the queue. Its descriptor, or -1: with
+ * EAGAIN if the queue is full. */
 int connect_unix(const struct server *server);
 
 /* tcp_get_info() has the queue of a listener in tcpi_unacked. */
 size_t queue_of(const struct server *server);
 
-/* Connects clients to an empty queue and waits until they stand in it. */
+/* Connects clients and waits until the queue, empty before, holds them. */
 int fill_queue(const struct server *server, int *clients, size_t len);
 
 bool has_sock_diag(void);
@@ -42,7 +43,7 @@ bool has_sock_diag(void);
 bool raise_lo(void);
 
 /* Takes the process, which has one thread yet, to a network namespace in which
- * it may make others. False where that is not allowed. */
+ * it may make others. False if that is not allowed. */
 bool enter_new_netns(void);
 
 /* Makes another one, which lives as long as the descriptor returned. */

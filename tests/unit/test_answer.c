@@ -4,8 +4,8 @@
  * TCP sockets. test_inet_conn and test_unix_diag have the other parsers. */
 #include "kernel/answer.h"
 
-#include "kernel/inet_diag.h"
 #include "examples.h"
+#include "kernel/inet_diag.h"
 #include "memory.h"
 #include "unit.h"
 
@@ -34,7 +34,7 @@ static void check_request(const struct nlmsghdr *request,
   const struct lb_answer answer = {request, lb_add_tcp_socks(&socks)};
   struct text got = {.len = 0};
   assert_int_equal(feed(&answer, datagram->at, datagram->len), want);
-  say_rows(&got, &socks);
+  say_socks(&got, &socks);
   if (text)
     assert_string_equal(got.at, text);
   lb_listen_socks_free(&socks);
@@ -51,8 +51,8 @@ static void a_message_of_either_type_is_a_socket(void **state) {
   static const uint16_t types[] = {18, 20};
   for (size_t i = 0; i < LEN(types); i++) {
     struct datagram datagram = {.len = 0};
-    put_row_with(&datagram, types[i], &http, 9);
-    put_row_with(&datagram, types[i], &https, 9);
+    put_sock_with(&datagram, types[i], &http, 9);
+    put_sock_with(&datagram, types[i], &https, 9);
     check(&datagram, 1, HTTP HTTPS);
   }
 }
@@ -61,11 +61,11 @@ static void
 drops_are_absent_before_linux_4_7_and_without_attributes(void **state) {
   (void)state;
   struct datagram datagram = {.len = 0}, bare = {.len = 0};
-  put_row_with(&datagram, TCPDIAG_GETSOCK, &http, 8);
-  put_row_with(&datagram, TCPDIAG_GETSOCK, &http, 0);
-  put_row_with(&datagram, TCPDIAG_GETSOCK, &http, 9);
+  put_sock_with(&datagram, TCPDIAG_GETSOCK, &http, 8);
+  put_sock_with(&datagram, TCPDIAG_GETSOCK, &http, 0);
+  put_sock_with(&datagram, TCPDIAG_GETSOCK, &http, 9);
   check(&datagram, 1, HTTP_DROPS("?") HTTP_DROPS("?") HTTP);
-  bare.len = put_row(&bare, &http)->nlmsg_len = 16 + 72;
+  bare.len = put_sock(&bare, &http)->nlmsg_len = 16 + 72;
   check(&bare, 1, HTTP_DROPS("?"));
 }
 
@@ -77,8 +77,8 @@ ipv6_sockets_keep_their_address_and_are_v6only_or_dual_stack(void **state) {
   any.v6only = false;
   memset(any.address, 0, sizeof(any.address));
   mapped.family = AF_INET6;
-  put_row(&datagram, &any);
-  put_row(&datagram, &mapped);
+  put_sock(&datagram, &any);
+  put_sock(&datagram, &mapped);
   check(&datagram, 1,
         HTTPS_AT("::") "\n"
                        "IPv6 [::ffff:127.0.0.1]:80 queue 3 limit 2 drops 5 "
@@ -94,7 +94,7 @@ static void sockets_are_appended_over_many_datagrams(void **state) {
     struct datagram datagram = {.len = 0};
     struct lb_listen_sock sock = http;
     sock.inode = i;
-    put_row(&datagram, &sock);
+    put_sock(&datagram, &sock);
     assert_int_equal(feed(&answer, datagram.at, datagram.len), 1);
   }
   put_done(&done, 0);
@@ -109,14 +109,14 @@ static void sockets_are_appended_over_many_datagrams(void **state) {
 static void a_datagram_may_begin_at_any_multiple_of_four(void **state) {
   (void)state;
   struct datagram datagram = {.len = 0}, moved;
-  put_row(&datagram, &http);
+  put_sock(&datagram, &http);
   put_done(&datagram, 0);
   memcpy(moved.at + 4, datagram.at, datagram.len);
   struct lb_listen_socks socks = {0};
   const struct lb_answer answer = {&dump_request, lb_add_tcp_socks(&socks)};
   struct text got = {.len = 0};
   assert_int_equal(lb_answer_feed(&answer, moved.at + 4, datagram.len), 0);
-  say_rows(&got, &socks);
+  say_socks(&got, &socks);
   assert_string_equal(got.at, HTTP);
   lb_listen_socks_free(&socks);
 }
@@ -131,7 +131,7 @@ static struct datagram messages(const char *script) {
     switch (*script) {
     case 'h':
     case 's':
-      put_row(&datagram, *script == 'h' ? &http : &https);
+      put_sock(&datagram, *script == 'h' ? &http : &https);
       break;
     case 'D':
     case 'E':
@@ -190,8 +190,8 @@ static void the_kernel_can_answer_with_an_error(void **state) {
 static void a_replay_accepts_any_sequence_number_and_port_id(void **state) {
   (void)state;
   struct datagram datagram = {.len = 0};
-  put_row(&datagram, &http);
-  put_row(&datagram, &https)->nlmsg_seq = 0;
+  put_sock(&datagram, &http);
+  put_sock(&datagram, &https)->nlmsg_seq = 0;
   put_done(&datagram, 0)->nlmsg_pid = 1;
   check_request(&any_request, &datagram, 0, HTTP HTTPS);
 }
@@ -301,7 +301,7 @@ static void what_is_cut_off_is_malformed_except_between_parts(void **state) {
 static void an_empty_v6only_is_malformed(void **state) {
   (void)state;
   struct datagram datagram = {.len = 0};
-  struct nlmsghdr *msg = put_row(&datagram, &http);
+  struct nlmsghdr *msg = put_sock(&datagram, &http);
   mnl_attr_put(msg, INET_DIAG_SKV6ONLY, 0, NULL);
   datagram.len = msg->nlmsg_len;
   check(&datagram, -EBADMSG, NULL);
@@ -310,7 +310,7 @@ static void an_empty_v6only_is_malformed(void **state) {
 static void one_wrong_bit_does_no_more_harm_than_an_error(void **state) {
   (void)state;
   struct datagram whole = {.len = 0};
-  put_row(&whole, &https);
+  put_sock(&whole, &https);
   put_error(&whole, -EINVAL);
   put_done(&whole, -ENOENT);
   for (size_t bit = 0; bit < whole.len * 8; bit++) {
@@ -361,15 +361,15 @@ unix_sockets_without_a_name_or_that_cannot_listen_are_skipped(void **state) {
   (void)state;
   struct datagram first = {.len = 0}, second = {.len = 0};
   struct text got = {.len = 0};
-  put_unix_row(&first, &api, SOCK_STREAM, "/run/app", 9);
-  put_unix_row(&first, &api, SOCK_STREAM, NULL, 0);
-  put_unix_row(&first, &api, SOCK_DGRAM, "/run/log", 9);
-  put_unix_row(&first, &api, SOCK_SEQPACKET, "\0db", 3);
-  put_unix_row(&second, &api, SOCK_STREAM, "/run/app", 9);
+  put_unix_sock(&first, &api, SOCK_STREAM, "/run/app", 9);
+  put_unix_sock(&first, &api, SOCK_STREAM, NULL, 0);
+  put_unix_sock(&first, &api, SOCK_DGRAM, "/run/log", 9);
+  put_unix_sock(&first, &api, SOCK_SEQPACKET, "\0db", 3);
+  put_unix_sock(&second, &api, SOCK_STREAM, "/run/app", 9);
   put_done(&second, 0);
   assert_int_equal(feed_into(lb_add_unix_socks(&into.socks), &first), 1);
   assert_int_equal(feed_into(lb_add_unix_socks(&into.socks), &second), 0);
-  say_rows(&got, &into.socks);
+  say_socks(&got, &into.socks);
   assert_string_equal(got.at,
                       API_AT("/run/app") API_AT("\\x00db") API_AT("/run/app"));
   assert_int_equal(into.socks.v[0].unix_name, into.socks.v[2].unix_name);
@@ -442,8 +442,8 @@ static void without_memory_nothing_is_appended(void **state) {
   struct datagram inet = {.len = 0}, local = {.len = 0}, conn = {.len = 0};
   const struct lb_msg_handler tcp = lb_add_tcp_socks(&into.socks),
                               unix_socks = lb_add_unix_socks(&into.socks);
-  put_row(&inet, &http);
-  put_unix_row(&local, &api, SOCK_STREAM, "/run/app", 9);
+  put_sock(&inet, &http);
+  put_unix_sock(&local, &api, SOCK_STREAM, "/run/app", 9);
   put_conn(&conn, &half_open);
   assert_int_equal(feed_without_memory(tcp, &inet), -ENOMEM);
   assert_int_equal(feed_without_memory(unix_socks, &local), -ENOMEM);
@@ -553,7 +553,7 @@ static void the_bytes_of_a_kernel_are_read(void **state) {
   struct text got = {.len = 0};
   assert_int_equal(feed(&answer, bytes, sizeof(bytes)), 1);
   assert_int_equal(feed(&answer, end, sizeof(end)), 0);
-  say_rows(&got, &socks);
+  say_socks(&got, &socks);
   assert_string_equal(got.at,
                       "IPv4 [::ffff:127.0.0.1]:8080 queue 3 limit 2 drops 1 "
                       "inode 1642111 cookie 1a166\n"

@@ -173,7 +173,7 @@ static struct nlmsghdr *put_answer(struct datagram *datagram,
   return end_message(datagram, msg);
 }
 
-/* Without a byte behind it, so that an overrun is seen. */
+/* In memory that ends where the message does, so that an overrun is seen. */
 static int parse(const struct nlmsghdr *msg, struct lb_conn *conn) {
   struct nlmsghdr *exact = malloc(msg->nlmsg_len);
   assert_non_null(exact);

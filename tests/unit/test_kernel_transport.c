@@ -123,9 +123,9 @@ static void open_source(struct lb_source *source, const char *proc,
   lb_source_open(source, transport);
 }
 
-static void say_sock(struct text *got, const struct lb_listen_socks *socks,
-                     const struct lb_listen_sock *sock,
-                     const struct servers *of) {
+static void say_one_sock(struct text *got, const struct lb_listen_socks *socks,
+                         const struct lb_listen_sock *sock,
+                         const struct servers *of) {
   bool is_tcp = sock->inode == of->tcp.inode;
   bool is_local = sock->inode == of->local.inode;
   if (!is_tcp && !is_local && !is_allowed)
@@ -145,8 +145,8 @@ static void say_sock(struct text *got, const struct lb_listen_socks *socks,
       sock->queue, sock->limit);
 }
 
-static int say_socks(struct text *got, struct lb_source *source,
-                     const struct servers *of, enum lb_query_kind kind) {
+static int say_sock_query(struct text *got, struct lb_source *source,
+                          const struct servers *of, enum lb_query_kind kind) {
   bool is_tcp = kind == LB_QUERY_TCP_SOCKS;
   struct lb_listen_socks socks = {0};
   assert_int_equal(lb_unix_names_new(&socks.unix_names), 0);
@@ -154,7 +154,7 @@ static int say_socks(struct text *got, struct lb_source *source,
                    : lb_source_unix_socks(source, &socks);
   say(got, is_tcp ? "tcp socks" : "unix socks");
   for (size_t i = 0; i < socks.len; i++)
-    say_sock(got, &socks, &socks.v[i], of);
+    say_one_sock(got, &socks, &socks.v[i], of);
   lb_unix_names_free(socks.unix_names);
   lb_listen_socks_free(&socks);
   return err;
@@ -195,7 +195,7 @@ static void say_query(struct text *got, struct lb_source *source,
                       const struct servers *of, enum lb_query_kind kind) {
   int err = kind == LB_QUERY_CONNS     ? say_conns(got, source, of, true)
             : kind == LB_QUERY_PENDING ? say_pending(got, source, &of->local)
-                                       : say_socks(got, source, of, kind);
+                                       : say_sock_query(got, source, of, kind);
   say(got, "%s%s\n", err ? ": " : "", err ? strerrorname_np(-err) : "");
 }
 

@@ -80,9 +80,9 @@ static void add_tcp_dump(struct recording *recording,
                          const struct lb_listen_sock *second, int status) {
   struct datagram datagram = {.len = 0};
   if (first)
-    put_row(&datagram, first);
+    put_sock(&datagram, first);
   if (second)
-    put_row(&datagram, second);
+    put_sock(&datagram, second);
   if (!status)
     put_done(&datagram, 0);
   if (datagram.len)
@@ -99,7 +99,7 @@ static void add_tcp_socks(struct recording *recording,
 
 static void add_unix_socks(struct recording *recording, const char *path) {
   struct datagram datagram = {.len = 0};
-  put_unix_row(&datagram, &api, SOCK_STREAM, path, strlen(path));
+  put_unix_sock(&datagram, &api, SOCK_STREAM, path, strlen(path));
   put_done(&datagram, 0);
   add_datagram(recording, LB_QUERY_UNIX_SOCKS, &datagram);
   add_dump(recording, LB_QUERY_UNIX_SOCKS, 0);
@@ -176,7 +176,7 @@ static void say_tcp(struct text *got) {
   struct lb_listen_socks socks = {0};
   say_err(got, "tcp", lb_source_tcp_socks(&source, &socks));
   assert_in_range(socks.len, 0, 5);
-  say_rows(got, &socks);
+  say_socks(got, &socks);
   lb_listen_socks_free(&socks);
 }
 
@@ -184,7 +184,7 @@ static void say_unix(struct text *got) {
   struct lb_listen_socks socks = {0};
   assert_int_equal(lb_unix_names_new(&socks.unix_names), 0);
   say_err(got, "unix", lb_source_unix_socks(&source, &socks));
-  say_rows(got, &socks);
+  say_socks(got, &socks);
   lb_unix_names_free(socks.unix_names);
   lb_listen_socks_free(&socks);
 }
@@ -303,8 +303,9 @@ static void answers_that_overlap_are_told_apart(void **state) {
   static const uint32_t client = 7;
   struct recording recording = start();
   struct datagram answers[LB_QUERY_KINDS] = {{.len = 0}}, done = {.len = 0};
-  put_row(&answers[LB_QUERY_TCP_SOCKS], &http);
-  put_unix_row(&answers[LB_QUERY_UNIX_SOCKS], &api, SOCK_STREAM, "/run/api", 8);
+  put_sock(&answers[LB_QUERY_TCP_SOCKS], &http);
+  put_unix_sock(&answers[LB_QUERY_UNIX_SOCKS], &api, SOCK_STREAM, "/run/api",
+                8);
   put_waiting(&answers[LB_QUERY_CONNS], 250);
   put_pending(&answers[LB_QUERY_PENDING], &api, &client, 1);
   put_done(&done, 0);
@@ -410,8 +411,8 @@ static void an_answer_may_have_several_datagrams(void **state) {
   (void)state;
   struct recording recording = start();
   struct datagram rows = {.len = 0};
-  put_row(&rows, &http);
-  put_row(&rows, &https);
+  put_sock(&rows, &http);
+  put_sock(&rows, &https);
   add_sample(&recording, 1, true);
   add_datagram(&recording, LB_QUERY_TCP_SOCKS, &rows);
   add_datagram(&recording, LB_QUERY_TCP_SOCKS, &rows);
@@ -423,11 +424,11 @@ static void of_a_lost_dump_and_a_good_one_the_good_one_counts(void **state) {
   (void)state;
   struct recording recording = start();
   struct datagram cut = {.len = 0}, conn = {.len = 0}, row = {.len = 0};
-  put_row(&cut, &http);
-  put_row(&cut, &http);
+  put_sock(&cut, &http);
+  put_sock(&cut, &http);
   cut.len -= 8;
   put_waiting(&conn, 1);
-  put_unix_row(&row, &api, SOCK_STREAM, "/run/lost", 9);
+  put_unix_sock(&row, &api, SOCK_STREAM, "/run/lost", 9);
   add_sample(&recording, 1, true);
   add_tcp_dump(&recording, &http, NULL, -ENOBUFS);
   add_tcp_socks(&recording, &https, NULL);
@@ -467,7 +468,7 @@ static void dumps_and_datagrams_after_the_end_are_skipped(void **state) {
   (void)state;
   struct recording recording = start();
   struct datagram rows = {.len = 0}, done = {.len = 0};
-  put_row(&rows, &http);
+  put_sock(&rows, &http);
   put_done(&done, 0);
   add_sample(&recording, 1, true);
   add_tcp_dump(&recording, &http, NULL, 0);
@@ -523,7 +524,7 @@ static void damaged_bytes_of_a_good_dump_are_an_error(void **state) {
     struct recording recording = start();
     struct datagram datagram = {.len = 0};
     struct inet_diag_msg *diag =
-        mnl_nlmsg_get_payload(put_row(&datagram, &http));
+        mnl_nlmsg_get_payload(put_sock(&datagram, &http));
     if (damage == STATE)
       diag->idiag_state = TCP_ESTABLISHED;
     if (damage != END)

@@ -40,9 +40,9 @@ static const char *name_of(const struct nlmsghdr *request) {
 
 static void put_socks(struct datagram *datagram, uint8_t family) {
   if (family != AF_INET6)
-    put_row(datagram, &http);
+    put_sock(datagram, &http);
   if (family != AF_INET)
-    put_row(datagram, &https);
+    put_sock(datagram, &https);
 }
 
 static void put_conns(struct datagram *datagram, uint8_t family) {
@@ -65,7 +65,7 @@ static void put_answer(struct datagram *datagram, enum lb_query_kind kind,
   else if (kind == LB_QUERY_TCP_SOCKS)
     put_socks(datagram, family_of(request));
   else if (kind == LB_QUERY_UNIX_SOCKS)
-    put_unix_row(datagram, &api, SOCK_STREAM, "/run/api", 8);
+    put_unix_sock(datagram, &api, SOCK_STREAM, "/run/api", 8);
   else if (kind == LB_QUERY_CONNS)
     put_conns(datagram, family_of(request));
   else
@@ -150,7 +150,7 @@ static const struct lb_ports port_80 = {80, 80};
 static const struct lb_conn_filter filter = {&port_80, 1, .queued = true};
 
 /* Each answer is appended to one that is there already. */
-static int say_socks(struct text *got, enum lb_query_kind kind) {
+static int say_sock_query(struct text *got, enum lb_query_kind kind) {
   struct lb_listen_socks socks = {0};
   assert_int_equal(lb_unix_names_new(&socks.unix_names), 0);
   *lb_listen_socks_add(&socks) = (struct lb_listen_sock){.port = 7};
@@ -185,7 +185,7 @@ static int run_query(struct text *got, enum lb_query_kind kind,
                      uint64_t *cost_ns) {
   return kind == LB_QUERY_CONNS     ? say_conns(got, cost_ns)
          : kind == LB_QUERY_PENDING ? say_pending(got, cost_ns)
-                                    : say_socks(got, kind);
+                                    : say_sock_query(got, kind);
 }
 
 /* What a query returns and what the transport saw of it. */

@@ -15,10 +15,10 @@ static const struct lb_listen_sock app = {
 #define APP "UNIX \"/run/app\" queue 3 limit 2 inode 1513 cookie 100000002\n"
 
 static struct nlmsghdr *put_app(struct datagram *datagram) {
-  return put_unix_row(datagram, &app, SOCK_STREAM, "/run/app", 9);
+  return put_unix_sock(datagram, &app, SOCK_STREAM, "/run/app", 9);
 }
 
-/* Without a byte behind it, so that an overrun is seen. */
+/* In memory that ends where the message does, so that an overrun is seen. */
 static struct nlmsghdr *exact_copy(const struct nlmsghdr *msg) {
   struct nlmsghdr *exact = malloc(msg->nlmsg_len);
   assert_non_null(exact);
@@ -41,7 +41,7 @@ static void say_parsed(struct text *got, const struct nlmsghdr *msg) {
   assert_int_equal(lb_unix_names_new(&names), 0);
   int result = parse_into(msg, names, &sock);
   if (result == 0)
-    say_unix_row(got, &sock, names);
+    say_unix_sock(got, &sock, names);
   else
     say(got, "%s\n", result == 1 ? "skipped" : strerrorname_np(-result));
   lb_unix_names_free(names);
@@ -85,7 +85,7 @@ static void numbers_are_as_large_as_the_kernel_has_them(void **state) {
                                                 .limit = UINT32_MAX - 1,
                                                 .inode = UINT32_MAX - 2};
   struct datagram datagram = {.len = 0};
-  check(put_unix_row(&datagram, &largest, SOCK_SEQPACKET, "/run/big", 9),
+  check(put_unix_sock(&datagram, &largest, SOCK_SEQPACKET, "/run/big", 9),
         "UNIX \"/run/big\" queue 4294967295 limit 4294967294 inode 4294967293 "
         "cookie ffffffffffffffff\n");
 }
@@ -145,8 +145,8 @@ static void a_name_is_what_bind_got(void **state) {
   };
   for (size_t i = 0; i < LEN(cases); i++) {
     struct datagram datagram = {.len = 0};
-    check(put_unix_row(&datagram, &app, SOCK_STREAM, cases[i].bytes,
-                       cases[i].len),
+    check(put_unix_sock(&datagram, &app, SOCK_STREAM, cases[i].bytes,
+                        cases[i].len),
           cases[i].want);
   }
 }
@@ -155,10 +155,10 @@ static void
 only_streams_and_seqpackets_with_a_name_are_not_skipped(void **state) {
   (void)state;
   struct datagram nameless = {.len = 0};
-  check(put_unix_row(&nameless, &app, SOCK_STREAM, NULL, 0), "skipped\n");
+  check(put_unix_sock(&nameless, &app, SOCK_STREAM, NULL, 0), "skipped\n");
   for (unsigned type = 0; type <= UINT8_MAX; type++) {
     struct datagram datagram = {.len = 0};
-    check(put_unix_row(&datagram, &app, (uint8_t)type, "/run/app", 9),
+    check(put_unix_sock(&datagram, &app, (uint8_t)type, "/run/app", 9),
           type == 1 || type == 5 ? APP : "skipped\n");
   }
 }
@@ -178,8 +178,8 @@ static void sockets_of_one_name_have_one_number(void **state) {
   assert_int_equal(lb_unix_names_new(&names), 0);
   for (size_t i = 0; i < LEN(cases); i++) {
     struct datagram datagram = {.len = 0};
-    assert_int_equal(parse_into(put_unix_row(&datagram, &app, SOCK_STREAM,
-                                             cases[i].bytes, cases[i].len),
+    assert_int_equal(parse_into(put_unix_sock(&datagram, &app, SOCK_STREAM,
+                                              cases[i].bytes, cases[i].len),
                                 names, &sock),
                      0);
     assert_int_equal(sock.unix_name, cases[i].want);
