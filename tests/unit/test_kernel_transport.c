@@ -15,26 +15,20 @@
 /* --- the calls ----------------------------------------------------------- */
 
 static struct {
-  int lost;       /* so many of the next answers */
-  bool is_silent; /* for calls of two threads */
+  int lost;        /* so many of the next answers */
+  bool is_silent;  /* for calls of two threads */
+  uint64_t cookie; /* of the socket's namespace; 0: as it is */
   struct text log;
 } calls;
 
 static struct lb_netns_id own;
-
-int __real_lb_netlink_open(struct lb_netlink *netlink);
-int __wrap_lb_netlink_open(struct lb_netlink *netlink);
-int __real_lb_netlink_dump(struct lb_netlink *netlink, struct nlmsghdr *request,
-                           struct lb_datagram_handler handler);
-int __wrap_lb_netlink_dump(struct lb_netlink *netlink, struct nlmsghdr *request,
-                           struct lb_datagram_handler handler);
 
 static bool is_here(void) {
   struct lb_netns_id id = {0, 0};
   return lb_netns_identify(NULL, &id) == 0 && lb_netns_is_same(&id, &own);
 }
 
-int __wrap_lb_netlink_open(struct lb_netlink *netlink) {
+WRAP(int, lb_netlink_open, struct lb_netlink *netlink) {
   say(&calls.log, is_here() ? "open\n" : "open there\n");
   return __real_lb_netlink_open(netlink);
 }
@@ -45,8 +39,8 @@ static const char *name_of(const struct nlmsghdr *request) {
   return request->nlmsg_flags & NLM_F_DUMP ? "UNIX" : "one UNIX";
 }
 
-int __wrap_lb_netlink_dump(struct lb_netlink *netlink, struct nlmsghdr *request,
-                           struct lb_datagram_handler handler) {
+WRAP(int, lb_netlink_dump, struct lb_netlink *netlink, struct nlmsghdr *request,
+     struct lb_datagram_handler handler) {
   if (calls.is_silent)
     return __real_lb_netlink_dump(netlink, request, handler);
   bool is_lost = calls.lost && calls.lost--;
@@ -58,7 +52,12 @@ int __wrap_lb_netlink_dump(struct lb_netlink *netlink, struct nlmsghdr *request,
   return is_lost ? -ENOBUFS : err;
 }
 
+WRAP(uint64_t, lb_netlink_netns, const struct lb_netlink *netlink) {
+  return calls.cookie ? calls.cookie : __real_lb_netlink_netns(netlink);
+}
+
 static void reset_calls(void) {
+  calls.cookie = 0;
   calls.lost = 0;
   calls.log.len = 0;
   calls.log.at[0] = '\0';
@@ -581,6 +580,24 @@ static void elsewhere_another_namespace_at_the_path_is_not_used(void **state) {
   assert_string_equal(got.at, THERE ALL_FAIL("ESTALE") THERE);
 }
 
+/* As if it had gone while no socket was open, and the next one had got its
+ * inode number. */
+static void
+elsewhere_a_namespace_with_the_same_inode_is_told_by_its_cookie(void **state) {
+  (void)state;
+  struct text got = {.len = 0};
+  say_all(&got, &there.source, &there.servers);
+  lb_source_rest(&there.source);
+  calls.cookie = 4711;
+  say_all(&got, &there.source, &there.servers);
+  assert_int_equal(count_fds(), there.fds);
+  calls.cookie = 0;
+  say_all(&got, &there.source, &there.servers);
+  assert_string_equal(got.at, THERE
+                      "tcp socks: ESTALE\nunix socks: ESTALE\nconns: ESTALE\n"
+                      "pending 77, 77 closed: ESTALE\n" THERE);
+}
+
 /* Files are read for samples only. */
 static void
 elsewhere_reading_a_file_closes_the_socket_of_one_that_is_gone(void **state) {
@@ -636,6 +653,8 @@ int main(void) {
       ELSEWHERE(elsewhere_a_socket_closed_by_an_error_is_opened_there_again),
       ELSEWHERE(elsewhere_nothing_keeps_a_namespace_that_has_left_its_path),
       ELSEWHERE(elsewhere_another_namespace_at_the_path_is_not_used),
+      ELSEWHERE(
+          elsewhere_a_namespace_with_the_same_inode_is_told_by_its_cookie),
       ELSEWHERE(elsewhere_reading_a_file_closes_the_socket_of_one_that_is_gone),
       ELSEWHERE(elsewhere_nothing_keeps_the_namespace_at_rest),
       ELSEWHERE(elsewhere_a_lack_of_privilege_is_an_error_until_it_ends),

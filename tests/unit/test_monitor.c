@@ -130,14 +130,8 @@ static int open_door(void *data, const char *path, const struct lb_netns_id *id,
   return 0;
 }
 
-int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
-                                      const char *name),
-                         void *data);
-int __wrap_lb_netns_identify(const char *path, struct lb_netns_id *id);
-
-int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
-                                      const char *name),
-                         void *data) {
+WRAP(int, lb_netns_list,
+     int (*visit)(void *data, const char *path, const char *name), void *data) {
   for (size_t i = 0; i < there->len; i++) {
     const struct place *place = &there->places[i];
     if (there->list_err && i >= there->list_only)
@@ -151,7 +145,7 @@ int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
   return 0;
 }
 
-int __wrap_lb_netns_identify(const char *path, struct lb_netns_id *id) {
+WRAP(int, lb_netns_identify, const char *path, struct lb_netns_id *id) {
   struct place *place = path ? place_at(path) : NULL;
   if (path && !place)
     return -ENOENT;

@@ -55,42 +55,25 @@ static int log_call(const char *call, int fault) {
   return fault ? -1 : 0;
 }
 
-struct mnl_socket *__real_mnl_socket_open2(int bus, int flags);
-struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags);
-int __real_mnl_socket_bind(struct mnl_socket *nl, unsigned groups, pid_t pid);
-int __wrap_mnl_socket_bind(struct mnl_socket *nl, unsigned groups, pid_t pid);
-int __real_setsockopt(int fd, int level, int option, const void *value,
-                      socklen_t len);
-int __wrap_setsockopt(int fd, int level, int option, const void *value,
-                      socklen_t len);
-ssize_t __real_mnl_socket_sendto(const struct mnl_socket *nl, const void *req,
-                                 size_t size);
-ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *nl, const void *req,
-                                 size_t size);
-ssize_t __real_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
-                                   size_t size);
-ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
-                                   size_t size);
-
-struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags) {
+WRAP(struct mnl_socket *, mnl_socket_open2, int bus, int flags) {
   return log_call("open", next_fault(wire.script.open))
              ? NULL
              : __real_mnl_socket_open2(bus, flags);
 }
 
-int __wrap_mnl_socket_bind(struct mnl_socket *nl, unsigned groups, pid_t pid) {
+WRAP(int, mnl_socket_bind, struct mnl_socket *nl, unsigned groups, pid_t pid) {
   errno = next_fault(wire.script.bind);
   return errno ? -1 : __real_mnl_socket_bind(nl, groups, pid);
 }
 
-int __wrap_setsockopt(int fd, int level, int option, const void *value,
-                      socklen_t len) {
+WRAP(int, setsockopt, int fd, int level, int option, const void *value,
+     socklen_t len) {
   errno = next_fault(wire.script.option);
   return errno ? -1 : __real_setsockopt(fd, level, option, value, len);
 }
 
-ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *nl, const void *req,
-                                 size_t size) {
+WRAP(ssize_t, mnl_socket_sendto, const struct mnl_socket *nl, const void *req,
+     size_t size) {
   return log_call("send", next_fault(wire.script.send))
              ? -1
              : __real_mnl_socket_sendto(nl, req, size);
@@ -128,8 +111,8 @@ static void check_socket(const struct mnl_socket *nl, size_t size) {
     wire.socket_is_bad = true;
 }
 
-ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
-                                   size_t size) {
+WRAP(ssize_t, mnl_socket_recvfrom, const struct mnl_socket *nl, void *buf,
+     size_t size) {
   check_socket(nl, size);
   int fault = next_fault(wire.script.receive);
   if (fault && fault < FOREIGN)

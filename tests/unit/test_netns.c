@@ -15,38 +15,26 @@
 /* What the calls fail with, or 0. */
 static struct { int create, attr, fstat, scandir; } errors;
 
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                          void *(*start)(void *), void *data);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                          void *(*start)(void *), void *data);
-int __real_pthread_attr_init(pthread_attr_t *attr);
-int __wrap_pthread_attr_init(pthread_attr_t *attr);
-int __real_fstat(int fd, struct stat *status);
-int __wrap_fstat(int fd, struct stat *status);
 typedef int select_entry(const struct dirent *entry);
 typedef int compare_entries(const struct dirent **a, const struct dirent **b);
-int __real_scandir(const char *dir, struct dirent ***list, select_entry *select,
-                   compare_entries *compare);
-int __wrap_scandir(const char *dir, struct dirent ***list, select_entry *select,
-                   compare_entries *compare);
 
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                          void *(*start)(void *), void *data) {
+WRAP(int, pthread_create, pthread_t *thread, const pthread_attr_t *attr,
+     void *(*start)(void *), void *data) {
   return errors.create ? errors.create
                        : __real_pthread_create(thread, attr, start, data);
 }
 
-int __wrap_pthread_attr_init(pthread_attr_t *attr) {
+WRAP(int, pthread_attr_init, pthread_attr_t *attr) {
   return errors.attr ? errors.attr : __real_pthread_attr_init(attr);
 }
 
-int __wrap_fstat(int fd, struct stat *status) {
+WRAP(int, fstat, int fd, struct stat *status) {
   errno = errors.fstat;
   return errors.fstat ? -1 : __real_fstat(fd, status);
 }
 
-int __wrap_scandir(const char *dir, struct dirent ***list, select_entry *select,
-                   compare_entries *compare) {
+WRAP(int, scandir, const char *dir, struct dirent ***list, select_entry *select,
+     compare_entries *compare) {
   errno = errors.scandir;
   return errors.scandir ? -1 : __real_scandir(dir, list, select, compare);
 }
