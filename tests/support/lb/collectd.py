@@ -34,7 +34,7 @@ class Daemon:
 
     def __init__(self, plugins, text, interval=0.1, hostname="testhost", threads_=1, command=(), start=True, **options):
         self.dir = scratch(0o777)
-        self.command, self.options = command, options
+        self.command, self.options, self.hostname = command, options, hostname
         os.mkdir(f"{self.dir}/plugins")
         for name in "logfile", *plugins:  # collectd refuses symbolic links
             shutil.copy(os.environ["LB_PLUGIN"] if name == "listen_backlog" else f"{plugin_dir()}/{name}.so",
@@ -138,10 +138,10 @@ class Collectd(Daemon):
     def instances(self):
         """The plugin instances of ours that have values: labels, and "" for the daemon's own network namespace."""
         return {path[len("listen_backlog"):].lstrip("-") for path in map(os.path.basename, glob.glob(
-            glob.escape(self.dir) + "/csv/testhost/listen_backlog*"))}
+            glob.escape(f"{self.dir}/csv/{self.hostname}") + "/listen_backlog*"))}
 
     def _folder(self, listener):
-        return f"{self.dir}/csv/testhost/listen_backlog" + (listener and "-" + listener)
+        return f"{self.dir}/csv/{self.hostname}/listen_backlog" + (listener and "-" + listener)
 
     def names(self, listener):
         """The type-type_instance of all values of a listener."""
@@ -177,7 +177,8 @@ class Collectd(Daemon):
         """Waits until collectd has read another plugin, uptime, this many times more."""
         def others():
             check(self.running(), "collectd runs")
-            return sum(len(content(path).splitlines()) for path in glob.glob(f"{self.dir}/csv/testhost/uptime/uptime-*"))
+            return sum(len(content(path).splitlines()) for path in glob.glob(
+                f"{self.dir}/csv/{self.hostname}/uptime/uptime-*"))
         before = others()
         until(lambda: others() > before + count, "another plugin is read")
 

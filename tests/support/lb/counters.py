@@ -28,8 +28,8 @@ def settled(daemon):
 
 
 def never_back(daemon, one_namespace=True):
-    """No counter ever decreases, and, in a single namespace, every overflow has one place in each read. Returns how many
-    reads."""
+    """No counter ever decreases, and, in a single namespace, every overflow has one place in each read. Returns how
+    many reads."""
     last, complete = {}, 0
     for when, table in daemon.reads():
         for name, row in table.items():

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The sentences of src/base/messages.h, so that a new wording is no edit of a live test: test_messages.c has them literally."""
+"""The sentences of src/base/messages.h, so that a new wording is no edit of a live test: test_messages.c has them
+literally."""
 import re
 
 from .basics import source
