@@ -24,10 +24,15 @@ const char *lb_message(char out[static LB_MESSAGE_SIZE], const char *format,
   return out;
 }
 
-void lb_more(char out[static LB_MORE_SIZE], unsigned count) {
-  *out = '\0';
+const char *lb_label_refused(char out[static LB_MESSAGE_SIZE], int err,
+                             const char *label, const char *source,
+                             unsigned count) {
+  char more[32] = "";
   if (count > 1)
-    snprintf(out, LB_MORE_SIZE, LB_TEXT_MORE, count - 1);
+    snprintf(more, sizeof(more), LB_TEXT_MORE, count - 1);
+  return err == -EEXIST
+             ? lb_message(out, LB_MSG_LABEL_TAKEN, label, source, more)
+             : lb_message(out, LB_MSG_LABEL_TOO_LONG, label, source, more);
 }
 
 /* --- reasons ------------------------------------------------------------- */

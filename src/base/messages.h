@@ -79,7 +79,7 @@
 #define LB_SOURCE_PORT "port %s"
 #define LB_SOURCE_UNIX "the UNIX socket \"%s%.*s\""
 
-/* The label, a source or a configured item, and lb_more(). */
+/* The label, a source or a configured item, and LB_TEXT_MORE or "". */
 #define LB_MSG_LABEL_TAKEN                                                     \
   "Label \"%s\" is already used, so %s%s is not reported. A <Listener> in "    \
   "collectd.conf can name it."
@@ -224,7 +224,6 @@
 /* With a prefix a message fits the 512 bytes of c_complain(). */
 #define LB_MESSAGE_SIZE 480
 #define LB_REASON_SIZE 160
-#define LB_MORE_SIZE 32
 
 /* Formats a sentence for one line: control characters become "?", what is too
  * long is cut off. Returns out. */
@@ -233,8 +232,11 @@ lb_message(char out[static LB_MESSAGE_SIZE], const char *format, ...);
 __attribute__((format(printf, 2, 0))) const char *
 lb_vmessage(char out[static LB_MESSAGE_SIZE], const char *format, va_list args);
 
-/* Formats " (and N more)" after the first of count things, or "". */
-void lb_more(char out[static LB_MORE_SIZE], unsigned count);
+/* Formats that the first of count sources got no label: err is -EEXIST or
+ * -ENAMETOOLONG. Returns out. */
+const char *lb_label_refused(char out[static LB_MESSAGE_SIZE], int err,
+                             const char *label, const char *source,
+                             unsigned count);
 
 /* What can fail in an interval, and what works again later. */
 enum lb_task {

@@ -65,14 +65,10 @@ void lb_report_conflict(struct lb_report *report,
                         struct lb_conflict *conflict) {
   if (!conflict->count)
     return;
-  char more[LB_MORE_SIZE];
-  lb_more(more, conflict->count);
-  if (conflict->err == -EEXIST)
-    lb_log_event(&report->conflict, LOG_ERR, LB_MSG_LABEL_TAKEN,
-                 conflict->label, conflict->source, more);
-  else
-    lb_log_event(&report->conflict, LOG_ERR, LB_MSG_LABEL_TOO_LONG,
-                 conflict->label, conflict->source, more);
+  char text[LB_MESSAGE_SIZE];
+  lb_log_event(&report->conflict, LOG_ERR, "%s",
+               lb_label_refused(text, conflict->err, conflict->label,
+                                conflict->source, conflict->count));
   conflict->count = 0;
 }
 

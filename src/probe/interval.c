@@ -92,15 +92,11 @@ static void print_errors(struct interval *interval,
 }
 
 static void print_conflict(struct lb_conflict *conflict) {
-  char more[LB_MORE_SIZE];
+  char text[LB_MESSAGE_SIZE];
   if (!conflict->count)
     return;
-  lb_more(more, conflict->count);
-  if (conflict->err == -EEXIST)
-    lb_probe_error(LB_MSG_LABEL_TAKEN, conflict->label, conflict->source, more);
-  else
-    lb_probe_error(LB_MSG_LABEL_TOO_LONG, conflict->label, conflict->source,
-                   more);
+  lb_probe_error("%s", lb_label_refused(text, conflict->err, conflict->label,
+                                        conflict->source, conflict->count));
   conflict->count = 0;
 }
 

@@ -30,6 +30,10 @@ static const char *netns_reason(int err, char buf[static LB_REASON_SIZE]) {
   return lb_netns_error(err, buf);
 }
 
+static const char *recording_reason(int err, char buf[static LB_REASON_SIZE]) {
+  return lb_recording_error(err, buf);
+}
+
 static const char *ports_reason(int err, char buf[static LB_REASON_SIZE]) {
   (void)buf;
   return lb_ports_error(err);
@@ -76,6 +80,11 @@ static void each_errno_has_the_reason_of_its_area(void **s) {
       {netns_reason, -ESTALE, "it does not exist", false},
       {netns_reason, -ENAMETOOLONG, "a name is longer than 127 bytes", false},
       {netns_reason, -EMFILE, "", true},
+      {recording_reason, -EBADMSG,
+       "not a recording of listen_backlog-probe, or cut off", false},
+      {recording_reason, -EOPNOTSUPP,
+       "a recording of another version or byte order", false},
+      {recording_reason, -ENOENT, "", true},
       {ports_reason, -ERANGE, "not a TCP port", false},
       {ports_reason, -ENOENT, "unknown service", false},
       {ports_reason, -EINVAL, "an empty or reversed range", false},
