@@ -63,6 +63,13 @@ static const struct story stories[] = {
        "443: sockets 0 drops 0 overflows 0\n"
        "80: queue 4 limit 8 peak 4 busy 100 fill 44.4444444444444 sockets 1 "
        "full 0 drops 0 overflows 0\n"}}},
+    {"the first sample of an interval is never a repeated one",
+     {{"listen 1 80 queue 4; sample; overflow 1 1; end",
+       "80: queue 4 limit 8 peak 4 busy 100 fill 44.4444444444444 sockets 1 "
+       "full 0 drops 1 overflows 1\n"},
+      {"end",
+       "80: queue 4 limit 8 peak 4 busy 100 fill 44.4444444444444 sockets 1 "
+       "full 0 drops 1 overflows 1\n"}}},
     {"a full socket counts once in each interval",
      {{"listen 1 80 queue 9; listen 2 80; listen 3 80; sample;"
        "set 1 queue 0; set 2 queue 9; sample; sample; end",

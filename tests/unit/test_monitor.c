@@ -561,6 +561,9 @@ static void a_lost_source_is_closed_at_the_end_of_the_interval(void **state) {
                 "in blue replaced 12; end");
   assert_int_equal(there->opened, 5);
   assert_int_equal(there->closed, 3);
+  play(fixture, "prepare; in blue replaced 13; samples; finish");
+  assert_int_equal(there->opened, 5);
+  assert_int_equal(there->closed, 4);
 }
 
 static void
