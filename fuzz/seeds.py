@@ -3,7 +3,8 @@
 """usage: seeds.py DIRECTORY FILE...
 
 Takes recordings (.rec) and configurations (.conf) apart into seeds for the
-fuzz targets, DIRECTORY/TARGET/NAME: of answers of one shape the first."""
+fuzz targets, DIRECTORY/TARGET/NAME. Of answers with one shape, only the first is
+a seed."""
 import os
 import shutil
 import struct
@@ -11,11 +12,12 @@ import sys
 
 HEADER = 16
 RECORD = struct.Struct("=IiQQ")  # src/kernel/record.h: struct lb_record
-LOOK, DATAGRAM, DUMP, _, NETSTAT, SOMAXCONN, SAMPLE = 1, 2, 3, 4, 5, 6, 21
-TARGETS = ("listeners", "unix_names", "conns", "pending")  # enum lb_channel
+# enum lb_record_kind
+FINAL_SAMPLE, DATAGRAM, DUMP, NETSTAT, SOMAXCONN, SAMPLE = 1, 2, 3, 5, 6, 21
+TARGETS = ("listeners", "unix_names", "conns", "pending")  # enum lb_query_kind
 ASKED, SINGLE = 1, 2  # flags of fuzz_dump.h
-# Flags of fuzz_recording.c: ports; all that there is, as it was looked at and
-# with each look an interval; selections.
+# Flags of fuzz_recording.c: ports; all that there is, as it was sampled and
+# with each sample an interval; selections.
 REPLAYS = (0x01, 0x1f, 0x5f, 0xe7)
 
 
@@ -80,17 +82,17 @@ class Seeds:
         """The whole, and each interval alone, without what repeats."""
         for flags in REPLAYS:
             self.put("recording", bytes([flags]) + recording)
-        looks, part = [], b""
+        samples, part = [], b""
         for kind, _, _, whole in records(recording):
-            if kind in (LOOK, SAMPLE) and part:
-                looks.append(part)
+            if kind in (FINAL_SAMPLE, SAMPLE) and part:
+                samples.append(part)
                 part = b""
             part += whole
-        looks.append(part)
-        for at in range(0, len(looks), 4):
+        samples.append(part)
+        for at in range(0, len(samples), 4):
             for flags in REPLAYS:
                 self.put("recording", bytes([flags]) + recording[:HEADER] +
-                         b"".join(looks[at:at + 4]))
+                         b"".join(samples[at:at + 4]))
 
 
 def main():

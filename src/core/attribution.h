@@ -12,10 +12,11 @@
  *
  * One round, after a dump:
  *
- *   lb_attribution_begin(table);                     before the counters are
- * read if (lb_attribution_read(attribution, table, &netstat)) merge another
- * dump of the TCP sockets into table; lb_attribution_settle(attribution, table,
- * listeners);
+ *   lb_attribution_begin(table);
+ *   read the counters;
+ *   if (lb_attribution_read(attribution, table, &netstat))
+ *     merge another dump of the TCP sockets into the table;
+ *   lb_attribution_settle(attribution, table, listeners);
  *
  * A round that is given up before lb_attribution_settle() attributes nothing,
  * and loses nothing: the next round includes it. */
