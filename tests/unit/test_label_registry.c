@@ -8,13 +8,8 @@
 static struct lb_label_registry *labels;
 static bool tree_is_full; /* tsearch(3) allocates in the C library */
 
-void *__real_tsearch(const void *key, void **root,
-                     int (*compare)(const void *, const void *));
-void *__wrap_tsearch(const void *key, void **root,
-                     int (*compare)(const void *, const void *));
-
-void *__wrap_tsearch(const void *key, void **root,
-                     int (*compare)(const void *, const void *)) {
+WRAP(void *, tsearch, const void *key, void **root,
+     int (*compare)(const void *, const void *)) {
   return tree_is_full ? NULL : __real_tsearch(key, root, compare);
 }
 

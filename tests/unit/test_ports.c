@@ -7,16 +7,8 @@
 #include <netdb.h>
 
 /* /etc/services may have port 0, which is no TCP port. */
-int __real_getservbyname_r(const char *name, const char *proto,
-                           struct servent *entry, char *buf, size_t size,
-                           struct servent **found);
-int __wrap_getservbyname_r(const char *name, const char *proto,
-                           struct servent *entry, char *buf, size_t size,
-                           struct servent **found);
-
-int __wrap_getservbyname_r(const char *name, const char *proto,
-                           struct servent *entry, char *buf, size_t size,
-                           struct servent **found) {
+WRAP(int, getservbyname_r, const char *name, const char *proto,
+     struct servent *entry, char *buf, size_t size, struct servent **found) {
   assert_string_equal(proto, "tcp");
   if (strcmp(name, "spr-itunes") != 0)
     return __real_getservbyname_r(name, proto, entry, buf, size, found);

@@ -298,63 +298,57 @@ static void a_namespace_in_two_spellings_is_sampled_once(void **state) {
 
 /* One line per namespace: "all" if listening_ports applies, then the labels of
  * the selections that apply, with ":" in front if they are not plain. */
-static void assert_applies(const char *want) {
+static void say_applies(struct text *got) {
   static const struct lb_netns_ref refs[] = {
       {NULL, "", false},
       {"/run/netns/blue", "blue", true},
       {"/run/netns/red", "red", true},
       {"/proc/1/ns/net", "proc-1-ns-net", false},
   };
-  struct lb_netns_spec blue_pid[] = {netns_of("blue"),
-                                     netns_of("/proc/1/ns/net")};
-  struct lb_netns_spec blue_all[] = {netns_of("blue"), netns_of("*")};
-  struct text got = {.len = 0};
-  assert_int_equal(add_port(80), 0);
-  assert_int_equal(add_listener_in("b", blue_pid, 1), 0);
-  assert_int_equal(add_listener_in("b+p", blue_pid, 2), 0);
-  assert_int_equal(add_listener_in("*", blue_all + 1, 1), 0);
-  assert_int_equal(add_listener_in("b+*", blue_all, 2), 0);
   for (size_t i = 0; i < LEN(refs); i++) {
-    say(&got, "%s%s", i ? refs[i].label : "own",
+    say(got, "%s%s", i ? refs[i].label : "own",
         lb_settings_apply(&settings, &refs[i]) ? " all" : "");
     for (size_t j = 0; j < settings.selections_len; j++) {
       const struct lb_selection *selection = &settings.selections[j];
       if (lb_selection_applies(&settings, selection, &refs[i]))
-        say(&got, " %s%s",
-            lb_selection_is_plain(selection, &refs[i]) ? "" : ":",
+        say(got, " %s%s", lb_selection_is_plain(selection, &refs[i]) ? "" : ":",
             selection->label);
     }
-    say(&got, "\n");
+    say(got, "\n");
   }
-  assert_string_equal(got.at, want);
 }
 
-static void a_selection_without_namespaces_applies_in_our_own(void **state) {
-  (void)state;
-  assert_int_equal(sample_netns("blue", false), 0);
-  assert_applies("own all 80\n"
-                 "blue b :b+p :* :b+*\n"
-                 "red :* :b+*\n"
-                 "proc-1-ns-net :b+p\n");
-}
-
-static void
-a_selection_without_namespaces_applies_in_those_for_all(void **state) {
-  (void)state;
-  assert_int_equal(sample_netns("blue", true), 0);
-  assert_applies("own all 80\n"
-                 "blue all :80 b :b+p :* :b+*\n"
-                 "red :* :b+*\n"
-                 "proc-1-ns-net :b+p\n");
-}
-
-static void an_asterisk_stands_for_all_listed_namespaces(void **state) {
-  (void)state;
-  assert_int_equal(sample_netns("*", true), 0);
-  assert_applies("own all 80\n"
-                 "blue all :80 b :b+p :* :b+*\n"
-                 "red all :80 :* :b+*\n"
-                 "proc-1-ns-net :b+p\n");
+static void a_selection_applies_in_its_namespaces_or_those_for_all(void **s) {
+  (void)s;
+  static const struct {
+    const char *netns;
+    bool for_all;
+    const char *want;
+  } cases[] = {
+      {"blue", false,
+       "own all 80\nblue b :b+p :* :b+*\nred :* :b+*\nproc-1-ns-net :b+p\n"},
+      {"blue", true,
+       "own all 80\nblue all :80 b :b+p :* :b+*\nred :* :b+*\n"
+       "proc-1-ns-net :b+p\n"},
+      {"*", true,
+       "own all 80\nblue all :80 b :b+p :* :b+*\nred all :80 :* :b+*\n"
+       "proc-1-ns-net :b+p\n"},
+  };
+  struct lb_netns_spec blue_pid[] = {netns_of("blue"),
+                                     netns_of("/proc/1/ns/net")};
+  struct lb_netns_spec blue_all[] = {netns_of("blue"), netns_of("*")};
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct text got = {.len = 0};
+    lb_settings_free(&settings);
+    assert_int_equal(sample_netns(cases[i].netns, cases[i].for_all), 0);
+    assert_int_equal(add_port(80), 0);
+    assert_int_equal(add_listener_in("b", blue_pid, 1), 0);
+    assert_int_equal(add_listener_in("b+p", blue_pid, 2), 0);
+    assert_int_equal(add_listener_in("*", blue_all + 1, 1), 0);
+    assert_int_equal(add_listener_in("b+*", blue_all, 2), 0);
+    say_applies(&got);
+    assert_string_equal(got.at, cases[i].want);
+  }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin_test, end_test)
@@ -372,9 +366,7 @@ int main(void) {
       TEST(without_memory_nothing_is_added),
       TEST(a_selection_has_a_port_if_it_is_narrowed_by_nothing),
       TEST(a_namespace_in_two_spellings_is_sampled_once),
-      TEST(a_selection_without_namespaces_applies_in_our_own),
-      TEST(a_selection_without_namespaces_applies_in_those_for_all),
-      TEST(an_asterisk_stands_for_all_listed_namespaces),
+      TEST(a_selection_applies_in_its_namespaces_or_those_for_all),
   };
   return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
 }
