@@ -12,7 +12,8 @@ import os
 import sys
 import time
 
-from contenders import Held, NodeExporter, contenders, lib
+from contenders import Held, NodeExporter, contenders
+from lb.basics import clean_up
 from whole import allocations, daemon_percent, instructions, memory, profile
 
 LISTENERS = 1, 10, 1000, 10000
@@ -163,7 +164,7 @@ def judge_all(turns):
 
 
 def main():
-    atexit.register(lib._clean_up)
+    atexit.register(clean_up)
     sys.stdout.reconfigure(line_buffering=True)
     print(f"{time.strftime('%F')}, Linux {os.uname().release}, "
           f"{os.cpu_count()} processors, load average before: {load()}")

@@ -12,8 +12,7 @@ import subprocess
 import sys
 import time
 
-import lib
-from lib import Process, check, scratch, until
+from lb import PATH, Process, check, plugin_dir, scratch, until
 
 BENCH = os.path.join(os.environ["LB_SRCDIR"], "bench")
 BUILT = os.path.join(os.environ["LB_BUILDDIR"], "bench")
@@ -68,7 +67,7 @@ class Daemon:
         folder = scratch()
         for name in plugins:
             shutil.copy(os.environ["LB_PLUGIN"] if name == "listen_backlog"
-                        else f"{lib._plugin_dir()}/{name}.so", folder)
+                        else f"{plugin_dir()}/{name}.so", folder)
         conf = os.path.join(folder, "collectd.conf")
         load = "\n".join(f"LoadPlugin {name}" for name in plugins)
         with open(conf, "w") as file:
@@ -90,12 +89,12 @@ WriteThreads {threads}
 """)
         self.process = Process(["collectd", "-f", "-C", conf,
                                 "-P", f"{folder}/pid"])
-        self.pid = self.process.popen.pid
+        self.pid = self.process.pid
         until(lambda: "entering read-loop" in self.process.text(),
               "collectd is up")
 
     def stop(self):
-        check(self.process.popen.poll() is None, "collectd still runs")
+        check(self.process.running(), "collectd still runs")
         self.process.stop()
 
 
@@ -148,10 +147,10 @@ class Ss(Contender):
     MOST = 20
 
     def there(self):
-        return shutil.which("ss", path=lib.PATH)
+        return shutil.which("ss", path=PATH)
 
     def look(self, looks):
-        path = shutil.which("ss", path=lib.PATH)
+        path = shutil.which("ss", path=PATH)
         null = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
         total = 0
         for _ in range(looks):
@@ -184,7 +183,7 @@ class NodeExporter(Contender):
         super().begin()
 
     def look(self, looks):
-        pid = self.process.popen.pid
+        pid = self.process.pid
         start = cpu_us(pid)
         for _ in range(looks):
             scrape = http.client.HTTPConnection("127.0.0.1", self.PORT)
@@ -208,7 +207,7 @@ class Read(Contender):
 
     def there(self):
         return (self.plugin == "listen_backlog" or
-                os.path.exists(f"{lib._plugin_dir()}/{self.plugin}.so"))
+                os.path.exists(f"{plugin_dir()}/{self.plugin}.so"))
 
     def _interval(self):
         """Four times as long as the first read takes, start and all."""

@@ -10,8 +10,8 @@ import statistics
 import subprocess
 import time
 
-from contenders import BENCH, BUILT, Daemon, Held, cpu_us, lib
-from lib import Collectd, Listener, Service, equal, note, until
+from contenders import BENCH, BUILT, Daemon, Held, cpu_us
+from lb import Collectd, Listener, Service, content, equal, note, proc, scratch, until
 
 
 def run(command):
@@ -47,7 +47,7 @@ def kilobytes(pid):
     """Resident memory of a process by kind, in KiB."""
     found = dict.fromkeys(KINDS, 0)
     kind = None
-    for line in lib._read(lib.proc(pid) + "/smaps").splitlines():
+    for line in content(proc(pid) + "/smaps").splitlines():
         if re.match(r"[0-9a-f]+-", line):
             name = "".join(line.split(None, 5)[5:])
             kind = "heap+stack" if name in ("", "[heap]") else (
@@ -115,8 +115,8 @@ def percent(daemon, intervals, port):
         seen = count()
         until(lambda: count() > seen, "a read", 3600)
         sampler = daemon.sampler()
-        return (time.monotonic(), sampler.times()[0] if sampler else 0,
-                cpu_us(daemon.process.popen.pid) / 1e6)
+        return (time.monotonic(), sampler.cpu() if sampler else 0,
+                cpu_us(daemon.pid) / 1e6)
     read()
     start = read()
     for _ in range(intervals):
@@ -131,7 +131,7 @@ def share(goal, what, most, config, interval, intervals, port=None):
     thread, whole = percent(daemon, intervals, port)
     equal(daemon.errors(), [])
     print(f"{what:44} {thread:10.3f} {whole:10.3f} {most:8g}", flush=True)
-    for line in daemon.log("Inspecting waiting connections"):
+    for line in daemon.said("LB_MSG_INSPECTIONS_SLOWED"):
         note(line)
     daemon.stop()
     goal(whole <= most, f"{what}: at most {most:g} % of a CPU: {whole:.3f} %")
@@ -168,13 +168,13 @@ KEPT = os.path.join(BENCH, "instructions")
 
 def callgrind(listeners, program, *numbers):
     """Runs a program of the bench; its instructions, and where they were."""
-    out = os.path.join(lib.scratch(), "callgrind")
+    out = os.path.join(scratch(), "callgrind")
     seen = run(
         ["valgrind", "--quiet", "--tool=callgrind", "--collect-atstart=no",
          "--toggle-collect=measured", f"--callgrind-out-file={out}",
          os.path.join(BUILT, program), *map(str, numbers)])
     equal(int(seen.split()[-1]), listeners, "listeners that it saw")
-    count = int(re.search(r"^(?:summary|totals): (\d+)", lib._read(out),
+    count = int(re.search(r"^(?:summary|totals): (\d+)", content(out),
                           re.M).group(1))
     return count, out
 
@@ -211,7 +211,7 @@ def here():
 def kept():
     """{(listeners, looks): instructions} for this place."""
     found = {}
-    for line in lib._read(KEPT).splitlines():
+    for line in content(KEPT).splitlines():
         *where, listeners, looks, count = line.split()
         if where == here():
             found[int(listeners), int(looks)] = float(count)

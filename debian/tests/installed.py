@@ -1,72 +1,56 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What the packages install works with the packaged collectd as it is: no
-plugin is copied, none comes from a build."""
+"""The installed packages work with the packaged collectd as it is: no plugin is copied, and none comes from a build."""
 import os
-import re
 
-from lib import *
+from lb import *
 
 ROOT = os.environ["LB_ROOT"]
 EXAMPLES = f"{ROOT}/usr/share/doc/collectd-listen-backlog/examples"
 
 
 class Installed(Collectd):
-    """collectd with the plugin from where dpkg has put it."""
+    """collectd with the plugin where dpkg has put it."""
 
-    def _text(self, *args):
-        place = f'PluginDir "{ROOT}/usr/lib/collectd"' if ROOT else ""
-        return re.sub("^PluginDir .*", place, super()._text(*args),
-                      flags=re.M)
-
-    def mapped(self):
-        """The file that the daemon has loaded."""
-        with open(proc(self.process.popen.pid) + "/maps") as maps:
-            return {line.split(None, 5)[5].strip() for line in maps
-                    if "listen_backlog.so" in line}
+    def plugin_dir(self):
+        return f'PluginDir "{ROOT}/usr/lib/collectd"' if ROOT else ""
 
 
 @test("the installed plugin shows what ss shows")
 def _():
-    one, two = Listener(8080, backlog=7), Listener(8081, backlog=3)
-    fill(one, 5)
-    fill(two, 4)
+    fill(Listener(8080, backlog=7), 5)
+    fill(Listener(8081, backlog=3), 4)
     daemon = Installed()
-    table = daemon.look()
-    equal(daemon.mapped(), {os.environ["LB_PLUGIN"]}, "the file it runs")
+    table = daemon.read()
+    equal({path for _, path in daemon.mapped()}, {os.environ["LB_PLUGIN"]}, "the file it runs")
     for port in 8080, 8081:
-        equal({name: table[str(port)][name] for name in
-               ("queue", "limit", "sockets")}, totals(ss(port)), str(port))
-    equal((table["8081"]["fill"], table["8081"]["full"]), (100, 1), "full")
+        equal(part(table, port, "queue", "limit", "sockets"), totals(ss(port)), port)
+    equal(part(table, 8081, "fill", "full"), {"fill": 100, "full": 1})
     agrees_with_kernel(table)
-    equal(daemon.errors(), [], "errors")
-    equal(daemon.stop(), 0, "exit status")
+    equal((daemon.errors(), daemon.stop()), ([], 0), "errors and exit status")
 
 
 @test("drops and overflows are the kernel's")
 def _():
-    server = Listener(8080, backlog=1)
+    server = fill(Listener(8080, backlog=1), 2)
     daemon = Installed('LocalPort "8080"')
-    fill(server, 2)
-    daemon.look()
+    daemon.read()
     overflow(server, 3)
     equal(counters(settled(daemon), 8080), (3, 3), "counters")
 
 
-@test("the installed probe agrees")
+@test("the installed probe agrees with the installed plugin")
 def _():
     fill(Listener(8080, backlog=7), 5)
-    table, other = Installed().look(), probe()
-    equal(other["8080"], {name: table["8080"][name]
-                          for name in other["8080"]}, "port 8080")
+    table, row = Installed().read(), probe()["8080"]
+    equal(row, printed(part(table, 8080, *row)), "port 8080")
 
 
-@test("the example configuration is taken as it is installed")
+@test("collectd takes the example configuration where it is installed")
 def _():
     Listener(8080, backlog=7)
     daemon = Installed(extra=f'Include "{EXAMPLES}/listen_backlog.conf"')
-    equal(daemon.look()["8080"]["limit"], 7, "limit")
-    equal(daemon.errors(), [], "errors")
+    equal((daemon.read()["8080"]["limit"], daemon.errors()), (7, []), "limit and errors")
 
 
 main()

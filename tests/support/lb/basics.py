@@ -68,9 +68,9 @@ def mentions(text, *words):
         check(str(word) in text, f"{word!r} is not in {text!r}")
 
 
-def until(fact, what):
+def until(fact, what, deadline=DEADLINE):
     """Waits until fact() is true and returns what it returned."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + deadline
     while True:
         began = time.monotonic()
         found = fact()
@@ -78,7 +78,7 @@ def until(fact, what):
             return found
         now = time.monotonic()
         if now > end:
-            raise AssertionError(f"waited {DEADLINE:g} s in vain until {what}")
+            raise AssertionError(f"waited {deadline:g} s in vain until {what}")
         time.sleep(max(0.005, now - began))
 
 

@@ -87,9 +87,9 @@ class Thread:
         """How often the thread has gone to sleep by itself."""
         return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", self.status(), re.M).group(1))
 
-    def starved(self):
-        """For how many seconds the thread was ready to run and had no CPU."""
-        return int(content(self.path + "/schedstat").split()[1]) / 1e9
+    def cpu(self):
+        """How many seconds the thread has run."""
+        return int(content(self.path + "/schedstat").split()[0]) / 1e9
 
 
 def threads(pid):
