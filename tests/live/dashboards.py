@@ -10,7 +10,7 @@ import time
 
 from lb import *
 from lb.probe import listed_readings
-from lb.scene import Scene, holds, names, same
+from lb.scene import ANY, Scene, holds, names, same
 from lb.stores import HOST, Graphite, InfluxDB, Prometheus, fetch, snippet
 
 sys.path.insert(0, os.path.join(SRCDIR, "dashboards"))
@@ -196,7 +196,7 @@ class Expected:
             each = {line.legend: self.value(name, line.reading)} if line.reading in self.now[name] else {}
         if line.calculation not in OVER_ALL:
             return each
-        return {line.legend: OVER_ALL[line.calculation](each.values())}
+        return {line.legend: ANY if ANY in each.values() else OVER_ALL[line.calculation](each.values())}
 
     def of(self, what, listener):
         """{title: {legend: number}} of a dashboard."""
@@ -217,6 +217,8 @@ def wrong(store, panel, want, **variables):
                 counters.add(legend)
             if points:
                 got[legend] = sum(value for _, value in points) if is_counter else points[-1][1]
+    newer = {legend for legend, value in want.items() if value is ANY}
+    got, want = ({legend: value for legend, value in each.items() if legend not in newer} for each in (got, want))
     if set(got) != set(want):
         return f"legends {set(got)}, not {set(want)}"
     extrapolated = counters if isinstance(store, Prometheus) else ()
