@@ -111,6 +111,10 @@ a_socket_that_is_back_does_not_make_up_for_a_missing_one(void **state) {
   see(fixture, 1, 0);
   merge(fixture, 2);
   assert_true(lb_socket_table_misses(&fixture->table));
+  see(fixture, 2, 0);
+  merge(fixture, 2);
+  assert_false(lb_socket_table_misses(&fixture->table));
+  assert_false(lb_socket_table_is_same(&fixture->table));
 }
 
 static void a_socket_without_a_dump_is_kept_for_a_minute(void **state) {
