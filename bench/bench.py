@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What a look at the listening sockets costs: the plugin's, the least that the
-kernel takes for it, and those of others, in turns on the same sockets. Then
-what the plugin costs collectd, and whether that is as little as it should be.
+"""Measures what a sample of the listening sockets costs: the plugin's, the
+floor (the bare dump), and those of other tools, in turns on the same sockets.
+Then measures what the plugin costs collectd, and compares it with the goals.
 
 usage: bench.py [TURNS], in a network namespace of its own: make bench
-bench.py quick: on few sockets, and only what is counted and not timed besides;
-it fails where something allocates."""
+bench.py quick: on few sockets, and otherwise only what is counted, not timed;
+fails if a sample or a read allocates."""
 import atexit
 import os
 import sys
@@ -24,13 +24,13 @@ verdicts = []
 
 
 def goal(met, what, why=""):
-    """met: None where it could not be judged; why: some lines of a profile."""
+    """met: None if it could not be judged; why: some lines of a profile."""
     verdicts.append(({True: "met", False: "MISSED", None: "open"}[met], what,
                      why))
 
 
 class Table:
-    """The cost of a look: {(contender, listeners, connections): [us]}."""
+    """The cost of a sample: {(contender, listeners, connections): [us]}."""
 
     def __init__(self, listeners, connections):
         self.listeners, self.connections = listeners, connections
@@ -79,14 +79,14 @@ class Table:
     def show(self):
         print(f"{'listeners':>9} {'connections':>11}" +
               "".join(f" {name:>10}" for name in self.names) +
-              f" {'look/floor':>10}")
+              f" {'sample/floor':>12}")
         for cell in [(a, b) for b in self.connections
                      for a in self.listeners]:
             row = [self.cost(name, *cell) for name in self.names]
             print(f"{cell[0]:9} {cell[1]:11}" +
                   "".join(f" {us:10.1f}" if us else f" {'missing':>10}"
                           for us in row) +
-                  f" {self.times('look', 'floor', *cell):10.2f}")
+                  f" {self.times('sample', 'floor', *cell):12.2f}")
         print("read, tcpconns: of a collectd with that plugin alone, in an "
               "interval\ntcpstat: of node_exporter with that collector alone, "
               "at a scrape")
@@ -96,10 +96,10 @@ class Table:
 
 def judge_floor(table):
     for listeners in 1, 10, 10000:
-        worst = max(table.times("look", "floor", listeners, connections)
+        worst = max(table.times("sample", "floor", listeners, connections)
                     for connections in CONNECTIONS)
         goal(worst <= 1.15,
-             f"look, {listeners} listeners: <= 1.15 x floor: {worst:.2f}",
+             f"sample, {listeners} listeners: <= 1.15 x floor: {worst:.2f}",
              "" if worst <= 1.15 else profile(listeners))
 
 
@@ -112,9 +112,9 @@ def change(table, name, listeners):
 
 def judge_flat(table):
     for listeners in LISTENERS:
-        ours = change(table, "look", listeners)
+        ours = change(table, "sample", listeners)
         goal(abs(ours) <= 0.05,
-             f"look, {listeners} listeners: the same within 5 % up to "
+             f"sample, {listeners} listeners: the same within 5 % up to "
              f"{CONNECTIONS[-1]} connections: {100 * ours:+.1f} %, the floor "
              f"{100 * change(table, 'floor', listeners):+.1f} %")
 
@@ -122,9 +122,10 @@ def judge_flat(table):
 def judge_peers(table):
     for name, least in ("tcpconns", 1000), ("raindrops", 500):
         for listeners in 1, 10:
-            times = table.times(name, "look", listeners, CONNECTIONS[-1])
+            times = table.times(name, "sample", listeners, CONNECTIONS[-1])
             goal(times and times >= least,  # None: it is missing
-                 f"look, {listeners} listeners, {CONNECTIONS[-1]} connections: "
+                 f"sample, {listeners} listeners, {CONNECTIONS[-1]} "
+                 f"connections: "
                  f">= {least} x cheaper than {name}: " +
                  (f"{times:.0f}" if times else "missing"))
 
@@ -144,7 +145,7 @@ def load():
 
 def compare(table, turns):
     rounds = min(ROUNDS, turns)
-    print(f"CPU microseconds (user + system) of a look, the least of "
+    print(f"CPU microseconds (user + system) of a sample, the least of "
           f"{turns // rounds * rounds} turns")
     for _ in range(rounds):
         table.round(turns // rounds)

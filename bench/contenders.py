@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Who looks at listening sockets, and what a look of each costs in CPU time.
+"""Programs that sample listening sockets, and what a sample of each costs.
 
-A contender looks once with look(1), and look(n) is the CPU microseconds (user
-+ system) of one of n looks. begin() comes before the first look at other
-sockets, end() after the last."""
+run(n) takes n samples and returns the CPU microseconds (user + system) of one.
+begin() comes before the first sample of other sockets, end() after the last."""
 import http.client
 import os
 import shutil
@@ -19,7 +18,7 @@ BUILT = os.path.join(os.environ["LB_BUILDDIR"], "bench")
 
 
 class Held:
-    """Sockets of other processes, for as long as it is open."""
+    """Sockets that other processes hold until it is closed."""
 
     def __init__(self, *numbers):
         self.process = subprocess.Popen(
@@ -37,14 +36,14 @@ class Held:
 
 
 def cpu_us(pid):
-    """What a process and all its threads have used: CPUCLOCK_SCHED of
-    clock_getcpuclockid(3)."""
+    """The CPU time of a process and all its threads, in microseconds:
+    CPUCLOCK_SCHED of clock_getcpuclockid(3)."""
     return time.clock_gettime_ns((~pid << 3) | 2) / 1e3
 
 
 def settled(pid, pause):
-    """(what a process has used, since when) once it has used nothing for a
-    while; None where it does not come to rest."""
+    """Waits until a process has used no CPU time for a while. Returns what it
+    has used and since when, or None if it does not come to rest."""
     used, since = cpu_us(pid), time.monotonic()
     end = since + 10 + 20 * pause
     while time.monotonic() < since + pause:
@@ -58,8 +57,8 @@ def settled(pid, pause):
 
 
 class Daemon:
-    """collectd with these plugins alone. It writes nothing, but keeps the last
-    values, as any collectd does."""
+    """collectd with only these plugins. It writes nothing, but keeps the last
+    values, as every collectd does."""
 
     def __init__(self, interval, plugins, options="", threads=1,
                  values='PostCacheChain "drop"'):
@@ -100,31 +99,31 @@ WriteThreads {threads}
 
 class Contender:
     BUDGET_US = 150000  # of a turn
-    MOST = 20000        # looks
+    MOST = 20000        # samples
     package = None      # of Debian
 
     def there(self):
         return True
 
     def begin(self):
-        cost = self.look(1)
-        self.looks = max(1, min(self.MOST, int(self.BUDGET_US / cost)))
+        cost = self.run(1)
+        self.samples = max(1, min(self.MOST, int(self.BUDGET_US / cost)))
 
     def turn(self):
-        return self.look(self.looks)
+        return self.run(self.samples)
 
     def end(self):
         pass
 
 
 class Program(Contender):
-    """Prints what a look costs."""
+    """A program that prints the cost of a sample."""
 
     def __init__(self, name, *command):
         self.name, self.command = name, command
 
-    def look(self, looks):
-        text = subprocess.run([*self.command, str(looks)], check=True,
+    def run(self, samples):
+        text = subprocess.run([*self.command, str(samples)], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
         return float(text.split()[0])
 
@@ -149,21 +148,21 @@ class Ss(Contender):
     def there(self):
         return shutil.which("ss", path=PATH)
 
-    def look(self, looks):
+    def run(self, samples):
         path = shutil.which("ss", path=PATH)
         null = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
         total = 0
-        for _ in range(looks):
+        for _ in range(samples):
             pid = os.posix_spawn(path, [path, "-ltn"], os.environ,
                                  file_actions=null)
             _, status, used = os.wait4(pid, 0)
             check(status == 0, "ss ends well")
             total += used.ru_utime + used.ru_stime
-        return total * 1e6 / looks
+        return total * 1e6 / samples
 
 
 class NodeExporter(Contender):
-    """Its own port is one of the listeners that are looked at."""
+    """Its own port is one of the listeners that it samples."""
     name, package = "tcpstat", "prometheus-node-exporter"
     PORT = 9100
     MOST = 20
@@ -182,24 +181,24 @@ class NodeExporter(Contender):
         until(listens, "node_exporter listens")
         super().begin()
 
-    def look(self, looks):
+    def run(self, samples):
         pid = self.process.pid
         start = cpu_us(pid)
-        for _ in range(looks):
+        for _ in range(samples):
             scrape = http.client.HTTPConnection("127.0.0.1", self.PORT)
             scrape.request("GET", "/metrics")
             text = scrape.getresponse().read().decode()
             scrape.close()
             check('success{collector="tcpstat"} 1' in text, "tcpstat answers")
-        return (cpu_us(pid) - start) / looks
+        return (cpu_us(pid) - start) / samples
 
     def end(self):
         self.process.stop()
 
 
 class Read(Contender):
-    """A plugin's read in collectd, which does nothing else; the daemon's own
-    work is in it. It sleeps, stopped, while others have their turn."""
+    """A plugin's read, with the daemon's own work, in a collectd that has no
+    other plugin. It is stopped while the others have their turn."""
 
     def __init__(self, name, plugin, options=""):
         self.name, self.plugin, self.options = name, plugin, options
@@ -210,7 +209,7 @@ class Read(Contender):
                 os.path.exists(f"{plugin_dir()}/{self.plugin}.so"))
 
     def _interval(self):
-        """Four times as long as the first read takes, start and all."""
+        """Four times as long as the start with the first read takes."""
         start = time.monotonic()
         daemon = Daemon(60, [self.plugin], self.options)
         _, end = settled(daemon.pid, 0.3)
@@ -218,8 +217,7 @@ class Read(Contender):
         return max(0.2, round(4 * (end - start), 1))
 
     def _start(self, interval):
-        """Where others leave too little of the processor, the interval has to
-        be longer."""
+        """Doubles the interval if other processes leave too little CPU time."""
         self.daemon = Daemon(interval, [self.plugin], self.options)
         if not settled(self.daemon.pid, interval / 4):
             self.daemon.stop()
@@ -228,21 +226,21 @@ class Read(Contender):
     def begin(self):
         self._start(self._interval())
         self.daemon.process.freeze()
-        self.looks = 1
+        self.samples = 1
 
-    def look(self, looks):
-        """Reads from one rest to another: one in each interval."""
+    def run(self, samples):
+        """Measures from one rest to another: one read in each interval."""
         interval = self.daemon.interval
         self.daemon.process.thaw()
         rest = settled(self.daemon.pid, interval / 4)
         if not rest:
             self.daemon.stop()
             self._start(2 * interval)
-            return self.look(looks)
-        time.sleep(interval * looks)
+            return self.run(samples)
+        time.sleep(interval * samples)
         end = cpu_us(self.daemon.pid)
         self.daemon.process.freeze()
-        return (end - rest[0]) / looks
+        return (end - rest[0]) / samples
 
     def end(self):
         self.daemon.process.thaw()
@@ -253,7 +251,7 @@ def contenders():
     """All of them, in the order of the table."""
     return [
         Program("floor", os.path.join(BUILT, "floor")),
-        Program("look", os.path.join(BUILT, "look")),
+        Program("sample", os.path.join(BUILT, "sample")),
         Read("read", "listen_backlog", """
             <Plugin listen_backlog>
               SampleInterval 0

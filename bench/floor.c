@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The floor of a look: one LISTEN dump of both families with SKMEMINFO, its
- * rows counted and nothing else.
+/* The floor of a sample: one LISTEN dump of both families with SKMEMINFO, which
+ * only counts the rows.
  *
  * usage: floor PASSES   prints CPU microseconds (user + system) a pass, and
  * rows */

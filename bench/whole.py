@@ -22,19 +22,20 @@ def run(command):
 # ---------------------------------------------------------------- allocations
 
 def allocations(goal):
-    """How many there are."""
+    """Returns the number of allocations."""
     print("calls of malloc(), calloc() and realloc() after warm-up, of the "
           "C library and libmnl, too")
-    print(f"{'listeners':>9} {'in a look':>10} {'in a read':>10}")
+    print(f"{'listeners':>9} {'in a sample':>11} {'in a read':>10}")
     total = 0
     for listeners in 1, 100, 10000:
         with Held(listeners, 0):
-            look, read = (
+            sample, read = (
                 float(run([os.path.join(BUILT, name), *numbers]).split()[1])
-                for name, *numbers in (("look", "20"), ("interval", "20", "1")))
-        print(f"{listeners:9} {look:10g} {read:10g}")
-        total += look + read
-    goal(total == 0, f"no look and no read allocates: {total:g}")
+                for name, *numbers in (("sample", "20"),
+                                       ("interval", "20", "1")))
+        print(f"{listeners:9} {sample:11g} {read:10g}")
+        total += sample + read
+    goal(total == 0, f"no sample and no read allocates: {total:g}")
     return total
 
 
@@ -66,7 +67,7 @@ NOR_WAITING = NOT_KEPT + "\nWriteQueueLimitHigh 1\nWriteQueueLimitLow 1"
 
 
 def resident(plugins, values):
-    """Of collectd as it is by default, after 30 reads, in KiB."""
+    """The resident memory of a default collectd after 30 reads, in KiB."""
     daemon = Daemon(0.1, plugins, threads=5, values=values)
     time.sleep(3)
     found = kilobytes(daemon.pid)
@@ -108,7 +109,7 @@ def memory(goal):
 
 def percent(daemon, intervals, port):
     """CPU time from one read to another: (the thread, the daemon). With
-    InspectQueue only reads with a walk count, so that none is half paid."""
+    InspectQueue only reads with an inspection count: none is half paid."""
     def read():
         def count():
             return len(daemon.series(port, "syn") if port else daemon.times())
@@ -126,7 +127,7 @@ def percent(daemon, intervals, port):
 
 
 def share(goal, what, most, config, interval, intervals, port=None):
-    """Measures and prints; the percentages of the thread and the daemon."""
+    """Measures and prints one row. Returns the percentage of the thread."""
     daemon = Collectd(config, interval=interval)
     thread, whole = percent(daemon, intervals, port)
     equal(daemon.errors(), [])
@@ -142,8 +143,8 @@ def daemon_percent(goal):
     print("collectd with its csv plugin, percent of a CPU")
     print(f"{'':44} {'the thread':>10} {'collectd':>10} {'goal':>8}")
     with Held(10, 0):
-        share(goal, "10 listeners, 10 looks a second", 0.1, None, 10, 1)
-        thread = share(goal, "10 listeners, 1000 looks a second", 10,
+        share(goal, "10 listeners, 10 samples a second", 0.1, None, 10, 1)
+        thread = share(goal, "10 listeners, 1000 samples a second", 10,
                        "SampleInterval 0.001", 5, 1)
     inspect = "InspectQueue true\nSampleInterval 0"
     with Held(10, 100000, 80):
@@ -155,7 +156,7 @@ def daemon_percent(goal):
         share(goal, "the same, of the port where a client waits", 1, inspect,
               10, 20, "80")
         other.close()
-    print(f"looks per second at 1 % of a CPU, waking up included: "
+    print(f"samples per second at 1 % of a CPU, waking up included: "
           f"{1000 / thread:.0f}")
 
 
@@ -167,7 +168,8 @@ KEPT = os.path.join(BENCH, "instructions")
 
 
 def callgrind(listeners, program, *numbers):
-    """Runs a program of the bench; its instructions, and where they were."""
+    """Runs a program of the bench. Returns its number of instructions, and the
+    file that says in which functions they were."""
     out = os.path.join(scratch(), "callgrind")
     seen = run(
         ["valgrind", "--quiet", "--tool=callgrind", "--collect-atstart=no",
@@ -180,7 +182,7 @@ def callgrind(listeners, program, *numbers):
 
 
 def functions(out, of):
-    """The dearest functions, in instructions of one of so many."""
+    """The most expensive functions, in instructions per unit of `of`."""
     text = run(["callgrind_annotate", "--auto=no", "--threshold=95",
                 out])
     found = re.findall(r"^ *([\d,]+) \([ \d.]+%\)  \S*:(\S+)", text, re.M)
@@ -190,18 +192,18 @@ def functions(out, of):
 
 
 def profile(listeners):
-    """Why a look is dearer than its floor."""
+    """Where a sample spends more than its floor."""
     if not shutil.which("valgrind"):
         return "       the profile is missing: apt-get install valgrind"
     with Held(listeners, 0):
-        _, out = callgrind(listeners, "look", INTERVALS)
-    return ("       instructions in user mode per look and listener, of which "
+        _, out = callgrind(listeners, "sample", INTERVALS)
+    return ("       instructions in user mode per sample and listener, of which "
             "the floor has only libmnl's:\n" +
             functions(out, INTERVALS * listeners))
 
 
 def here():
-    """What the number of instructions depends on, besides the plugin."""
+    """What else the number of instructions depends on."""
     compiler = os.environ.get("CC", "cc").split()[0]
     version = run([compiler, "-dumpversion"]).strip()
     return [os.path.basename(compiler), version, platform.machine(),
@@ -209,36 +211,36 @@ def here():
 
 
 def kept():
-    """{(listeners, looks): instructions} for this place."""
+    """{(listeners, samples): instructions} kept for this compiler and libc."""
     found = {}
     for line in content(KEPT).splitlines():
-        *where, listeners, looks, count = line.split()
+        *where, listeners, samples, count = line.split()
         if where == here():
-            found[int(listeners), int(looks)] = float(count)
+            found[int(listeners), int(samples)] = float(count)
     return found
 
 
 def instructions(goal):
-    print("instructions in user mode per listener and interval: looks, "
+    print("instructions in user mode per listener and interval: samples, "
           "counters, readings, dispatch")
     if not shutil.which("valgrind"):
         print("missing: apt-get install valgrind")
         goal(None, "instructions of an interval: no valgrind")
         return
-    print(f"{'listeners':>9} {'looks':>6} {'now':>10} {'kept':>10} {'':>7}")
+    print(f"{'listeners':>9} {'samples':>6} {'now':>10} {'kept':>10} {'':>7}")
     before, lines, worst, dearest, at = kept(), [], 0, None, 0
     for listeners in 10, 100, 1000:
         with Held(listeners, 0):
-            for looks in 1, 100:
+            for samples in 1, 100:
                 count, out = callgrind(listeners, "interval",
-                                       INTERVALS, looks)
+                                       INTERVALS, samples)
                 now = count / INTERVALS / listeners
-                was = before.get((listeners, looks))
+                was = before.get((listeners, samples))
                 change = now / was - 1 if was else 0
-                print(f"{listeners:9} {looks:6} {now:10.1f} " +
+                print(f"{listeners:9} {samples:6} {now:10.1f} " +
                       (f"{was:10.1f} {100 * change:+6.1f}%" if was else
                        f"{'none':>10}"))
-                lines.append([*here(), listeners, looks, f"{now:.1f}"])
+                lines.append([*here(), listeners, samples, f"{now:.1f}"])
                 if change > worst:
                     worst, dearest, at = change, out, listeners
     if not before:
