@@ -11,7 +11,7 @@ import signal
 import time
 
 from lb import *
-from lb.stores import InfluxDB, changed, rrd_fetch, snippet
+from lb.stores import InfluxDB, rrd_fetch, snippet
 
 HOSTS = ["host1", "host2", "host3", "host4", "host5"]
 INTERVAL = 1  # seconds; an RRD file has no fraction of one
