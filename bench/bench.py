@@ -87,9 +87,9 @@ class Table:
                   "".join(f" {us:10.1f}" if us else f" {'missing':>10}"
                           for us in row) +
                   f" {self.times('sample', 'floor', *cell):12.2f}")
-        print("read, tcpconns: of a collectd with that plugin alone, in an "
-              "interval\ntcpstat: of node_exporter with that collector alone, "
-              "at a scrape")
+        print("read, tcpconns: a collectd with this plugin alone, per "
+              "interval\ntcpstat: node_exporter with this collector alone, "
+              "per scrape")
         for each in self.missing:
             print(f"{each.name} is missing: apt-get install {each.package}")
 
@@ -145,7 +145,7 @@ def load():
 
 def compare(table, turns):
     rounds = min(ROUNDS, turns)
-    print(f"CPU microseconds (user + system) of a sample, the least of "
+    print(f"CPU microseconds (user + system) of a sample, minimum of "
           f"{turns // rounds * rounds} turns")
     for _ in range(rounds):
         table.round(turns // rounds)

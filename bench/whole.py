@@ -23,8 +23,8 @@ def run(command):
 
 def allocations(goal):
     """Returns the number of allocations."""
-    print("calls of malloc(), calloc() and realloc() after warm-up, of the "
-          "C library and libmnl, too")
+    print("calls of malloc(), calloc() and realloc() after warm-up, including "
+          "the C library and libmnl")
     print(f"{'listeners':>9} {'in a sample':>11} {'in a read':>10}")
     total = 0
     for listeners in 1, 100, 10000:
@@ -93,16 +93,16 @@ def memory(goal):
     with Held(100, 0):
         for what, values in (
                 ("all", AS_ALWAYS),
-                ("without the last values collectd keeps", NOT_KEPT),
-                ("nor those that wait to be written", NOR_WAITING)):
+                ("without the last values that collectd keeps", NOT_KEPT),
+                ("and without the queued values", NOR_WAITING)):
             found = added(values)
             total.append(found["all"])
             print(f"{what:44}" +
                   "".join(f" {found[kind]:10.0f}" for kind in KINDS))
     goal(total[0] <= 1024,
-         f"100 listeners add at most 1024 KiB to collectd: {total[0]:.0f}, of "
-         f"which collectd's own copies of 900 values are "
-         f"{total[0] - total[2]:.0f}, and the plugin {total[2]:.0f}")
+         f"100 listeners add at most 1024 KiB to collectd: {total[0]:.0f}; "
+         f"{total[0] - total[2]:.0f} of these are collectd's own copies of 900 "
+         f"values, {total[2]:.0f} are the plugin's")
 
 
 # ------------------------------------------------------------------- CPU time
@@ -141,7 +141,7 @@ def share(goal, what, most, config, interval, intervals, port=None):
 
 def daemon_percent(goal):
     print("collectd with its csv plugin, percent of a CPU")
-    print(f"{'':44} {'the thread':>10} {'collectd':>10} {'goal':>8}")
+    print(f"{'':44} {'thread':>10} {'collectd':>10} {'goal':>8}")
     with Held(10, 0):
         share(goal, "10 listeners, 10 samples a second", 0.1, None, 10, 1)
         thread = share(goal, "10 listeners, 1000 samples a second", 10,
@@ -149,14 +149,14 @@ def daemon_percent(goal):
     inspect = "InspectQueue true\nSampleInterval 0"
     with Held(10, 100000, 80):
         other = Listener(8080)
-        share(goal, "InspectQueue, 100000 connections of others", 1,
+        share(goal, "InspectQueue, 100000 connections elsewhere", 1,
               inspect + '\nLocalPort "8080"', 10, 2, "8080")
         Service(80, "127.2.1.1").connect()
         # Until one has to be left out: what is saved up pays for some first.
-        share(goal, "the same, of the port where a client waits", 1, inspect,
+        share(goal, "the same, to the port where a client waits", 1, inspect,
               10, 20, "80")
         other.close()
-    print(f"samples per second at 1 % of a CPU, waking up included: "
+    print(f"samples per second at 1 % of a CPU, with the wake-ups: "
           f"{1000 / thread:.0f}")
 
 
@@ -227,7 +227,7 @@ def instructions(goal):
         print("missing: apt-get install valgrind")
         goal(None, "instructions of an interval: no valgrind")
         return
-    print(f"{'listeners':>9} {'samples':>6} {'now':>10} {'kept':>10} {'':>7}")
+    print(f"{'listeners':>9} {'samples':>7} {'now':>10} {'kept':>10} {'':>7}")
     before, lines, worst, dearest, at = kept(), [], 0, None, 0
     for listeners in 10, 100, 1000:
         with Held(listeners, 0):
@@ -237,7 +237,7 @@ def instructions(goal):
                 now = count / INTERVALS / listeners
                 was = before.get((listeners, samples))
                 change = now / was - 1 if was else 0
-                print(f"{listeners:9} {samples:6} {now:10.1f} " +
+                print(f"{listeners:9} {samples:7} {now:10.1f} " +
                       (f"{was:10.1f} {100 * change:+6.1f}%" if was else
                        f"{'none':>10}"))
                 lines.append([*here(), listeners, samples, f"{now:.1f}"])
