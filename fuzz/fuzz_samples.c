@@ -119,8 +119,8 @@ static void fill(struct listening *slot, struct input *input) {
 
 static void fail_next(struct kernel *kernel, struct input *input) {
   unsigned which = take_number(input, 1);
-  int *errs[] = {&kernel->dump_err, &kernel->paths_err, &kernel->netstat_err,
-                 &kernel->waiting_err};
+  int *errs[] = {&kernel->dump_err, &kernel->unix_err, &kernel->netstat_err,
+                 &kernel->conns_err};
   *errs[which % 4] = which & 4 ? -ENOBUFS : -ENOENT;
 }
 
@@ -199,8 +199,8 @@ static void sample(struct kernel *kernel, struct lb_monitor *monitor,
     lb_monitor_sample(monitor, 0, *now_ms);
   else
     end_interval(monitor, *now_ms, flags, readings);
-  kernel->dump_err = kernel->paths_err = kernel->netstat_err = 0;
-  kernel->waiting_err = 0;
+  kernel->dump_err = kernel->unix_err = kernel->netstat_err = 0;
+  kernel->conns_err = 0;
 }
 
 static void make_settings(struct lb_settings *settings, uint8_t flags) {

@@ -50,7 +50,7 @@ void interval(struct fixture *fixture) {
   struct lb_sample_errors errors;
   assert_int_equal(try_interval(fixture, &errors), 0);
   assert_int_equal(errors.netstat, fixture->kernel.netstat_err);
-  assert_int_equal(errors.unix_sockets, fixture->kernel.paths_err);
+  assert_int_equal(errors.unix_sockets, fixture->kernel.unix_err);
   assert_int_equal(errors.somaxconn, fixture->kernel.somaxconn ? 0 : -EACCES);
 }
 

@@ -110,9 +110,9 @@ static void set_somaxconn(struct kernel *kernel, const struct words *words) {
 static void fail_reads(struct kernel *kernel, const struct words *words) {
   const char *what = words->len > 1 ? words->v[1] : "";
   kernel->dump_err = strcmp(what, "dump") ? 0 : -ENOBUFS;
-  kernel->paths_err = strcmp(what, "paths") ? 0 : -ENOBUFS;
+  kernel->unix_err = strcmp(what, "paths") ? 0 : -ENOBUFS;
   kernel->netstat_err = strcmp(what, "netstat") ? 0 : -ENOBUFS;
-  kernel->waiting_err = strcmp(what, "waiting") ? 0 : -ENOBUFS;
+  kernel->conns_err = strcmp(what, "waiting") ? 0 : -ENOBUFS;
 }
 
 static const struct {

@@ -108,7 +108,7 @@ static int answer_conns(struct kernel *kernel, const struct nlmsghdr *request,
     if (more < 0)
       return more;
   }
-  return end_answer(handler, &datagram, kernel->waiting_err);
+  return end_answer(handler, &datagram, kernel->conns_err);
 }
 
 static void put_clients(struct datagram *datagram,
@@ -145,8 +145,8 @@ static int answer_pending(struct kernel *kernel, const struct nlmsghdr *request,
 /* Counts queries, not dumps: a source may repeat these. */
 static void note_query(struct kernel *kernel, enum lb_query_kind kind) {
   static const char *const reads[] = {"dump", "paths", "waiting", "pending"};
-  int *const counts[] = {&kernel->dumps, &kernel->path_dumps, &kernel->walks,
-                         &kernel->pendings};
+  int *const counts[] = {&kernel->dumps, &kernel->unix_dumps,
+                         &kernel->inspections, &kernel->pendings};
   if (kernel->is_asking[kind])
     return;
   kernel->is_asking[kind] = true;
@@ -164,7 +164,7 @@ static int script_dump(struct lb_transport *transport, enum lb_query_kind kind,
   case LB_QUERY_TCP_SOCKS:
     return answer_tcp_socks(kernel, request, handler);
   case LB_QUERY_UNIX_SOCKS:
-    return answer_socks(kernel, AF_UNIX, handler, kernel->paths_err);
+    return answer_socks(kernel, AF_UNIX, handler, kernel->unix_err);
   case LB_QUERY_CONNS:
     return answer_conns(kernel, request, handler);
   default:

@@ -34,9 +34,9 @@ struct kernel {
   uint64_t hidden;   /* cookie that the next dumps leave out */
   int hidden_dumps;  /* so many of them; 0: one */
   int dump_err;      /* of each query for TCP sockets while set */
-  int paths_err;     /* of each query for UNIX sockets, after some of them */
+  int unix_err;      /* of each query for UNIX sockets, after some of them */
   int netstat_err;   /* of each read of /proc/net/netstat */
-  int waiting_err;   /* of each query for connections, after some of them */
+  int conns_err;     /* of each query for connections, after some of them */
   bool no_overflows; /* a kernel without ListenOverflows */
   uint64_t cost_ns;  /* of each query of an inspection */
   /* Called before it answers: "dump", "paths", "netstat", "waiting", "pending";
@@ -45,9 +45,9 @@ struct kernel {
   unsigned seed;
 
   int dumps; /* queries so far, of each kind */
-  int path_dumps;
+  int unix_dumps;
   int netstats;
-  int walks;
+  int inspections;
   int pendings;
   bool is_asking[LB_QUERY_KINDS]; /* a query that has begun, but not ended */
   bool asked_queued;              /* by the last query for connections */

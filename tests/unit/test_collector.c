@@ -64,12 +64,12 @@ static const struct story stories[] = {
        "80: queue 4 limit 8 peak 4 busy 100 fill 44.4444444444444 sockets 1 "
        "full 0 drops 0 overflows 0\n"}}},
     {"the first sample of an interval is never a repeated one",
-     {{"listen 1 80 queue 4; sample; overflow 1 1; end",
+     {{"listen 1 80 queue 4; sample; end",
        "80: queue 4 limit 8 peak 4 busy 100 fill 44.4444444444444 sockets 1 "
-       "full 0 drops 1 overflows 1\n"},
+       "full 0 drops 0 overflows 0\n"},
       {"end",
        "80: queue 4 limit 8 peak 4 busy 100 fill 44.4444444444444 sockets 1 "
-       "full 0 drops 1 overflows 1\n"}}},
+       "full 0 drops 0 overflows 0\n"}}},
     {"a full socket counts once in each interval",
      {{"listen 1 80 queue 9; listen 2 80; listen 3 80; sample;"
        "set 1 queue 0; set 2 queue 9; sample; sample; end",
@@ -182,7 +182,7 @@ static void unix_sockets_are_read_only_if_something_wants_them(void **state) {
   play(fixture, "listen 1 /run/a; fail paths");
   assert_int_equal(try_interval(fixture, &errors), 0);
   assert_int_equal(errors.unix_sockets, 0);
-  assert_int_equal(fixture->kernel.path_dumps, 0);
+  assert_int_equal(fixture->kernel.unix_dumps, 0);
   assert_listeners(fixture, "");
 }
 
@@ -204,7 +204,7 @@ unreadable_unix_sockets_are_neither_missed_nor_forgotten(void **state) {
 static void overflow_and_fail_paths(struct kernel *kernel, const char *read) {
   if (strcmp(read, "netstat") == 0) {
     overflow(kernel, 1, 5);
-    kernel->paths_err = -ENOBUFS;
+    kernel->unix_err = -ENOBUFS;
   }
 }
 
@@ -214,11 +214,11 @@ static void a_dump_for_the_counters_reads_no_unix_sockets(void **state) {
   struct lb_sample_errors errors;
   play(fixture, "paths; listen 1 80; listen 2 /run/a; end");
   kernel->before = overflow_and_fail_paths;
-  int dumps = kernel->dumps, path_dumps = kernel->path_dumps;
+  int dumps = kernel->dumps, unix_dumps = kernel->unix_dumps;
   assert_int_equal(try_interval(fixture, &errors), 0);
   assert_int_equal(errors.unix_sockets, 0);
   assert_int_equal(kernel->dumps, dumps + 2);
-  assert_int_equal(kernel->path_dumps, path_dumps + 1);
+  assert_int_equal(kernel->unix_dumps, unix_dumps + 1);
   assert_sockets(fixture, "80 1\n\"/run/a\" 2\n");
   assert_shares(fixture, "80 5/5, run-a -/-, all 5/5, 0 of none");
   kernel->before = NULL;
@@ -445,7 +445,7 @@ static void the_steady_state_allocates_nothing(void **state) {
         0);
   }
   assert_int_equal(memory.calls, before);
-  assert_int_equal(kernel->walks, 100);
+  assert_int_equal(kernel->inspections, 100);
 }
 
 static void without_memory_there_is_no_collector(void **state) {

@@ -71,7 +71,7 @@ static void a_run_adds_its_cost_and_asks_only_what_is_planned(void **state) {
   lb_inspection_run(inspection, source_of(kernel), &cost_ns);
   assert_int_equal(cost_ns, 11);
   play(fixture, "close 1; inspect");
-  assert_int_equal(kernel->walks, 2);
+  assert_int_equal(kernel->inspections, 2);
   assert_int_equal(kernel->pendings, 3);
 }
 

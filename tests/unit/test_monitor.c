@@ -9,9 +9,9 @@
 
 /* --- paths ------------------------------------------------------------- */
 
-enum { MAX_PLACES = 8, MAX_DOORS = 16, OWN_INO = 1 };
+enum { MAX_NETNS = 8, MAX_TRANSPORTS = 16, OWN_INO = 1 };
 
-struct place {
+struct netns {
   char path[160];
   char name[LB_LABEL_SIZE + 8]; /* as listed; "": not listed */
   uint64_t ino;                 /* 0: nothing is there */
@@ -20,19 +20,19 @@ struct place {
 };
 
 /* A transport to the namespace that was at a path when it was opened. */
-struct door {
-  struct lb_transport transport; /* first: a door is a transport */
+struct netns_transport {
+  struct lb_transport transport; /* first: this is a transport */
   const char *path;
   uint64_t ino;
   int life;     /* as first used; -1: not yet */
   bool is_open; /* it keeps a namespace alive */
 };
 
-static struct universe {
+static struct host {
   struct kernel own;
-  struct place places[MAX_PLACES];
+  struct netns netns[MAX_NETNS];
   size_t len;
-  struct door *doors[MAX_DOORS]; /* that are not closed */
+  struct netns_transport *transports[MAX_TRANSPORTS]; /* that are not closed */
   int opened;
   int closed;
   int rested;
@@ -40,104 +40,105 @@ static struct universe {
   size_t list_only; /* with list_err: so many */
 } * there;          /* that of the fixture */
 
-static struct place *place_at(const char *path) {
+static struct netns *netns_at(const char *path) {
   for (size_t i = 0; i < there->len; i++)
-    if (there->places[i].ino && strcmp(there->places[i].path, path) == 0)
-      return &there->places[i];
+    if (there->netns[i].ino && strcmp(there->netns[i].path, path) == 0)
+      return &there->netns[i];
   return NULL;
 }
 
 /* Where it leads, or NULL and *err. */
-static struct lb_transport *go_through(struct lb_transport *transport,
-                                       int *err) {
-  struct door *door = (struct door *)transport;
-  struct place *place = door->path ? place_at(door->path) : NULL;
-  bool is_there = !door->path || (place && place->ino == door->ino);
-  if (is_there && place && door->life < 0)
-    door->life = place->life;
-  if (is_there && place)
-    is_there = place->life == door->life;
-  door->is_open = is_there;
-  *err = place ? -ESTALE : -ENOENT;
+static struct lb_transport *kernel_behind(struct lb_transport *transport,
+                                          int *err) {
+  struct netns_transport *to = (struct netns_transport *)transport;
+  struct netns *netns = to->path ? netns_at(to->path) : NULL;
+  bool is_there = !to->path || (netns && netns->ino == to->ino);
+  if (is_there && netns && to->life < 0)
+    to->life = netns->life;
+  if (is_there && netns)
+    is_there = netns->life == to->life;
+  to->is_open = is_there;
+  *err = netns ? -ESTALE : -ENOENT;
   if (!is_there)
     return NULL;
-  return door->path ? &place->kernel->transport : &there->own.transport;
+  return to->path ? &netns->kernel->transport : &there->own.transport;
 }
 
-static int door_dump(struct lb_transport *transport, enum lb_query_kind kind,
-                     struct nlmsghdr *request,
-                     struct lb_datagram_handler handler) {
+static int netns_dump(struct lb_transport *transport, enum lb_query_kind kind,
+                      struct nlmsghdr *request,
+                      struct lb_datagram_handler handler) {
   int err;
-  struct lb_transport *kernel = go_through(transport, &err);
+  struct lb_transport *kernel = kernel_behind(transport, &err);
   return kernel ? kernel->dump(kernel, kind, request, handler) : err;
 }
 
-static int door_end_query(struct lb_transport *transport,
-                          enum lb_query_kind kind, int status,
-                          uint64_t *cost_ns) {
+static int netns_end_query(struct lb_transport *transport,
+                           enum lb_query_kind kind, int status,
+                           uint64_t *cost_ns) {
   int err;
-  struct lb_transport *kernel = go_through(transport, &err);
+  struct lb_transport *kernel = kernel_behind(transport, &err);
   return kernel ? kernel->end_query(kernel, kind, status, cost_ns) : status;
 }
 
-static ssize_t door_read_file(struct lb_transport *transport, enum lb_file file,
-                              char *buf, size_t size) {
+static ssize_t netns_read_file(struct lb_transport *transport,
+                               enum lb_file file, char *buf, size_t size) {
   int err;
-  struct lb_transport *kernel = go_through(transport, &err);
+  struct lb_transport *kernel = kernel_behind(transport, &err);
   return kernel ? kernel->read_file(kernel, file, buf, size) : err;
 }
 
-static void door_rest(struct lb_transport *transport) {
-  struct door *door = (struct door *)transport;
-  assert_non_null(door->path);
-  door->is_open = false;
+static void netns_rest(struct lb_transport *transport) {
+  struct netns_transport *to = (struct netns_transport *)transport;
+  assert_non_null(to->path);
+  to->is_open = false;
   there->rested++;
 }
 
-static void door_close(struct lb_transport *transport) {
-  for (size_t i = 0; i < MAX_DOORS; i++)
-    if (there->doors[i] == (struct door *)transport) {
-      free(there->doors[i]);
-      there->doors[i] = NULL;
+static void netns_close(struct lb_transport *transport) {
+  for (size_t i = 0; i < MAX_TRANSPORTS; i++)
+    if (there->transports[i] == (struct netns_transport *)transport) {
+      free(there->transports[i]);
+      there->transports[i] = NULL;
       there->closed++;
       return;
     }
   fail_msg("closed twice");
 }
 
-static struct door **free_slot(void) {
-  for (size_t i = 0; i < MAX_DOORS; i++)
-    if (!there->doors[i])
-      return &there->doors[i];
-  fail_msg("too many doors");
+static struct netns_transport **free_slot(void) {
+  for (size_t i = 0; i < MAX_TRANSPORTS; i++)
+    if (!there->transports[i])
+      return &there->transports[i];
+  fail_msg("too many transports");
   return NULL;
 }
 
-static int open_door(void *data, const char *path, const struct lb_netns_id *id,
-                     struct lb_transport **out) {
+static int open_netns(void *data, const char *path,
+                      const struct lb_netns_id *id, struct lb_transport **out) {
   (void)data;
-  struct door *door = malloc(sizeof(*door));
-  if (!door)
+  struct netns_transport *to = malloc(sizeof(*to));
+  if (!to)
     return -ENOMEM;
-  *door = (struct door){.transport = {door_dump, door_end_query, door_read_file,
-                                      door_rest, door_close},
-                        .path = path,
-                        .life = -1,
-                        .ino = path ? id->ino : OWN_INO};
-  *free_slot() = door;
+  *to = (struct netns_transport){.transport = {netns_dump, netns_end_query,
+                                               netns_read_file, netns_rest,
+                                               netns_close},
+                                 .path = path,
+                                 .life = -1,
+                                 .ino = path ? id->ino : OWN_INO};
+  *free_slot() = to;
   there->opened++;
-  *out = &door->transport;
+  *out = &to->transport;
   return 0;
 }
 
 WRAP(int, lb_netns_list,
      int (*visit)(void *data, const char *path, const char *name), void *data) {
   for (size_t i = 0; i < there->len; i++) {
-    const struct place *place = &there->places[i];
+    const struct netns *netns = &there->netns[i];
     if (there->list_err && i >= there->list_only)
       return there->list_err;
-    int err = place->ino && place->name[0]
-                  ? visit(data, place->path, place->name)
+    int err = netns->ino && netns->name[0]
+                  ? visit(data, netns->path, netns->name)
                   : 0;
     if (err)
       return err;
@@ -146,47 +147,47 @@ WRAP(int, lb_netns_list,
 }
 
 WRAP(int, lb_netns_identify, const char *path, struct lb_netns_id *id) {
-  struct place *place = path ? place_at(path) : NULL;
-  if (path && !place)
+  struct netns *netns = path ? netns_at(path) : NULL;
+  if (path && !netns)
     return -ENOENT;
-  *id = (struct lb_netns_id){.dev = 4, .ino = place ? place->ino : OWN_INO};
+  *id = (struct lb_netns_id){.dev = 4, .ino = netns ? netns->ino : OWN_INO};
   return 0;
 }
 
-static struct place *add_place(const char *path, const char *name, uint64_t ino,
-                               struct kernel *kernel) {
-  assert_in_range(there->len, 0, MAX_PLACES - 1);
-  struct place *place = &there->places[there->len++];
-  *place = (struct place){.ino = ino, .kernel = kernel};
-  snprintf(place->path, sizeof(place->path), "%s", path);
-  snprintf(place->name, sizeof(place->name), "%s", name);
-  return place;
+static struct netns *script_netns(const char *path, const char *name,
+                                  uint64_t ino, struct kernel *kernel) {
+  assert_in_range(there->len, 0, MAX_NETNS - 1);
+  struct netns *netns = &there->netns[there->len++];
+  *netns = (struct netns){.ino = ino, .kernel = kernel};
+  snprintf(netns->path, sizeof(netns->path), "%s", path);
+  snprintf(netns->name, sizeof(netns->name), "%s", name);
+  return netns;
 }
 
 /* Another namespace at the path, with a drop from before its first sample. */
-static void replace_place(struct place *place, uint64_t ino) {
-  place->ino = ino;
-  place->life++;
-  close_kernel(place->kernel);
-  *place->kernel = new_kernel();
-  listen_on(place->kernel, 1, 80);
-  overflow(place->kernel, 1, 3);
+static void replace_netns(struct netns *netns, uint64_t ino) {
+  netns->ino = ino;
+  netns->life++;
+  close_kernel(netns->kernel);
+  *netns->kernel = new_kernel();
+  listen_on(netns->kernel, 1, 80);
+  overflow(netns->kernel, 1, 3);
 }
 
 static void assert_nothing_leads_elsewhere(void) {
-  for (size_t i = 0; i < MAX_DOORS; i++) {
-    const struct door *door = there->doors[i];
-    if (!door || !door->path)
+  for (size_t i = 0; i < MAX_TRANSPORTS; i++) {
+    const struct netns_transport *to = there->transports[i];
+    if (!to || !to->path)
       continue;
-    const struct place *place = place_at(door->path);
-    assert_true(place && place->ino == door->ino);
+    const struct netns *netns = netns_at(to->path);
+    assert_true(netns && netns->ino == to->ino);
   }
 }
 
 /* --- the monitor --------------------------------------------------------- */
 
 struct fixture {
-  struct universe universe;
+  struct host host;
   struct kernel kernels[3]; /* for other namespaces */
   struct lb_settings settings;
   struct lb_monitor *monitor;
@@ -196,12 +197,12 @@ struct fixture {
 static int set_up(void **state) {
   static struct fixture fixture;
   fixture = (struct fixture){
-      .universe = {.own = new_kernel()},
+      .host = {.own = new_kernel()},
       .kernels = {new_kernel(), new_kernel(), new_kernel()},
       .settings = {.listening_ports = true, .sample_s = 0.1},
       .now_ms = 1000000,
   };
-  there = &fixture.universe;
+  there = &fixture.host;
   *state = &fixture;
   return 0;
 }
@@ -211,11 +212,11 @@ static int tear_down(void **state) {
   lb_monitor_free(fixture->monitor);
   fixture->monitor = NULL;
   lb_settings_free(&fixture->settings);
-  return fixture->universe.opened != fixture->universe.closed;
+  return fixture->host.opened != fixture->host.closed;
 }
 
 static int try_start(struct fixture *fixture) {
-  const struct lb_transport_opener opener = {open_door, NULL};
+  const struct lb_transport_opener opener = {open_netns, NULL};
   return lb_monitor_new(&fixture->settings, opener, &fixture->monitor);
 }
 
@@ -249,10 +250,10 @@ static void sample_all(struct fixture *fixture) {
 
 /* --- stories ------------------------------------------------------------- */
 
-static struct place *place_of(const char *name) {
+static struct netns *netns_of(const char *name) {
   for (size_t i = 0; i < there->len; i++)
-    if (strcmp(strrchr(there->places[i].path, '/') + 1, name) == 0)
-      return &there->places[i];
+    if (strcmp(strrchr(there->netns[i].path, '/') + 1, name) == 0)
+      return &there->netns[i];
   fail_msg("no path of %s", name);
   return NULL;
 }
@@ -297,20 +298,20 @@ static void assert_outcome(struct fixture *fixture, const char *want) {
 }
 
 static void play_at(struct fixture *fixture, const struct words *words) {
-  struct place *place = place_of(words->v[1]);
+  struct netns *netns = netns_of(words->v[1]);
   const char *verb = words->v[2];
   struct words rest = {.len = words->len - 2};
   memcpy(rest.v, words->v + 2, rest.len * sizeof(rest.v[0]));
   if (strcmp(verb, "gone") == 0)
-    place->ino = 0;
+    netns->ino = 0;
   else if (strcmp(verb, "back") == 0)
-    place->ino = number_at(words, 3);
+    netns->ino = number_at(words, 3);
   else if (strcmp(verb, "replaced") == 0)
-    replace_place(place, number_at(words, 3));
+    replace_netns(netns, number_at(words, 3));
   else if (strcmp(verb, "refuses") == 0)
-    place->kernel->dump_err = strcmp(words->v[3], "EPERM") ? -EINVAL : -EPERM;
+    netns->kernel->dump_err = strcmp(words->v[3], "EPERM") ? -EINVAL : -EPERM;
   else
-    play_to_kernel(place->kernel, &rest);
+    play_to_kernel(netns->kernel, &rest);
   (void)fixture;
 }
 
@@ -327,7 +328,7 @@ static void play_step(struct fixture *fixture, const char *verb,
   else if (strcmp(verb, "end") == 0)
     intervals(fixture, words->len > 1 ? number_at(words, 1) : 1);
   else
-    play_to_kernel(&fixture->universe.own, words);
+    play_to_kernel(&fixture->host.own, words);
 }
 
 /* Statements for the own kernel (script.h), and:
@@ -345,10 +346,10 @@ static void play_statement(void *data, const struct words *words) {
   else if (strcmp(verb, "inspecting") == 0)
     fixture->settings.inspect = true;
   else if (strcmp(verb, "path") == 0)
-    add_place(words->v[1],
-              strncmp(words->v[1], "/run/", 5) ? ""
-                                               : strrchr(words->v[1], '/') + 1,
-              number_at(words, 2), &fixture->kernels[there->len % 3]);
+    script_netns(
+        words->v[1],
+        strncmp(words->v[1], "/run/", 5) ? "" : strrchr(words->v[1], '/') + 1,
+        number_at(words, 2), &fixture->kernels[there->len % 3]);
   else if (strcmp(verb, "in") == 0)
     play_at(fixture, words);
   else {
@@ -503,14 +504,14 @@ static void a_name_that_does_not_fit_a_label_is_left_out(void **state) {
   play(fixture, script);
   assert_outcome(fixture, " 0; b 0; ");
   assert_int_equal(lb_monitor_listing_error(fixture->monitor), -ENAMETOOLONG);
-  there->places[0].ino = 0;
+  there->netns[0].ino = 0;
   play(fixture, "end");
   assert_int_equal(lb_monitor_listing_error(fixture->monitor), 0);
 }
 
 static void a_kernel_without_tcp_diag_is_no_lost_namespace(void **state) {
   struct fixture *fixture = *state;
-  fixture->kernels[0].dump_err = fixture->universe.own.dump_err = -ENOENT;
+  fixture->kernels[0].dump_err = fixture->host.own.dump_err = -ENOENT;
   play(fixture, "netns blue; path /run/netns/blue 10; end 3");
   assert_outcome(fixture, " at home ENOENT; blue at /run/netns/blue ENOENT; ");
   assert_int_equal(there->opened, 2);
@@ -536,7 +537,7 @@ static void namespaces_that_change_places_are_found_again(void **state) {
   struct fixture *fixture = *state;
   play(fixture, "netns *; path /run/netns/a 10; path /run/netns/b 11;"
                 "in a listen 1 80 queue 1; in b listen 2 80 queue 2; end");
-  struct place *a = place_of("a"), *b = place_of("b");
+  struct netns *a = netns_of("a"), *b = netns_of("b");
   a->ino = 11;
   a->kernel = &fixture->kernels[1];
   b->ino = 10;
@@ -551,7 +552,7 @@ static void a_lost_source_is_closed_at_the_end_of_the_interval(void **state) {
   play(fixture, "netns blue; path /run/netns/blue 10; end; prepare;"
                 "in blue gone; samples");
   assert_int_equal(there->closed, 0);
-  assert_false(there->doors[1]->is_open);
+  assert_false(there->transports[1]->is_open);
   play(fixture, "finish");
   assert_int_equal(there->closed, 1);
   int dumps = fixture->kernels[0].dumps;
@@ -571,13 +572,13 @@ without_samples_within_the_interval_nothing_stays_open(void **state) {
   struct fixture *fixture = *state;
   play(fixture, "netns *; path /run/netns/a 10; end 3");
   assert_int_equal(there->rested, 0);
-  assert_true(there->doors[1]->is_open);
+  assert_true(there->transports[1]->is_open);
   fixture->settings.sample_s = 0;
   for (int i = 1; i <= 3; i++) {
     play(fixture, "end");
     assert_int_equal(there->rested, i);
-    assert_true(there->doors[0]->is_open); /* our own */
-    assert_false(there->doors[1]->is_open);
+    assert_true(there->transports[0]->is_open); /* our own */
+    assert_false(there->transports[1]->is_open);
   }
   assert_int_equal(there->opened, 2);
 }
@@ -591,13 +592,13 @@ static struct lb_inspection_cost cost_of(struct fixture *fixture) {
 /* "I" for each interval with an inspection, "-" for one that was slowed. */
 static void assert_rhythm(struct fixture *fixture, uint64_t cost_ns,
                           const char *want) {
-  struct kernel *own = &fixture->universe.own;
+  struct kernel *own = &fixture->host.own;
   struct text got = {.len = 0};
   own->cost_ns = cost_ns;
   for (size_t i = 0; i < strlen(want); i++) {
-    int inspections = own->walks;
+    int inspections = own->inspections;
     intervals(fixture, 1);
-    bool has_inspected = own->walks > inspections;
+    bool has_inspected = own->inspections > inspections;
     assert_int_equal(cost_of(fixture).slowed, !has_inspected);
     say(&got, has_inspected ? "I" : "-");
   }
@@ -622,7 +623,7 @@ static void time_that_is_left_does_not_add_up(void **state) {
 
 static void values_of_an_inspection_left_out_are_absent(void **state) {
   struct fixture *fixture = *state;
-  fixture->universe.own.cost_ns = 150000000;
+  fixture->host.own.cost_ns = 150000000;
   play(fixture, "inspecting; listen 1 80 queue 1; end");
   assert_outcome(fixture, " 0, 80 1/1/0/1; ");
   play(fixture, "end");
@@ -633,7 +634,7 @@ static void values_of_an_inspection_left_out_are_absent(void **state) {
 static void
 an_inspection_error_is_told_until_the_next_inspection(void **state) {
   struct fixture *fixture = *state;
-  struct kernel *own = &fixture->universe.own;
+  struct kernel *own = &fixture->host.own;
   own->cost_ns = 150000000; /* so that the second one is left out */
   play(fixture, "inspecting; listen 1 80; fail waiting; end");
   assert_outcome(fixture, " inspection ENOBUFS;  0, 80 0/0/0; ");
@@ -646,7 +647,7 @@ an_inspection_error_is_told_until_the_next_inspection(void **state) {
 
 static void several_namespaces_take_turns(void **state) {
   struct fixture *fixture = *state;
-  struct kernel *kernels[] = {&fixture->universe.own, &fixture->kernels[0],
+  struct kernel *kernels[] = {&fixture->host.own, &fixture->kernels[0],
                               &fixture->kernels[1]};
   struct text got = {.len = 0};
   for (size_t i = 0; i < LEN(kernels); i++)
@@ -657,8 +658,8 @@ static void several_namespaces_take_turns(void **state) {
   for (int i = 0; i < 6; i++) {
     play(fixture, "end");
     for (size_t j = 0; j < LEN(kernels); j++) {
-      say(&got, "%d", kernels[j]->walks);
-      kernels[j]->walks = 0;
+      say(&got, "%d", kernels[j]->inspections);
+      kernels[j]->inspections = 0;
     }
     say(&got, cost_of(fixture).slowed ? " slowed\n" : "\n");
   }
@@ -675,8 +676,8 @@ static void a_namespace_that_cannot_be_sampled_takes_no_turn(void **state) {
   struct fixture *fixture = *state;
   play(fixture, "inspecting; netns *; path /run/netns/a 10; listen 1 80;"
                 "in a listen 1 80; in a refuses EPERM; end 3");
-  assert_int_equal(fixture->kernels[0].walks, 0);
-  assert_int_equal(fixture->universe.own.walks, 3);
+  assert_int_equal(fixture->kernels[0].inspections, 0);
+  assert_int_equal(fixture->host.own.inspections, 3);
   assert_false(cost_of(fixture).slowed);
 }
 
@@ -685,27 +686,27 @@ static void a_namespace_that_cannot_be_sampled_takes_no_turn(void **state) {
 /* Between any two steps of an interval. */
 static void change_paths(struct fixture *fixture, unsigned *seed) {
   static uint64_t next_ino = 100;
-  for (size_t i = 0; i < MAX_PLACES; i++) {
+  for (size_t i = 0; i < MAX_NETNS; i++) {
     char path[16];
     snprintf(path, sizeof(path), "/run/netns/%zu", i);
     if (there->len == i)
-      add_place(path, path + 11, 0, &fixture->kernels[i % 3]);
-    struct place *place = &there->places[i];
+      script_netns(path, path + 11, 0, &fixture->kernels[i % 3]);
+    struct netns *netns = &there->netns[i];
     switch (rand_r(seed) % 20) {
     case 0:
-      place->ino = 0;
+      netns->ino = 0;
       break;
     case 1:
-      place->ino = ++next_ino;
+      netns->ino = ++next_ino;
       break;
     case 2:
-      place->ino = there->places[0].ino;
+      netns->ino = there->netns[0].ino;
       break;
     case 3:
-      place->ino = OWN_INO;
+      netns->ino = OWN_INO;
       break;
     case 4:
-      place->kernel->dump_err = place->kernel->dump_err ? 0 : -EPERM;
+      netns->kernel->dump_err = netns->kernel->dump_err ? 0 : -EPERM;
       break;
     }
   }
@@ -733,8 +734,8 @@ static void whatever_comes_and_goes_is_opened_and_closed_once(void **state) {
     sample_all(fixture);
     finish(fixture);
     lb_monitor_visit(fixture->monitor, say_outcome, &got);
-    assert_in_range(lb_monitor_len(fixture->monitor), 1, MAX_PLACES + 1);
-    assert_in_range(there->opened - there->closed, 1, MAX_PLACES + 1);
+    assert_in_range(lb_monitor_len(fixture->monitor), 1, MAX_NETNS + 1);
+    assert_in_range(there->opened - there->closed, 1, MAX_NETNS + 1);
   }
   assert_true(there->closed > 1000);
 }
@@ -779,7 +780,7 @@ static void
 without_memory_a_namespace_is_found_in_the_next_interval(void **state) {
   struct fixture *fixture = *state;
   play(fixture, "netns *");
-  struct place *a = add_place("/run/netns/a", "a", 0, &fixture->kernels[0]);
+  struct netns *a = script_netns("/run/netns/a", "a", 0, &fixture->kernels[0]);
   listen_on(&fixture->kernels[0], 1, 80);
   size_t refused = 1;
   for (bool is_spent = true; is_spent; refused++) {
@@ -806,9 +807,9 @@ enum { STORY_INTERVALS = 8, MAX_COUNTERS = 512 };
 /* Everything takes more memory than before: a namespace comes, and ports, UNIX
  * names and waiting connections. */
 static void tell_story(struct fixture *fixture, int i) {
-  struct kernel *own = &fixture->universe.own, *other = &fixture->kernels[0];
+  struct kernel *own = &fixture->host.own, *other = &fixture->kernels[0];
   static const char *const paths[] = {"/run/a", "/run/b", "@c", "/run/d"};
-  fixture->universe.places[0].ino = i < 2 ? 0 : 10;
+  fixture->host.netns[0].ino = i < 2 ? 0 : 10;
   for (int n = 0; n < 6; n++) {
     uint16_t number = (uint16_t)(6 * i + n + 1);
     listen_on(own, number, (uint16_t)(8000 + number))->queue = 1;
@@ -898,10 +899,10 @@ static void say_all_gauges(void *data, const struct lb_outcome *outcome) {
 static void begin_story(struct fixture *fixture) {
   fixture->settings.inspect = true;
   fixture->settings.listening_paths = true;
-  fixture->universe.own = new_kernel();
+  fixture->host.own = new_kernel();
   fixture->kernels[0] = new_kernel();
-  fixture->universe.len = 0;
-  add_place("/run/netns/a", "a", 0, &fixture->kernels[0]);
+  fixture->host.len = 0;
+  script_netns("/run/netns/a", "a", 0, &fixture->kernels[0]);
 }
 
 /* The story from start to end; out is what is reported then. */
@@ -922,7 +923,7 @@ static void live_through(struct fixture *fixture, struct text *out) {
   intervals(fixture, 2);
   check_outcome(&watch);
   lb_monitor_visit(fixture->monitor, say_all_gauges, out);
-  assert_int_equal(watch.overflows[0], fixture->universe.own.overflows);
+  assert_int_equal(watch.overflows[0], fixture->host.own.overflows);
   assert_int_equal(watch.overflows[1], fixture->kernels[0].overflows);
   lb_monitor_free(fixture->monitor);
   fixture->monitor = NULL;
@@ -958,7 +959,7 @@ static void check_stories(struct fixture *fixture, bool lasts) {
     is_refused_one = memory.refused > 0;
     check_same_lines(&got, &want);
     assert_int_equal(memory.held, held_before);
-    assert_int_equal(fixture->universe.opened, fixture->universe.closed);
+    assert_int_equal(fixture->host.opened, fixture->host.closed);
   }
   memory.fails = 0;
   memory.lasts = false;
