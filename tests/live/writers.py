@@ -57,8 +57,8 @@ def files(root, suffix=""):
 
 def rates(table):
     """The table in a store that has rates instead of counters: they are 0 by now."""
-    return {listener: {reading: value * (not READINGS[reading].startswith("derive")) for reading, value in row.items()}
-            for listener, row in table.items()}
+    return {listener: {reading: 0 if READINGS[reading].startswith("derive") else value
+                       for reading, value in row.items()} for listener, row in table.items()}
 
 
 def rrd_agrees(scene, daemon, root, *options):
