@@ -35,6 +35,20 @@
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Begins a test: run_all_tests() runs those of a file in their order. */
+#define TEST_WITH(name, setup, teardown)                                       \
+  static void name(void **state);                                              \
+  __attribute__((constructor)) static void add_##name(void) {                  \
+    add_test(__COUNTER__,                                                      \
+             (struct CMUnitTest){#name, name, setup, teardown, NULL});         \
+  }                                                                            \
+  static void name(__attribute__((unused)) void **state)
+#define TEST(name) TEST_WITH(name, NULL, NULL)
+
+void add_test(size_t place, struct CMUnitTest test);
+
+int run_all_tests(CMFixtureFunction setup, CMFixtureFunction teardown);
+
 /* Defines what the linker's --wrap puts in place of a function of the program;
  * __real_NAME() is that function. */
 #define WRAP(type, name, ...)                                                  \

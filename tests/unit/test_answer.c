@@ -46,8 +46,7 @@ static void check(const struct datagram *datagram, int want, const char *text) {
 
 /* --- TCP sockets --------------------------------------------------------- */
 
-static void a_message_of_either_type_is_a_socket(void **state) {
-  (void)state;
+TEST(a_message_of_either_type_is_a_socket) {
   static const uint16_t types[] = {18, 20};
   for (size_t i = 0; i < LEN(types); i++) {
     struct datagram datagram = {.len = 0};
@@ -57,9 +56,7 @@ static void a_message_of_either_type_is_a_socket(void **state) {
   }
 }
 
-static void
-drops_are_absent_before_linux_4_7_and_without_attributes(void **state) {
-  (void)state;
+TEST(drops_are_absent_before_linux_4_7_and_without_attributes) {
   struct datagram datagram = {.len = 0}, bare = {.len = 0};
   put_sock_with(&datagram, TCPDIAG_GETSOCK, &http, 8);
   put_sock_with(&datagram, TCPDIAG_GETSOCK, &http, 0);
@@ -69,9 +66,7 @@ drops_are_absent_before_linux_4_7_and_without_attributes(void **state) {
   check(&bare, 1, HTTP_DROPS("?"));
 }
 
-static void
-ipv6_sockets_keep_their_address_and_are_v6only_or_dual_stack(void **state) {
-  (void)state;
+TEST(ipv6_sockets_keep_their_address_and_are_v6only_or_dual_stack) {
   struct datagram datagram = {.len = 0};
   struct lb_listen_sock any = https, mapped = http;
   any.v6only = false;
@@ -85,8 +80,7 @@ ipv6_sockets_keep_their_address_and_are_v6only_or_dual_stack(void **state) {
                        "inode 1513 cookie 100000002\n");
 }
 
-static void sockets_are_appended_over_many_datagrams(void **state) {
-  (void)state;
+TEST(sockets_are_appended_over_many_datagrams) {
   struct lb_listen_socks socks = {0};
   const struct lb_answer answer = {&dump_request, lb_add_tcp_socks(&socks)};
   struct datagram done = {.len = 0};
@@ -106,8 +100,7 @@ static void sockets_are_appended_over_many_datagrams(void **state) {
 }
 
 /* netlink.c has its buffer at such a place. */
-static void a_datagram_may_begin_at_any_multiple_of_four(void **state) {
-  (void)state;
+TEST(a_datagram_may_begin_at_any_multiple_of_four) {
   struct datagram datagram = {.len = 0}, moved;
   put_sock(&datagram, &http);
   put_done(&datagram, 0);
@@ -145,8 +138,7 @@ static struct datagram messages(const char *script) {
   return datagram;
 }
 
-static void a_dump_goes_on_until_its_end_or_an_error(void **state) {
-  (void)state;
+TEST(a_dump_goes_on_until_its_end_or_an_error) {
   static const struct {
     const char *messages;
     int want;
@@ -164,8 +156,7 @@ static void a_dump_goes_on_until_its_end_or_an_error(void **state) {
   }
 }
 
-static void the_kernel_can_answer_with_an_error(void **state) {
-  (void)state;
+TEST(the_kernel_can_answer_with_an_error) {
   static const struct {
     int status;
     int want_error; /* in NLMSG_ERROR */
@@ -187,8 +178,7 @@ static void the_kernel_can_answer_with_an_error(void **state) {
   }
 }
 
-static void a_replay_accepts_any_sequence_number_and_port_id(void **state) {
-  (void)state;
+TEST(a_replay_accepts_any_sequence_number_and_port_id) {
   struct datagram datagram = {.len = 0};
   put_sock(&datagram, &http);
   put_sock(&datagram, &https)->nlmsg_seq = 0;
@@ -214,8 +204,7 @@ static void put_field(struct datagram *datagram, const struct bad_field *field,
   memcpy(datagram->at + message + field->at, &value, field->size);
 }
 
-static void a_message_with_a_wrong_field_is_refused(void **state) {
-  (void)state;
+TEST(a_message_with_a_wrong_field_is_refused) {
   static const struct bad_field fields[] = {
       {FIELD(nlmsghdr, 0, nlmsg_seq),
        -EPROTO,
@@ -254,8 +243,7 @@ static void a_message_with_a_wrong_field_is_refused(void **state) {
     }
 }
 
-static void ends_and_errors_must_answer_the_request_too(void **state) {
-  (void)state;
+TEST(ends_and_errors_must_answer_the_request_too) {
   static const struct {
     uint32_t seq, pid;
     uint16_t flags;
@@ -276,8 +264,7 @@ static void ends_and_errors_must_answer_the_request_too(void **state) {
 }
 
 /* Messages and attributes alike. */
-static void what_is_cut_off_is_malformed_except_between_parts(void **state) {
-  (void)state;
+TEST(what_is_cut_off_is_malformed_except_between_parts) {
   struct datagram whole = messages("hsD");
   static const size_t attributes[] = {88, 96, 108, 116, 156}; /* and the end */
   size_t first = messages("h").len, second = messages("hs").len;
@@ -298,8 +285,7 @@ static void what_is_cut_off_is_malformed_except_between_parts(void **state) {
   }
 }
 
-static void an_empty_v6only_is_malformed(void **state) {
-  (void)state;
+TEST(an_empty_v6only_is_malformed) {
   struct datagram datagram = {.len = 0};
   struct nlmsghdr *msg = put_sock(&datagram, &http);
   mnl_attr_put(msg, INET_DIAG_SKV6ONLY, 0, NULL);
@@ -307,8 +293,7 @@ static void an_empty_v6only_is_malformed(void **state) {
   check(&datagram, -EBADMSG, NULL);
 }
 
-static void one_wrong_bit_does_no_more_harm_than_an_error(void **state) {
-  (void)state;
+TEST(one_wrong_bit_does_no_more_harm_than_an_error) {
   struct datagram whole = {.len = 0};
   put_sock(&whole, &https);
   put_error(&whole, -EINVAL);
@@ -356,9 +341,8 @@ static int feed_into(struct lb_msg_handler handler,
   return feed(&answer, datagram->at, datagram->len);
 }
 
-static void
-unix_sockets_without_a_name_or_that_cannot_listen_are_skipped(void **state) {
-  (void)state;
+TEST_WITH(unix_sockets_without_a_name_or_that_cannot_listen_are_skipped,
+          open_handlers, close_handlers) {
   struct datagram first = {.len = 0}, second = {.len = 0};
   struct text got = {.len = 0};
   put_unix_sock(&first, &api, SOCK_STREAM, "/run/app", 9);
@@ -375,8 +359,7 @@ unix_sockets_without_a_name_or_that_cannot_listen_are_skipped(void **state) {
   assert_int_equal(into.socks.v[0].unix_name, into.socks.v[2].unix_name);
 }
 
-static void accepted_connections_are_skipped(void **state) {
-  (void)state;
+TEST_WITH(accepted_connections_are_skipped, open_handlers, close_handlers) {
   struct datagram datagram = {.len = 0};
   put_conn(&datagram, &half_open);
   struct inet_diag_msg *diag =
@@ -397,8 +380,8 @@ static int log_type(void *data, const struct nlmsghdr *msg) {
   return msg->nlmsg_type == 99 ? -EXDEV : 0;
 }
 
-static void an_error_of_the_handler_ends_the_answer(void **state) {
-  (void)state;
+TEST_WITH(an_error_of_the_handler_ends_the_answer, open_handlers,
+          close_handlers) {
   struct text log = {.len = 0};
   struct datagram datagram = {.len = 0};
   put_empty(&datagram, 98);
@@ -410,8 +393,8 @@ static void an_error_of_the_handler_ends_the_answer(void **state) {
   assert_string_equal(log.at, "type 98\ntype 99\n");
 }
 
-static void a_message_that_a_handler_cannot_parse_leaves_nothing(void **state) {
-  (void)state;
+TEST_WITH(a_message_that_a_handler_cannot_parse_leaves_nothing, open_handlers,
+          close_handlers) {
   const struct lb_msg_handler handlers[] = {
       lb_add_tcp_socks(&into.socks), lb_add_unix_socks(&into.socks),
       lb_add_conns(&into.conns), lb_set_pending(&into.pending)};
@@ -437,8 +420,7 @@ static int feed_without_memory(struct lb_msg_handler handler,
   return result;
 }
 
-static void without_memory_nothing_is_appended(void **state) {
-  (void)state;
+TEST_WITH(without_memory_nothing_is_appended, open_handlers, close_handlers) {
   struct datagram inet = {.len = 0}, local = {.len = 0}, conn = {.len = 0};
   const struct lb_msg_handler tcp = lb_add_tcp_socks(&into.socks),
                               unix_socks = lb_add_unix_socks(&into.socks);
@@ -470,8 +452,7 @@ static void check_single(const struct datagram *datagram, int want,
   assert_int_equal(pending.closed, want == 0 ? 1 : 815);
 }
 
-static void a_single_answer_is_the_first_message(void **state) {
-  (void)state;
+TEST(a_single_answer_is_the_first_message) {
   static const uint32_t inodes[] = {7, 0, 8};
   struct datagram alone = {.len = 0}, among_others = {.len = 0},
                   early = {.len = 0};
@@ -485,8 +466,7 @@ static void a_single_answer_is_the_first_message(void **state) {
   check_single(&early, 1, 4711);
 }
 
-static void a_single_answer_can_be_an_error_but_not_empty(void **state) {
-  (void)state;
+TEST(a_single_answer_can_be_an_error_but_not_empty) {
   static const int errors[] = {-ENOENT, -ESTALE, -EMSGSIZE};
   for (size_t i = 0; i < LEN(errors); i++) {
     struct datagram error = {.len = 0}, done = {.len = 0};
@@ -499,8 +479,7 @@ static void a_single_answer_can_be_an_error_but_not_empty(void **state) {
   check_single(&empty, -EBADMSG, 4711);
 }
 
-static void a_single_answer_must_answer_its_request(void **state) {
-  (void)state;
+TEST(a_single_answer_must_answer_its_request) {
   struct datagram foreign = {.len = 0}, stray = {.len = 0};
   put_pending(&foreign, &api, NULL, 0)->nlmsg_seq++;
   check_single(&foreign, -EPROTO, 4711);
@@ -512,8 +491,7 @@ static void a_single_answer_must_answer_its_request(void **state) {
 
 /* Linux 6.18: 127.0.0.1:8080 with a backlog of 2, 3 connections and a fourth
  * tried, [::1]:9090 bound to lo and IPv6 alone; then the second datagram. */
-static void the_bytes_of_a_kernel_are_read(void **state) {
-  (void)state;
+TEST(the_bytes_of_a_kernel_are_read) {
   _Alignas(8) static const uint8_t bytes[] = {
       0xa4, 0x00, 0x00, 0x00, 0x12, 0x00, 0x02, 0x00, 0x07, 0x00, 0x00, 0x00,
       0x92, 0x10, 0x00, 0x00, 0x02, 0x0a, 0x00, 0x00, 0x1f, 0x90, 0x00, 0x00,
@@ -566,8 +544,7 @@ static void the_bytes_of_a_kernel_are_read(void **state) {
 
 /* States: LISTEN alone, 1 << 10. Extensions: SKMEMINFO alone, 1 << 6. Flags:
  * NLM_F_REQUEST | NLM_F_DUMP. */
-static void a_request_is_for_listening_sockets_and_their_drops(void **state) {
-  (void)state;
+TEST(a_request_is_for_listening_sockets_and_their_drops) {
   static const struct {
     struct nlmsghdr msg;
     struct inet_diag_req req;
@@ -604,35 +581,4 @@ static void a_request_is_for_listening_sockets_and_their_drops(void **state) {
   }
 }
 
-int main(void) {
-#define INTO(test)                                                             \
-  cmocka_unit_test_setup_teardown(test, open_handlers, close_handlers)
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_message_of_either_type_is_a_socket),
-      cmocka_unit_test(
-          drops_are_absent_before_linux_4_7_and_without_attributes),
-      cmocka_unit_test(
-          ipv6_sockets_keep_their_address_and_are_v6only_or_dual_stack),
-      cmocka_unit_test(sockets_are_appended_over_many_datagrams),
-      cmocka_unit_test(a_datagram_may_begin_at_any_multiple_of_four),
-      cmocka_unit_test(a_dump_goes_on_until_its_end_or_an_error),
-      cmocka_unit_test(the_kernel_can_answer_with_an_error),
-      cmocka_unit_test(a_replay_accepts_any_sequence_number_and_port_id),
-      cmocka_unit_test(a_message_with_a_wrong_field_is_refused),
-      cmocka_unit_test(ends_and_errors_must_answer_the_request_too),
-      cmocka_unit_test(what_is_cut_off_is_malformed_except_between_parts),
-      cmocka_unit_test(an_empty_v6only_is_malformed),
-      cmocka_unit_test(one_wrong_bit_does_no_more_harm_than_an_error),
-      INTO(unix_sockets_without_a_name_or_that_cannot_listen_are_skipped),
-      INTO(accepted_connections_are_skipped),
-      INTO(an_error_of_the_handler_ends_the_answer),
-      INTO(a_message_that_a_handler_cannot_parse_leaves_nothing),
-      INTO(without_memory_nothing_is_appended),
-      cmocka_unit_test(a_single_answer_is_the_first_message),
-      cmocka_unit_test(a_single_answer_can_be_an_error_but_not_empty),
-      cmocka_unit_test(a_single_answer_must_answer_its_request),
-      cmocka_unit_test(the_bytes_of_a_kernel_are_read),
-      cmocka_unit_test(a_request_is_for_listening_sockets_and_their_drops),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

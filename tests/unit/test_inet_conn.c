@@ -86,8 +86,7 @@ static struct lb_ports *alternating(size_t len) {
 }
 
 /* 3,200 ranges just fit into a filter; with 32,768 there is none. */
-static void a_request_names_states_extensions_and_ports(void **state) {
-  (void)state;
+TEST(a_request_names_states_extensions_and_ports) {
   static const struct {
     uint8_t family;
     size_t ranges;
@@ -205,8 +204,7 @@ static const struct answer waiting = {
     AF_INET, TCP_ESTABLISHED, true, INFO, 1234, 0, 0, 0};
 #define WAITING "IPv4 [::ffff:10.1.2.3]:8080 waiting 1234 ms\n"
 
-static void state_inode_and_attributes_tell_what_a_connection_is(void **state) {
-  (void)state;
+TEST(state_inode_and_attributes_tell_what_a_connection_is) {
   static const struct {
     struct answer answer;
     const char *want; /* "1": it is skipped */
@@ -235,8 +233,7 @@ static void state_inode_and_attributes_tell_what_a_connection_is(void **state) {
 }
 
 /* Without CAP_NET_ADMIN there is not even a mark. */
-static void a_request_socket_may_have_no_attributes(void **state) {
-  (void)state;
+TEST(a_request_socket_may_have_no_attributes) {
   struct datagram datagram = {.len = 0};
   struct answer answer = {.family = AF_INET, .state = TCP_SYN_RECV};
   struct nlmsghdr *msg = put_answer(&datagram, &answer);
@@ -244,8 +241,7 @@ static void a_request_socket_may_have_no_attributes(void **state) {
   check_message(msg, "IPv4 [::ffff:10.1.2.3]:8080 half-open 0 ms\n");
 }
 
-static void an_accepted_connection_is_skipped(void **state) {
-  (void)state;
+TEST(an_accepted_connection_is_skipped) {
   static const uint8_t states[] = {TCP_ESTABLISHED, TCP_CLOSE_WAIT,
                                    TCP_SYN_RECV};
   static const uint32_t inodes[] = {1, 1513, UINT32_MAX};
@@ -258,8 +254,7 @@ static void an_accepted_connection_is_skipped(void **state) {
 }
 
 /* A socket may change its state between being found and being described. */
-static void a_connection_in_any_other_state_is_skipped(void **state) {
-  (void)state;
+TEST(a_connection_in_any_other_state_is_skipped) {
   for (unsigned tcp_state = 0; tcp_state < 256; tcp_state++) {
     struct answer answer = waiting;
     answer.state = (uint8_t)tcp_state;
@@ -269,8 +264,7 @@ static void a_connection_in_any_other_state_is_skipped(void **state) {
   }
 }
 
-static void the_info_of_any_kernel_is_read_if_it_has_the_time(void **state) {
-  (void)state;
+TEST(the_info_of_any_kernel_is_read_if_it_has_the_time) {
   static const size_t lens[] = {48, 52, 104, 192, 232, 248, 280, 284, 1000};
   struct answer answer = waiting;
   for (size_t i = 0; i < LEN(lens); i++) {
@@ -283,8 +277,7 @@ static void the_info_of_any_kernel_is_read_if_it_has_the_time(void **state) {
 
 /* --- malformed ----------------------------------------------------------- */
 
-static void an_answer_of_another_type_or_family_is_malformed(void **state) {
-  (void)state;
+TEST(an_answer_of_another_type_or_family_is_malformed) {
   static const uint16_t types[] = {2, 3, 16, 17, 19, 21, UINT16_MAX};
   static const uint8_t families[] = {AF_UNSPEC, AF_UNIX, AF_NETLINK, 255};
   for (size_t i = 0; i < LEN(types) + LEN(families); i++) {
@@ -297,9 +290,7 @@ static void an_answer_of_another_type_or_family_is_malformed(void **state) {
   }
 }
 
-static void
-a_cut_off_answer_is_malformed_except_between_attributes(void **state) {
-  (void)state;
+TEST(a_cut_off_answer_is_malformed_except_between_attributes) {
   static const struct {
     uint32_t first, last; /* an attribute's padding may be missing */
   } whole[] = {{88, 88}, {93, 96}, {104, 104}, {116, 116}, {122, 124}};
@@ -317,8 +308,7 @@ a_cut_off_answer_is_malformed_except_between_attributes(void **state) {
   }
 }
 
-static void an_attribute_with_a_bad_length_is_malformed(void **state) {
-  (void)state;
+TEST(an_attribute_with_a_bad_length_is_malformed) {
   static const uint16_t lens[] = {0, 1, 2, 3, 2000, UINT16_MAX};
   for (size_t i = 0; i < LEN(lens); i++) {
     struct datagram datagram = {.len = 0};
@@ -330,8 +320,7 @@ static void an_attribute_with_a_bad_length_is_malformed(void **state) {
   }
 }
 
-static void one_wrong_bit_does_no_more_harm_than_an_error(void **state) {
-  (void)state;
+TEST(one_wrong_bit_does_no_more_harm_than_an_error) {
   struct datagram datagram = {.len = 0};
   struct nlmsghdr *msg = put_answer(&datagram, &waiting);
   for (size_t bit = 32; bit / 8 < msg->nlmsg_len; bit++) {
@@ -346,8 +335,7 @@ static void one_wrong_bit_does_no_more_harm_than_an_error(void **state) {
 
 /* --- the array ----------------------------------------------------------- */
 
-static void the_array_keeps_its_connections_and_its_memory(void **state) {
-  (void)state;
+TEST(the_array_keeps_its_connections_and_its_memory) {
   struct lb_conns conns = {.len = 0};
   for (uint32_t i = 0; i < 1000; i++) {
     struct lb_conn *conn = lb_conns_add(&conns);
@@ -473,8 +461,7 @@ static void reset(int *client) {
 #define ONE_CLOSED "IPv4 [::ffff:127.0.0.1]:0 closed 0 ms\n"
 #define ONE_HALF_OPEN "IPv4 [::ffff:127.0.0.1]:0 half-open 0 ms\n"
 
-static void a_connection_is_shown_until_it_is_accepted(void **state) {
-  (void)state;
+TEST(a_connection_is_shown_until_it_is_accepted) {
   struct server server;
   int clients[2], accepted[2];
   open_queue(&server, AF_INET, clients, 2);
@@ -488,8 +475,7 @@ static void a_connection_is_shown_until_it_is_accepted(void **state) {
   close_queue(&server, clients, 2);
 }
 
-static void the_fin_of_its_client_is_shown(void **state) {
-  (void)state;
+TEST(the_fin_of_its_client_is_shown) {
   struct server server;
   int clients[3];
   open_queue(&server, AF_INET, clients, 3);
@@ -502,8 +488,7 @@ static void the_fin_of_its_client_is_shown(void **state) {
 }
 
 /* The kernel keeps it in the queue, but in no table. */
-static void a_reset_connection_stays_queued_but_is_not_shown(void **state) {
-  (void)state;
+TEST(a_reset_connection_stays_queued_but_is_not_shown) {
   struct server server;
   int clients[3];
   open_queue(&server, AF_INET, clients, 3);
@@ -530,8 +515,7 @@ static void defer_accept(const struct server *server) {
                    0);
 }
 
-static void a_connection_is_half_open_until_its_handshake_ends(void **state) {
-  (void)state;
+TEST(a_connection_is_half_open_until_its_handshake_ends) {
   struct server server;
   int clients[2];
   open_queue(&server, AF_INET, clients, 1);
@@ -546,8 +530,7 @@ static void a_connection_is_half_open_until_its_handshake_ends(void **state) {
 }
 
 /* An IPv4 client of an IPv6 socket is one of that socket's family. */
-static void the_family_of_a_connection_is_that_of_its_server(void **state) {
-  (void)state;
+TEST(the_family_of_a_connection_is_that_of_its_server) {
   struct server server;
   int clients[2];
   open_queue(&server, AF_INET6, clients, 1);
@@ -567,8 +550,7 @@ static void the_family_of_a_connection_is_that_of_its_server(void **state) {
   close_queue(&server, clients, 2);
 }
 
-static void only_requested_ports_are_shown(void **state) {
-  (void)state;
+TEST(only_requested_ports_are_shown) {
   struct server a, b;
   int client_of_a, client_of_b;
   open_queue(&a, AF_INET, &client_of_a, 1);
@@ -582,8 +564,7 @@ static void only_requested_ports_are_shown(void **state) {
   close_queue(&b, &client_of_b, 1);
 }
 
-static void with_too_many_ports_for_a_filter_all_are_shown(void **state) {
-  (void)state;
+TEST(with_too_many_ports_for_a_filter_all_are_shown) {
   struct server server;
   int client;
   open_queue(&server, AF_INET, &client, 1);
@@ -638,8 +619,7 @@ static void check_age(const struct age *age, enum lb_conn_kind kind,
   } while (wait < ticks * tick);
 }
 
-static void a_connection_waits_since_its_handshake_ended(void **state) {
-  (void)state;
+TEST(a_connection_waits_since_its_handshake_ended) {
   struct age age = {.not_before = now_ns()};
   int client;
   open_queue(&age.server, AF_INET, &client, 1);
@@ -648,8 +628,7 @@ static void a_connection_waits_since_its_handshake_ended(void **state) {
   close_queue(&age.server, &client, 1);
 }
 
-static void neither_data_nor_fin_of_the_client_resets_the_wait(void **state) {
-  (void)state;
+TEST(neither_data_nor_fin_of_the_client_resets_the_wait) {
   struct age age = {.not_before = now_ns()};
   int client;
   open_queue(&age.server, AF_INET, &client, 1);
@@ -663,8 +642,7 @@ static void neither_data_nor_fin_of_the_client_resets_the_wait(void **state) {
   close_queue(&age.server, &client, 1);
 }
 
-static void each_connection_has_a_wait_of_its_own(void **state) {
-  (void)state;
+TEST(each_connection_has_a_wait_of_its_own) {
   struct age age = {.not_before = now_ns()};
   int clients[2];
   open_queue(&age.server, AF_INET, clients, 1);
@@ -688,29 +666,4 @@ static void each_connection_has_a_wait_of_its_own(void **state) {
   close_queue(&age.server, clients, 2);
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_request_names_states_extensions_and_ports),
-      cmocka_unit_test(state_inode_and_attributes_tell_what_a_connection_is),
-      cmocka_unit_test(a_request_socket_may_have_no_attributes),
-      cmocka_unit_test(an_accepted_connection_is_skipped),
-      cmocka_unit_test(a_connection_in_any_other_state_is_skipped),
-      cmocka_unit_test(the_info_of_any_kernel_is_read_if_it_has_the_time),
-      cmocka_unit_test(an_answer_of_another_type_or_family_is_malformed),
-      cmocka_unit_test(a_cut_off_answer_is_malformed_except_between_attributes),
-      cmocka_unit_test(an_attribute_with_a_bad_length_is_malformed),
-      cmocka_unit_test(one_wrong_bit_does_no_more_harm_than_an_error),
-      cmocka_unit_test(the_array_keeps_its_connections_and_its_memory),
-      cmocka_unit_test(a_connection_is_shown_until_it_is_accepted),
-      cmocka_unit_test(the_fin_of_its_client_is_shown),
-      cmocka_unit_test(a_reset_connection_stays_queued_but_is_not_shown),
-      cmocka_unit_test(a_connection_is_half_open_until_its_handshake_ends),
-      cmocka_unit_test(the_family_of_a_connection_is_that_of_its_server),
-      cmocka_unit_test(only_requested_ports_are_shown),
-      cmocka_unit_test(with_too_many_ports_for_a_filter_all_are_shown),
-      cmocka_unit_test(a_connection_waits_since_its_handshake_ended),
-      cmocka_unit_test(neither_data_nor_fin_of_the_client_resets_the_wait),
-      cmocka_unit_test(each_connection_has_a_wait_of_its_own),
-  };
-  return cmocka_run_group_tests(tests, open_netlink, close_netlink);
-}
+int main(void) { return run_all_tests(open_netlink, close_netlink); }

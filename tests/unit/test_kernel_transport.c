@@ -224,8 +224,7 @@ static void say_files(struct text *got, struct lb_source *source) {
 
 /* --- here ---------------------------------------------------------------- */
 
-static void samples_and_inspections_have_a_socket_each(void **state) {
-  (void)state;
+TEST(samples_and_inspections_have_a_socket_each) {
   struct text got = {.len = 0};
   struct lb_source source;
   int fds = count_fds();
@@ -242,8 +241,7 @@ static void samples_and_inspections_have_a_socket_each(void **state) {
                                     "both\nUNIX\nboth\none UNIX\n");
 }
 
-static void waiting_connections_are_not_half_open(void **state) {
-  (void)state;
+TEST(waiting_connections_are_not_half_open) {
   struct text got = {.len = 0};
   struct lb_source source;
   open_source(&source, "/proc", NULL, NULL);
@@ -252,9 +250,7 @@ static void waiting_connections_are_not_half_open(void **state) {
   assert_string_equal(got.at, "half-open");
 }
 
-static void
-a_unix_socket_that_is_gone_has_no_pending_connections(void **state) {
-  (void)state;
+TEST(a_unix_socket_that_is_gone_has_no_pending_connections) {
   struct server server;
   struct text got = {.len = 0};
   struct lb_source source;
@@ -272,8 +268,7 @@ a_unix_socket_that_is_gone_has_no_pending_connections(void **state) {
                               "pending 77, 77 closed");
 }
 
-static void at_rest_there_is_no_socket(void **state) {
-  (void)state;
+TEST(at_rest_there_is_no_socket) {
   struct text got = {.len = 0};
   struct lb_source source;
   int fds = count_fds();
@@ -303,8 +298,7 @@ static void *inspect(void *data) {
   return &got;
 }
 
-static void inspections_and_samples_may_run_in_two_threads(void **state) {
-  (void)state;
+TEST(inspections_and_samples_may_run_in_two_threads) {
   static struct text samples, want_samples, want_inspections;
   struct lb_source source;
   pthread_t thread;
@@ -326,8 +320,7 @@ static void inspections_and_samples_may_run_in_two_threads(void **state) {
   assert_string_equal(((struct text *)inspections)->at, want_inspections.at);
 }
 
-static void without_memory_there_is_no_transport(void **state) {
-  (void)state;
+TEST(without_memory_there_is_no_transport) {
   struct lb_transport *transport = NULL;
   for (size_t call = 1; call <= 3; call++) {
     memory.fails = call;
@@ -340,8 +333,7 @@ static void without_memory_there_is_no_transport(void **state) {
 
 /* --- files here ---------------------------------------------------------- */
 
-static void files_are_read_whole_each_time(void **state) {
-  (void)state;
+TEST(files_are_read_whole_each_time) {
   static const char *const texts[] = {"4096\n", "128\n", ""};
   struct proc proc;
   struct lb_source source;
@@ -363,8 +355,7 @@ static void files_are_read_whole_each_time(void **state) {
   remove_proc(&proc);
 }
 
-static void a_file_needs_room_for_itself_and_a_nul(void **state) {
-  (void)state;
+TEST(a_file_needs_room_for_itself_and_a_nul) {
   struct proc proc;
   struct lb_source source;
   make_proc(&proc, "test_kernel");
@@ -383,8 +374,7 @@ static void a_file_needs_room_for_itself_and_a_nul(void **state) {
   remove_proc(&proc);
 }
 
-static void a_file_that_cannot_be_read_is_an_error(void **state) {
-  (void)state;
+TEST(a_file_that_cannot_be_read_is_an_error) {
   struct proc proc;
   struct lb_source source;
   char buf[64], far[300];
@@ -409,8 +399,7 @@ static void a_file_that_cannot_be_read_is_an_error(void **state) {
   assert_int_equal(count_fds(), fds);
 }
 
-static void the_real_files_are_where_the_transport_looks(void **state) {
-  (void)state;
+TEST(the_real_files_are_where_the_transport_looks) {
   struct lb_source source;
   static char buf[65536];
   open_source(&source, "/proc", NULL, NULL);
@@ -494,8 +483,7 @@ static int remove_elsewhere(void **state) {
   "tcp socks: " err "\nunix socks: " err "\nconns: " err                       \
   "\npending 77, 77 closed: " err "\nfile 1: " err "\nfile 0: " err "\n"
 
-static void elsewhere_other_sockets_answer(void **state) {
-  (void)state;
+TEST_WITH(elsewhere_other_sockets_answer, make_elsewhere, remove_elsewhere) {
   struct text got = {.len = 0};
   struct lb_source here;
   open_source(&here, "/proc", NULL, NULL);
@@ -517,8 +505,7 @@ static void elsewhere_other_sockets_answer(void **state) {
                                     "open there\none UNIX\n");
 }
 
-static void elsewhere_there_are_other_files(void **state) {
-  (void)state;
+TEST_WITH(elsewhere_there_are_other_files, make_elsewhere, remove_elsewhere) {
   struct text got = {.len = 0}, want = {.len = 0};
   say_files(&got, &there.source);
   assert_true(is_here());
@@ -535,9 +522,8 @@ static void elsewhere_there_are_other_files(void **state) {
   assert_string_not_equal(netstat.at, here.at); /* its clients are fewer */
 }
 
-static void
-elsewhere_a_socket_closed_by_an_error_is_opened_there_again(void **state) {
-  (void)state;
+TEST_WITH(elsewhere_a_socket_closed_by_an_error_is_opened_there_again,
+          make_elsewhere, remove_elsewhere) {
   struct text got = {.len = 0};
   calls.lost = 1;
   say_query(&got, &there.source, &there.servers, LB_QUERY_TCP_SOCKS);
@@ -550,9 +536,8 @@ elsewhere_a_socket_closed_by_an_error_is_opened_there_again(void **state) {
                                     "open there\nboth\n");
 }
 
-static void
-elsewhere_nothing_keeps_a_namespace_that_has_left_its_path(void **state) {
-  (void)state;
+TEST_WITH(elsewhere_nothing_keeps_a_namespace_that_has_left_its_path,
+          make_elsewhere, remove_elsewhere) {
   struct text got = {.len = 0};
   int aside = dup(there.fd);
   say_all(&got, &there.source, &there.servers);
@@ -564,8 +549,8 @@ elsewhere_nothing_keeps_a_namespace_that_has_left_its_path(void **state) {
   there.fd = aside;
 }
 
-static void elsewhere_another_namespace_at_the_path_is_not_used(void **state) {
-  (void)state;
+TEST_WITH(elsewhere_another_namespace_at_the_path_is_not_used, make_elsewhere,
+          remove_elsewhere) {
   struct text got = {.len = 0};
   int aside = dup(there.fd), other = open_new_netns(), fds = count_fds();
   say_all(&got, &there.source, &there.servers);
@@ -582,9 +567,8 @@ static void elsewhere_another_namespace_at_the_path_is_not_used(void **state) {
 
 /* As if it had gone while no socket was open, and the next one had got its
  * inode number. */
-static void
-elsewhere_a_namespace_with_the_same_inode_is_told_by_its_cookie(void **state) {
-  (void)state;
+TEST_WITH(elsewhere_a_namespace_with_the_same_inode_is_told_by_its_cookie,
+          make_elsewhere, remove_elsewhere) {
   struct text got = {.len = 0};
   calls.cookie = 1;
   say_all(&got, &there.source, &there.servers);
@@ -600,9 +584,8 @@ elsewhere_a_namespace_with_the_same_inode_is_told_by_its_cookie(void **state) {
 }
 
 /* Files are read for samples only. */
-static void
-elsewhere_reading_a_file_closes_the_socket_of_one_that_is_gone(void **state) {
-  (void)state;
+TEST_WITH(elsewhere_reading_a_file_closes_the_socket_of_one_that_is_gone,
+          make_elsewhere, remove_elsewhere) {
   struct text got = {.len = 0};
   int aside = dup(there.fd);
   say_query(&got, &there.source, &there.servers, LB_QUERY_TCP_SOCKS);
@@ -613,8 +596,8 @@ elsewhere_reading_a_file_closes_the_socket_of_one_that_is_gone(void **state) {
   there.fd = aside;
 }
 
-static void elsewhere_nothing_keeps_the_namespace_at_rest(void **state) {
-  (void)state;
+TEST_WITH(elsewhere_nothing_keeps_the_namespace_at_rest, make_elsewhere,
+          remove_elsewhere) {
   struct text got = {.len = 0};
   say_all(&got, &there.source, &there.servers);
   lb_source_rest(&there.source);
@@ -623,9 +606,8 @@ static void elsewhere_nothing_keeps_the_namespace_at_rest(void **state) {
   assert_string_equal(got.at, THERE THERE);
 }
 
-static void
-elsewhere_a_lack_of_privilege_is_an_error_until_it_ends(void **state) {
-  (void)state;
+TEST_WITH(elsewhere_a_lack_of_privilege_is_an_error_until_it_ends,
+          make_elsewhere, remove_elsewhere) {
   struct text got = {.len = 0};
   uint32_t had = set_capabilities(0);
   say_all(&got, &there.source, &there.servers);
@@ -636,30 +618,6 @@ elsewhere_a_lack_of_privilege_is_an_error_until_it_ends(void **state) {
 }
 
 int main(void) {
-#define ELSEWHERE(test)                                                        \
-  cmocka_unit_test_setup_teardown(test, make_elsewhere, remove_elsewhere)
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(samples_and_inspections_have_a_socket_each),
-      cmocka_unit_test(waiting_connections_are_not_half_open),
-      cmocka_unit_test(a_unix_socket_that_is_gone_has_no_pending_connections),
-      cmocka_unit_test(at_rest_there_is_no_socket),
-      cmocka_unit_test(inspections_and_samples_may_run_in_two_threads),
-      cmocka_unit_test(without_memory_there_is_no_transport),
-      cmocka_unit_test(files_are_read_whole_each_time),
-      cmocka_unit_test(a_file_needs_room_for_itself_and_a_nul),
-      cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
-      cmocka_unit_test(the_real_files_are_where_the_transport_looks),
-      ELSEWHERE(elsewhere_other_sockets_answer),
-      ELSEWHERE(elsewhere_there_are_other_files),
-      ELSEWHERE(elsewhere_a_socket_closed_by_an_error_is_opened_there_again),
-      ELSEWHERE(elsewhere_nothing_keeps_a_namespace_that_has_left_its_path),
-      ELSEWHERE(elsewhere_another_namespace_at_the_path_is_not_used),
-      ELSEWHERE(
-          elsewhere_a_namespace_with_the_same_inode_is_told_by_its_cookie),
-      ELSEWHERE(elsewhere_reading_a_file_closes_the_socket_of_one_that_is_gone),
-      ELSEWHERE(elsewhere_nothing_keeps_the_namespace_at_rest),
-      ELSEWHERE(elsewhere_a_lack_of_privilege_is_an_error_until_it_ends),
-  };
   is_allowed = enter_new_netns();
   if (!is_allowed) {
     printf("# no network namespaces here: nothing is tested elsewhere\n");
@@ -673,7 +631,7 @@ int main(void) {
     printf("1..0 # SKIP no %s here\n", missing);
     return 0;
   }
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = run_all_tests(NULL, NULL);
   close_servers(&ours);
   return failed;
 }

@@ -105,15 +105,13 @@ static void check_code(const struct set *set, const char *want) {
   free(program.ops);
 }
 
-static void one_port_is_two_comparisons(void **state) {
-  (void)state;
+TEST(one_port_is_two_comparisons) {
   check_code(&(struct set){{{80, 80}}, 1}, "0: port >= 80 yes 8 no 24\n"
                                            "8: port >= 81 yes 8 no 12\n"
                                            "16: code 1 yes 4 no 8\n");
 }
 
-static void the_lowest_and_the_highest_port_need_no_comparison(void **state) {
-  (void)state;
+TEST(the_lowest_and_the_highest_port_need_no_comparison) {
   check_code(&(struct set){{{0, 65535}}, 1}, "0: code 1 yes 4 no 4\n");
   check_code(&(struct set){{{0, 79}}, 1}, "0: port >= 80 yes 8 no 12\n"
                                           "8: code 1 yes 4 no 8\n");
@@ -125,8 +123,7 @@ static void the_lowest_and_the_highest_port_need_no_comparison(void **state) {
              "16: code 1 yes 4 no 4\n");
 }
 
-static void many_ports_make_a_tree(void **state) {
-  (void)state;
+TEST(many_ports_make_a_tree) {
   check_code(&(struct set){{{22, 22}, {80, 80}, {8000, 8010}}, 3},
              "0: port >= 81 yes 8 no 28\n"
              "8: port >= 8000 yes 8 no 52\n"
@@ -140,8 +137,7 @@ static void many_ports_make_a_tree(void **state) {
 
 /* --- answers ------------------------------------------------------------- */
 
-static void any_port_alone_and_any_range_of_ports_is_found(void **state) {
-  (void)state;
+TEST(any_port_alone_and_any_range_of_ports_is_found) {
   for (unsigned port = 3; port < PORTS; port += 1009)
     check(&(struct set){{{(uint16_t)port, (uint16_t)port}}, 1});
   check(&(struct set){{{0, 65535}}, 1});
@@ -154,8 +150,7 @@ static void check_and_free(struct set *set) {
   free(set);
 }
 
-static void any_set_of_the_outermost_ports_is_found(void **state) {
-  (void)state;
+TEST(any_set_of_the_outermost_ports_is_found) {
   static const uint16_t ports[] = {0, 1, 2, 65533, 65534, 65535};
   for (unsigned chosen = 1; chosen < 64; chosen++) {
     struct lb_portset bits = {{0}};
@@ -166,8 +161,7 @@ static void any_set_of_the_outermost_ports_is_found(void **state) {
   }
 }
 
-static void any_number_of_alternating_ports_is_found(void **state) {
-  (void)state;
+TEST(any_number_of_alternating_ports_is_found) {
   for (size_t len = 1; len <= 40; len++) {
     check_and_free(every(0, 2, len));
     check_and_free(every((unsigned)(PORTS + 1 - 2 * len), 2, len));
@@ -192,8 +186,7 @@ static struct set *random_set(uint32_t *seed, uint32_t longest) {
   return set;
 }
 
-static void any_set_of_ranges_is_found(void **state) {
-  (void)state;
+TEST(any_set_of_ranges_is_found) {
   uint32_t seed = 1;
   for (uint32_t i = 0; i < 120; i++)
     check_and_free(random_set(&seed, 8u << i % 13));
@@ -205,8 +198,7 @@ static void any_set_of_ranges_is_found(void **state) {
 
 /* --- cost ---------------------------------------------------------------- */
 
-static void steps_grow_with_the_logarithm(void **state) {
-  (void)state;
+TEST(steps_grow_with_the_logarithm) {
   static const size_t lens[] = {1, 2, 3, 10, 30, 100, 300, 1000, 3000};
   struct text got = {.len = 0};
   for (size_t i = 0; i < LEN(lens); i++) {
@@ -225,8 +217,7 @@ static void steps_grow_with_the_logarithm(void **state) {
                               "3000: 14\n");
 }
 
-static void the_largest_program_that_fits_is_whole(void **state) {
-  (void)state;
+TEST(the_largest_program_that_fits_is_whole) {
   static char room[LB_PORT_FILTER_SIZE];
   size_t len = 1;
   struct set *set = every(0, 2, PORTS / 2);
@@ -238,8 +229,7 @@ static void the_largest_program_that_fits_is_whole(void **state) {
   free(set);
 }
 
-static void a_program_that_does_not_fit_is_not_begun(void **state) {
-  (void)state;
+TEST(a_program_that_does_not_fit_is_not_begun) {
   struct set *set = every(1, 3, 100);
   struct program program = program_of(set);
   for (size_t size = 0; size < program.len; size++) {
@@ -255,8 +245,7 @@ static void a_program_that_does_not_fit_is_not_begun(void **state) {
   free(set);
 }
 
-static void no_program_is_longer_than_an_attribute(void **state) {
-  (void)state;
+TEST(no_program_is_longer_than_an_attribute) {
   static char room[4 * LB_PORT_FILTER_SIZE];
   static const size_t lens[] = {4000, 10000, 32768};
   for (size_t i = 0; i < LEN(lens); i++) {
@@ -335,8 +324,7 @@ static void check_kernel(const struct lb_portset *bits) {
   free(set);
 }
 
-static void the_kernel_accepts_small_programs(void **state) {
-  (void)state;
+TEST(the_kernel_accepts_small_programs) {
   need_kernel();
   for (unsigned chosen = 1; chosen < 1u << SERVERS; chosen++) {
     struct lb_portset bits = {{0}};
@@ -351,8 +339,7 @@ static void the_kernel_accepts_small_programs(void **state) {
 }
 
 /* Every so many ports, but only each other server. */
-static void the_kernel_accepts_programs_of_any_size(void **state) {
-  (void)state;
+TEST(the_kernel_accepts_programs_of_any_size) {
   need_kernel();
   for (unsigned step = 21; step < 4000; step += step / 2) {
     for (unsigned odd = 0; odd < 2; odd++) {
@@ -370,8 +357,7 @@ static void the_kernel_accepts_programs_of_any_size(void **state) {
   }
 }
 
-static void the_kernel_accepts_the_largest_program(void **state) {
-  (void)state;
+TEST(the_kernel_accepts_the_largest_program) {
   need_kernel();
   static char room[LB_PORT_FILTER_SIZE];
   unsigned first = servers[0].port % 2u;
@@ -398,8 +384,7 @@ static op_t *random_op(const struct program *program, uint32_t *seed) {
 }
 
 /* Programs with one wrong jump. */
-static void the_kernel_refuses_a_program_if_the_audit_here_does(void **state) {
-  (void)state;
+TEST(the_kernel_refuses_a_program_if_the_audit_here_does) {
   need_kernel();
   uint32_t seed = 3;
   unsigned accepted = 0;
@@ -422,23 +407,4 @@ static void the_kernel_refuses_a_program_if_the_audit_here_does(void **state) {
   free(set);
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(one_port_is_two_comparisons),
-      cmocka_unit_test(the_lowest_and_the_highest_port_need_no_comparison),
-      cmocka_unit_test(many_ports_make_a_tree),
-      cmocka_unit_test(any_port_alone_and_any_range_of_ports_is_found),
-      cmocka_unit_test(any_set_of_the_outermost_ports_is_found),
-      cmocka_unit_test(any_number_of_alternating_ports_is_found),
-      cmocka_unit_test(any_set_of_ranges_is_found),
-      cmocka_unit_test(steps_grow_with_the_logarithm),
-      cmocka_unit_test(the_largest_program_that_fits_is_whole),
-      cmocka_unit_test(a_program_that_does_not_fit_is_not_begun),
-      cmocka_unit_test(no_program_is_longer_than_an_attribute),
-      cmocka_unit_test(the_kernel_accepts_small_programs),
-      cmocka_unit_test(the_kernel_accepts_programs_of_any_size),
-      cmocka_unit_test(the_kernel_accepts_the_largest_program),
-      cmocka_unit_test(the_kernel_refuses_a_program_if_the_audit_here_does),
-  };
-  return cmocka_run_group_tests(tests, open_servers, close_servers);
-}
+int main(void) { return run_all_tests(open_servers, close_servers); }

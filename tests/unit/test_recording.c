@@ -245,8 +245,7 @@ static void check_replay(const struct recording *recording, const char *script,
   close_replay(NULL);
 }
 
-static void everything_comes_back_as_it_was(void **state) {
-  (void)state;
+TEST_WITH(everything_comes_back_as_it_was, NULL, close_replay) {
   struct recording recording = start();
   add_sample(&recording, 1000, true);
   add_tcp_socks(&recording, &http, &https);
@@ -275,8 +274,7 @@ static void everything_comes_back_as_it_was(void **state) {
                     "0 waiting, 0 closed cost 0 pending\nend\nend\n");
 }
 
-static void each_kind_of_answer_has_an_order_of_its_own(void **state) {
-  (void)state;
+TEST_WITH(each_kind_of_answer_has_an_order_of_its_own, NULL, close_replay) {
   struct recording recording = start();
   add_sample(&recording, 1, true);
   add_file(&recording, LB_FILE_NETSTAT, "a");
@@ -298,8 +296,7 @@ static void each_kind_of_answer_has_an_order_of_its_own(void **state) {
 }
 
 /* As if an inspection had been recorded beside samples in another thread. */
-static void answers_that_overlap_are_told_apart(void **state) {
-  (void)state;
+TEST_WITH(answers_that_overlap_are_told_apart, NULL, close_replay) {
   static const uint32_t client = 7;
   struct recording recording = start();
   struct datagram answers[LB_QUERY_KINDS] = {{.len = 0}}, done = {.len = 0};
@@ -324,9 +321,8 @@ static void answers_that_overlap_are_told_apart(void **state) {
                "tcp\n" HTTP);
 }
 
-static void
-samples_within_an_interval_differ_from_those_at_its_end(void **state) {
-  (void)state;
+TEST_WITH(samples_within_an_interval_differ_from_those_at_its_end, NULL,
+          close_replay) {
   struct recording recording = start();
   add_sample(&recording, 100, false);
   add_tcp_socks(&recording, &http, NULL);
@@ -353,9 +349,8 @@ samples_within_an_interval_differ_from_those_at_its_end(void **state) {
   }
 }
 
-static void
-asked_for_more_than_was_recorded_it_repeats_the_last_answer(void **state) {
-  (void)state;
+TEST_WITH(asked_for_more_than_was_recorded_it_repeats_the_last_answer, NULL,
+          close_replay) {
   struct recording recording = start();
   add_sample(&recording, 1, true);
   add_tcp_socks(&recording, &http, NULL);
@@ -370,8 +365,7 @@ asked_for_more_than_was_recorded_it_repeats_the_last_answer(void **state) {
                "port 80 kind 1 250 ms cost 9 conns\n");
 }
 
-static void what_a_sample_did_not_ask_for_is_no_data(void **state) {
-  (void)state;
+TEST_WITH(what_a_sample_did_not_ask_for_is_no_data, NULL, close_replay) {
   struct recording recording = start();
   add_tcp_socks(&recording, &http, NULL); /* before any sample */
   add_sample(&recording, 1, true);
@@ -390,9 +384,8 @@ static void what_a_sample_did_not_ask_for_is_no_data(void **state) {
                "77 waiting, 77 closed cost 0 pending ENODATA\n");
 }
 
-static void
-the_next_sample_skips_what_is_left_of_the_current_one(void **state) {
-  (void)state;
+TEST_WITH(the_next_sample_skips_what_is_left_of_the_current_one, NULL,
+          close_replay) {
   struct recording recording = start();
   add_sample(&recording, 1, true);
   add_tcp_socks(&recording, &http, NULL);
@@ -407,8 +400,7 @@ the_next_sample_skips_what_is_left_of_the_current_one(void **state) {
 
 /* --- answers that took several dumps ------------------------------------- */
 
-static void an_answer_may_have_several_datagrams(void **state) {
-  (void)state;
+TEST_WITH(an_answer_may_have_several_datagrams, NULL, close_replay) {
   struct recording recording = start();
   struct datagram rows = {.len = 0};
   put_sock(&rows, &http);
@@ -420,8 +412,8 @@ static void an_answer_may_have_several_datagrams(void **state) {
   check_replay(&recording, "st", "final 1\ntcp\n" HTTP HTTPS HTTP HTTPS HTTP);
 }
 
-static void of_a_lost_dump_and_a_good_one_the_good_one_counts(void **state) {
-  (void)state;
+TEST_WITH(of_a_lost_dump_and_a_good_one_the_good_one_counts, NULL,
+          close_replay) {
   struct recording recording = start();
   struct datagram cut = {.len = 0}, conn = {.len = 0}, row = {.len = 0};
   put_sock(&cut, &http);
@@ -450,9 +442,8 @@ static void of_a_lost_dump_and_a_good_one_the_good_one_counts(void **state) {
 }
 
 /* The second answer is recorded as a source asks that has found it out. */
-static void
-a_kernel_that_refused_both_families_answered_for_each(void **state) {
-  (void)state;
+TEST_WITH(a_kernel_that_refused_both_families_answered_for_each, NULL,
+          close_replay) {
   struct recording recording = start();
   add_sample(&recording, 1, true);
   add_tcp_dump(&recording, NULL, NULL, -EOPNOTSUPP);
@@ -464,8 +455,7 @@ a_kernel_that_refused_both_families_answered_for_each(void **state) {
                "final 1\ntcp\n" HTTP HTTPS "tcp\n" HTTPS HTTP);
 }
 
-static void dumps_and_datagrams_after_the_end_are_skipped(void **state) {
-  (void)state;
+TEST_WITH(dumps_and_datagrams_after_the_end_are_skipped, NULL, close_replay) {
   struct recording recording = start();
   struct datagram rows = {.len = 0}, done = {.len = 0};
   put_sock(&rows, &http);
@@ -481,8 +471,8 @@ static void dumps_and_datagrams_after_the_end_are_skipped(void **state) {
   check_replay(&recording, "sttt", "final 1\ntcp\n" HTTP "tcp\ntcp\n" HTTPS);
 }
 
-static void a_query_that_failed_fails_again_and_has_its_cost(void **state) {
-  (void)state;
+TEST_WITH(a_query_that_failed_fails_again_and_has_its_cost, NULL,
+          close_replay) {
   struct recording recording = start();
   add_sample(&recording, 1, true);
   add_dump(&recording, LB_QUERY_TCP_SOCKS, -EAFNOSUPPORT);
@@ -506,8 +496,7 @@ static void a_query_that_failed_fails_again_and_has_its_cost(void **state) {
                "unix ESTALE\n");
 }
 
-static void an_answer_without_its_end_is_none(void **state) {
-  (void)state;
+TEST_WITH(an_answer_without_its_end_is_none, NULL, close_replay) {
   struct recording recording = start();
   add_sample(&recording, 1, true);
   add_tcp_dump(&recording, &http, NULL, 0);
@@ -517,8 +506,7 @@ static void an_answer_without_its_end_is_none(void **state) {
 /* Its status says that the dump was good: still that is not "no socket
  * listens".
  */
-static void damaged_bytes_of_a_good_dump_are_an_error(void **state) {
-  (void)state;
+TEST_WITH(damaged_bytes_of_a_good_dump_are_an_error, NULL, close_replay) {
   enum { STATE, END, ERROR, DUMP, ALL, DAMAGES };
   for (int damage = 0; damage < DAMAGES; damage++) {
     struct recording recording = start();
@@ -543,8 +531,7 @@ static void damaged_bytes_of_a_good_dump_are_an_error(void **state) {
 
 /* --- files --------------------------------------------------------------- */
 
-static void a_file_that_could_not_be_read_cannot_be_again(void **state) {
-  (void)state;
+TEST_WITH(a_file_that_could_not_be_read_cannot_be_again, NULL, close_replay) {
   struct recording recording = start();
   add_sample(&recording, 1, true);
   add_record(&recording, LB_RECORD_FILE, -EACCES, 0, NULL, 0);
@@ -552,8 +539,7 @@ static void a_file_that_could_not_be_read_cannot_be_again(void **state) {
   check_replay(&recording, "snm", "final 1\nfile 0 \"\" EACCES\nfile 1 \"\"\n");
 }
 
-static void a_file_needs_room_for_itself_and_a_nul(void **state) {
-  (void)state;
+TEST_WITH(a_file_needs_room_for_itself_and_a_nul, NULL, close_replay) {
   struct recording recording = start();
   struct text ignored = {.len = 0};
   char buf[6] = "";
@@ -641,8 +627,8 @@ static void check_file(const struct recorded_file *file,
   close(file->fd);
 }
 
-static void the_recorder_passes_all_on_and_writes_the_answers(void **state) {
-  (void)state;
+TEST_WITH(the_recorder_passes_all_on_and_writes_the_answers, NULL,
+          close_replay) {
   struct recorded_file file = make_file();
   struct lb_recorder *recorder;
   struct text seen = {.len = 0};
@@ -696,8 +682,7 @@ static void the_recorder_passes_all_on_and_writes_the_answers(void **state) {
 }
 
 /* Recordings of older versions stay readable. */
-static void the_numbers_of_the_format_do_not_change(void **state) {
-  (void)state;
+TEST_WITH(the_numbers_of_the_format_do_not_change, NULL, close_replay) {
   static const uint32_t ends[] = {4, 22, 23, 24};
   static const char header[] = "lbacklog\1\0\0\0\4\3\2\1";
   if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
@@ -714,8 +699,7 @@ static void the_numbers_of_the_format_do_not_change(void **state) {
     assert_int_equal(lb_record_end_of((enum lb_query_kind)kind), ends[kind]);
 }
 
-static void a_recorder_overwrites_what_was_there(void **state) {
-  (void)state;
+TEST_WITH(a_recorder_overwrites_what_was_there, NULL, close_replay) {
   struct recorded_file file = make_file();
   struct recording want = start();
   for (int samples = 2; samples > 0; samples--) {
@@ -729,8 +713,7 @@ static void a_recorder_overwrites_what_was_there(void **state) {
   check_file(&file, &want);
 }
 
-static void a_full_disk_is_an_error_at_the_end(void **state) {
-  (void)state;
+TEST_WITH(a_full_disk_is_an_error_at_the_end, NULL, close_replay) {
   static const int samples[] = {1, 10000}; /* 1: the buffer holds it */
   for (size_t i = 0; i < LEN(samples); i++) {
     struct lb_recorder *recorder;
@@ -743,8 +726,7 @@ static void a_full_disk_is_an_error_at_the_end(void **state) {
 
 /* --- recordings as files ------------------------------------------------- */
 
-static void a_recording_of_any_size_is_read_whole(void **state) {
-  (void)state;
+TEST_WITH(a_recording_of_any_size_is_read_whole, NULL, close_replay) {
   /* 64 KiB in all, one word less, one more, and three times that */
   static const size_t sizes[] = {65472, 65464, 65480, 196544, 200000};
   for (size_t i = 0; i < LEN(sizes); i++) {
@@ -773,8 +755,7 @@ static void a_recording_of_any_size_is_read_whole(void **state) {
   }
 }
 
-static void a_path_that_cannot_be_opened_is_an_error(void **state) {
-  (void)state;
+TEST_WITH(a_path_that_cannot_be_opened_is_an_error, NULL, close_replay) {
   struct lb_recorder *recorder;
   assert_int_equal(lb_recorder_open("/dev/null/x", &recorder), -ENOTDIR);
   assert_int_equal(lb_recorder_open("/", &recorder), -EISDIR);
@@ -785,8 +766,8 @@ static void a_path_that_cannot_be_opened_is_an_error(void **state) {
   assert_int_equal(lb_replay_open("/", &replay), -EIO); /* it cannot be read */
 }
 
-static void without_memory_there_is_no_recorder_and_no_replay(void **state) {
-  (void)state;
+TEST_WITH(without_memory_there_is_no_recorder_and_no_replay, NULL,
+          close_replay) {
   struct recorded_file file = make_file();
   struct lb_recorder *recorder;
   memory.fails = 1;
@@ -847,8 +828,8 @@ static void play_all(void) {
 }
 
 /* The monitor adds such numbers up. */
-static void a_clock_that_goes_back_and_huge_numbers_are_refused(void **state) {
-  (void)state;
+TEST_WITH(a_clock_that_goes_back_and_huge_numbers_are_refused, NULL,
+          close_replay) {
   static const struct {
     uint64_t first_ms, second_ms, cost_ns;
     int want;
@@ -868,8 +849,7 @@ static void a_clock_that_goes_back_and_huge_numbers_are_refused(void **state) {
   }
 }
 
-static void only_a_status_that_is_an_errno_is_accepted(void **state) {
-  (void)state;
+TEST_WITH(only_a_status_that_is_an_errno_is_accepted, NULL, close_replay) {
   static const struct {
     int status, want;
   } cases[] = {{-4095, 0}, {-4096, -EBADMSG}, {1, -EBADMSG}};
@@ -881,8 +861,7 @@ static void only_a_status_that_is_an_errno_is_accepted(void **state) {
   }
 }
 
-static void a_file_of_another_kind_is_refused(void **state) {
-  (void)state;
+TEST_WITH(a_file_of_another_kind_is_refused, NULL, close_replay) {
   struct recording recording = small_recording();
   static const struct {
     size_t at; /* in the header: magic, version, byte order */
@@ -897,8 +876,8 @@ static void a_file_of_another_kind_is_refused(void **state) {
   }
 }
 
-static void a_cut_off_file_is_refused_except_between_records(void **state) {
-  (void)state;
+TEST_WITH(a_cut_off_file_is_refused_except_between_records, NULL,
+          close_replay) {
   struct recording recording = small_recording();
   unsigned accepted = 0;
   for (size_t len = 0; len <= recording.len; len++) {
@@ -916,8 +895,7 @@ static void a_cut_off_file_is_refused_except_between_records(void **state) {
 /* The C library gives a block again that was just freed: after the copy of the
  * recording, whose length is a multiple of 16, there is a word of the old
  * block. As a record it would begin a sample or be a file. */
-static void nothing_after_the_end_is_read(void **state) {
-  (void)state;
+TEST_WITH(nothing_after_the_end_is_read, NULL, close_replay) {
   static const uint32_t kinds[] = {LB_RECORD_FINAL_SAMPLE, LB_RECORD_FILE};
   for (size_t i = 0; i < LEN(kinds); i++) {
     struct recording recording = start();
@@ -944,8 +922,7 @@ static void nothing_after_the_end_is_read(void **state) {
 }
 
 /* Flips one bit at a time, then all bits of a byte at a time. */
-static void no_damage_to_a_byte_does_harm(void **state) {
-  (void)state;
+TEST_WITH(no_damage_to_a_byte_does_harm, NULL, close_replay) {
   struct recording recording = small_recording();
   for (size_t i = 0; i < recording.len * 9; i++) {
     char *damaged = &recording.at[i / 9], whole = *damaged;
@@ -959,38 +936,4 @@ static void no_damage_to_a_byte_does_harm(void **state) {
   }
 }
 
-int main(void) {
-#define REPLAYED(test) cmocka_unit_test_teardown(test, close_replay)
-  const struct CMUnitTest tests[] = {
-      REPLAYED(everything_comes_back_as_it_was),
-      REPLAYED(each_kind_of_answer_has_an_order_of_its_own),
-      REPLAYED(answers_that_overlap_are_told_apart),
-      REPLAYED(samples_within_an_interval_differ_from_those_at_its_end),
-      REPLAYED(asked_for_more_than_was_recorded_it_repeats_the_last_answer),
-      REPLAYED(what_a_sample_did_not_ask_for_is_no_data),
-      REPLAYED(the_next_sample_skips_what_is_left_of_the_current_one),
-      REPLAYED(an_answer_may_have_several_datagrams),
-      REPLAYED(of_a_lost_dump_and_a_good_one_the_good_one_counts),
-      REPLAYED(a_kernel_that_refused_both_families_answered_for_each),
-      REPLAYED(dumps_and_datagrams_after_the_end_are_skipped),
-      REPLAYED(a_query_that_failed_fails_again_and_has_its_cost),
-      REPLAYED(an_answer_without_its_end_is_none),
-      REPLAYED(damaged_bytes_of_a_good_dump_are_an_error),
-      REPLAYED(a_file_that_could_not_be_read_cannot_be_again),
-      REPLAYED(a_file_needs_room_for_itself_and_a_nul),
-      REPLAYED(the_recorder_passes_all_on_and_writes_the_answers),
-      REPLAYED(the_numbers_of_the_format_do_not_change),
-      REPLAYED(a_recorder_overwrites_what_was_there),
-      REPLAYED(a_full_disk_is_an_error_at_the_end),
-      REPLAYED(a_recording_of_any_size_is_read_whole),
-      REPLAYED(a_path_that_cannot_be_opened_is_an_error),
-      REPLAYED(without_memory_there_is_no_recorder_and_no_replay),
-      REPLAYED(a_clock_that_goes_back_and_huge_numbers_are_refused),
-      REPLAYED(only_a_status_that_is_an_errno_is_accepted),
-      REPLAYED(a_file_of_another_kind_is_refused),
-      REPLAYED(a_cut_off_file_is_refused_except_between_records),
-      REPLAYED(nothing_after_the_end_is_read),
-      REPLAYED(no_damage_to_a_byte_does_harm),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -78,8 +78,7 @@ static void check_no_pending(const struct nlmsghdr *msg, int want_err) {
 
 /* --- listening sockets --------------------------------------------------- */
 
-static void numbers_are_as_large_as_the_kernel_has_them(void **state) {
-  (void)state;
+TEST(numbers_are_as_large_as_the_kernel_has_them) {
   static const struct lb_listen_sock largest = {.cookie = UINT64_MAX,
                                                 .queue = UINT32_MAX,
                                                 .limit = UINT32_MAX - 1,
@@ -90,8 +89,7 @@ static void numbers_are_as_large_as_the_kernel_has_them(void **state) {
         "cookie ffffffffffffffff\n");
 }
 
-static void fields_of_tcp_sockets_are_zero(void **state) {
-  (void)state;
+TEST(fields_of_tcp_sockets_are_zero) {
   struct datagram datagram = {.len = 0};
   struct lb_unix_names *names;
   struct lb_listen_sock sock;
@@ -115,8 +113,7 @@ static void fields_of_tcp_sockets_are_zero(void **state) {
 #define Z10 "\0\0\0\0\0\0\0\0\0\0"
 #define TAIL " queue 3 limit 2 inode 1513 cookie 100000002\n"
 
-static void a_name_is_what_bind_got(void **state) {
-  (void)state;
+TEST(a_name_is_what_bind_got) {
 #define BYTES(literal) literal, sizeof(literal) - 1
   static const struct {
     const char *bytes;
@@ -151,9 +148,7 @@ static void a_name_is_what_bind_got(void **state) {
   }
 }
 
-static void
-only_streams_and_seqpackets_with_a_name_are_not_skipped(void **state) {
-  (void)state;
+TEST(only_streams_and_seqpackets_with_a_name_are_not_skipped) {
   struct datagram nameless = {.len = 0};
   check(put_unix_sock(&nameless, &app, SOCK_STREAM, NULL, 0), "skipped\n");
   for (unsigned type = 0; type <= UINT8_MAX; type++) {
@@ -163,8 +158,7 @@ only_streams_and_seqpackets_with_a_name_are_not_skipped(void **state) {
   }
 }
 
-static void sockets_of_one_name_have_one_number(void **state) {
-  (void)state;
+TEST(sockets_of_one_name_have_one_number) {
   static const struct {
     const char *bytes;
     size_t len;
@@ -187,8 +181,7 @@ static void sockets_of_one_name_have_one_number(void **state) {
   lb_unix_names_free(names);
 }
 
-static void unknown_attributes_are_skipped(void **state) {
-  (void)state;
+TEST(unknown_attributes_are_skipped) {
   struct datagram datagram = {.len = 0};
   struct nlmsghdr *msg = start_unix(&datagram, &app, SOCK_STREAM);
   const uint32_t more[] = {3, 2, 1};
@@ -203,9 +196,7 @@ static void unknown_attributes_are_skipped(void **state) {
 /* --- pending connections ------------------------------------------------- */
 
 /* Without inodes (-1) and without the length of the queue (-1) as well. */
-static void
-pending_connections_are_counted_by_the_inodes_of_their_clients(void **state) {
-  (void)state;
+TEST(pending_connections_are_counted_by_the_inodes_of_their_clients) {
   static const uint32_t inodes[] = {7, 0, 1, 0, UINT32_MAX, 0};
   static const struct {
     int inodes, queue;
@@ -245,8 +236,7 @@ static void check_malformed(size_t at, size_t size, uint32_t value) {
   check_no_pending((void *)pending.at, -EBADMSG);
 }
 
-static void a_message_with_a_wrong_field_is_malformed(void **state) {
-  (void)state;
+TEST(a_message_with_a_wrong_field_is_malformed) {
   static const uint16_t message_types[] = {0,  NLMSG_DONE, 15, 16,   17,
                                            18, 19,         21, 65535};
   static const uint8_t families[] = {AF_UNSPEC, AF_INET,  AF_INET6,
@@ -268,9 +258,7 @@ static void a_message_with_a_wrong_field_is_malformed(void **state) {
     check_malformed(16 + sizeof(struct unix_diag_msg), 2, attribute_lens[i]);
 }
 
-static void
-a_cut_off_message_is_malformed_unless_only_padding_is_missing(void **state) {
-  (void)state;
+TEST(a_cut_off_message_is_malformed_unless_only_padding_is_missing) {
   struct datagram whole = {.len = 0};
   struct nlmsghdr *msg = put_app(&whole);
   const uint32_t name_end = 32 + 16, rqlen_end = name_end + 12;
@@ -285,8 +273,7 @@ a_cut_off_message_is_malformed_unless_only_padding_is_missing(void **state) {
   }
 }
 
-static void attributes_that_are_too_short_are_malformed(void **state) {
-  (void)state;
+TEST(attributes_that_are_too_short_are_malformed) {
   static const uint32_t numbers[2] = {7, 8};
   struct datagram none = {.len = 0};
   struct nlmsghdr *msg = start_unix(&none, &app, SOCK_STREAM);
@@ -311,8 +298,7 @@ static void attributes_that_are_too_short_are_malformed(void **state) {
   }
 }
 
-static void one_wrong_bit_does_no_more_harm_than_an_error(void **state) {
-  (void)state;
+TEST(one_wrong_bit_does_no_more_harm_than_an_error) {
   static const uint32_t inodes[] = {7, 0};
   struct datagram messages[2] = {{.len = 0}, {.len = 0}};
   put_app(&messages[0]);
@@ -337,8 +323,7 @@ static void one_wrong_bit_does_no_more_harm_than_an_error(void **state) {
 
 /* Linux 6.18: a stream socket with a backlog of 2 and 3 clients, of which the
  * second has closed; a seqpacket socket with an abstract name. */
-static void the_bytes_of_a_kernel_are_read(void **state) {
-  (void)state;
+TEST(the_bytes_of_a_kernel_are_read) {
   _Alignas(8) static const uint8_t stream[] = {
       0x48, 0x00, 0x00, 0x00, 0x14, 0x00, 0x02, 0x00, 0x07, 0x00, 0x00, 0x00,
       0x92, 0x10, 0x00, 0x00, 0x01, 0x01, 0x0a, 0x00, 0x0a, 0x64, 0xd0, 0x00,
@@ -375,9 +360,7 @@ static void the_bytes_of_a_kernel_are_read(void **state) {
 
 /* Dump: LISTEN alone, 1 << 10; name, 1, and lengths, 0x10; NLM_F_REQUEST |
  * NLM_F_DUMP. Pending connections: inodes, 8, and lengths; no NLM_F_DUMP. */
-static void
-requests_name_the_state_or_the_socket_and_what_to_show(void **state) {
-  (void)state;
+TEST(requests_name_the_state_or_the_socket_and_what_to_show) {
   static const struct lb_listen_sock sock = {.cookie = 0xfedcba9876543210,
                                              .inode = 1513};
   static const struct {
@@ -524,8 +507,7 @@ static size_t put_name(char name[static LB_UNIX_NAME_SIZE + 1], bool abstract,
   return len;
 }
 
-static void queue_and_limit_follow_clients_and_accept(void **state) {
-  (void)state;
+TEST(queue_and_limit_follow_clients_and_accept) {
   need_kernel();
   for (size_t i = 0; i < LEN(types) * 2; i++) {
     enum { BACKLOG = 3 };
@@ -559,9 +541,7 @@ static void queue_and_limit_follow_clients_and_accept(void **state) {
 }
 
 /* A short name in a whole struct sockaddr_un, and one that fills sun_path. */
-static void
-a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros(void **state) {
-  (void)state;
+TEST(a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros) {
   need_kernel();
   for (int i = 0; i < 4; i++) {
     char name[LB_UNIX_NAME_SIZE + 1];
@@ -580,8 +560,7 @@ a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros(void **state) {
   }
 }
 
-static void an_abstract_name_may_have_any_bytes(void **state) {
-  (void)state;
+TEST(an_abstract_name_may_have_any_bytes) {
   need_kernel();
   char name[LB_UNIX_NAME_SIZE + 1];
   struct server server;
@@ -595,8 +574,7 @@ static void an_abstract_name_may_have_any_bytes(void **state) {
 }
 
 /* unix_autobind(): NUL and 5 hexadecimal digits. */
-static void a_name_may_be_chosen_by_the_kernel(void **state) {
-  (void)state;
+TEST(a_name_may_be_chosen_by_the_kernel) {
   need_kernel();
   struct server server;
   struct lb_listen_sock row;
@@ -609,8 +587,7 @@ static void a_name_may_be_chosen_by_the_kernel(void **state) {
   close(server.fd);
 }
 
-static void a_socket_that_does_not_listen_is_not_shown(void **state) {
-  (void)state;
+TEST(a_socket_that_does_not_listen_is_not_shown) {
   need_kernel();
   static const int others[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
   for (size_t i = 0; i < LEN(others); i++) {
@@ -623,8 +600,7 @@ static void a_socket_that_does_not_listen_is_not_shown(void **state) {
   }
 }
 
-static void clients_that_have_closed_are_counted_until_accept(void **state) {
-  (void)state;
+TEST(clients_that_have_closed_are_counted_until_accept) {
   need_kernel();
   for (size_t i = 0; i < LEN(types); i++) {
     struct server server;
@@ -660,8 +636,7 @@ static void clients_that_have_closed_are_counted_until_accept(void **state) {
 
 /* What diag_unix.c says of unix_diag_get_exact(), for pages of any size. That
  * they have closed spares us as many descriptors. */
-static void too_many_pending_connections_are_an_error(void **state) {
-  (void)state;
+TEST(too_many_pending_connections_are_an_error) {
   need_kernel();
   const uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
   const uint32_t certain = page / 4 - 70, too_many = page / 2;
@@ -688,8 +663,7 @@ static void too_many_pending_connections_are_an_error(void **state) {
   close(server.fd);
 }
 
-static void a_socket_that_is_gone_has_no_pending_connections(void **state) {
-  (void)state;
+TEST(a_socket_that_is_gone_has_no_pending_connections) {
   need_kernel();
   struct server server;
   struct lb_listen_sock row;
@@ -706,32 +680,4 @@ static void a_socket_that_is_gone_has_no_pending_connections(void **state) {
   assert_int_equal(get_pending(&row, &pending), -ENOENT);
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(numbers_are_as_large_as_the_kernel_has_them),
-      cmocka_unit_test(fields_of_tcp_sockets_are_zero),
-      cmocka_unit_test(a_name_is_what_bind_got),
-      cmocka_unit_test(only_streams_and_seqpackets_with_a_name_are_not_skipped),
-      cmocka_unit_test(sockets_of_one_name_have_one_number),
-      cmocka_unit_test(unknown_attributes_are_skipped),
-      cmocka_unit_test(
-          pending_connections_are_counted_by_the_inodes_of_their_clients),
-      cmocka_unit_test(a_message_with_a_wrong_field_is_malformed),
-      cmocka_unit_test(
-          a_cut_off_message_is_malformed_unless_only_padding_is_missing),
-      cmocka_unit_test(attributes_that_are_too_short_are_malformed),
-      cmocka_unit_test(one_wrong_bit_does_no_more_harm_than_an_error),
-      cmocka_unit_test(the_bytes_of_a_kernel_are_read),
-      cmocka_unit_test(requests_name_the_state_or_the_socket_and_what_to_show),
-      cmocka_unit_test(queue_and_limit_follow_clients_and_accept),
-      cmocka_unit_test(
-          a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros),
-      cmocka_unit_test(an_abstract_name_may_have_any_bytes),
-      cmocka_unit_test(a_name_may_be_chosen_by_the_kernel),
-      cmocka_unit_test(a_socket_that_does_not_listen_is_not_shown),
-      cmocka_unit_test(clients_that_have_closed_are_counted_until_accept),
-      cmocka_unit_test(too_many_pending_connections_are_an_error),
-      cmocka_unit_test(a_socket_that_is_gone_has_no_pending_connections),
-  };
-  return cmocka_run_group_tests(tests, open_folder, close_folder);
-}
+int main(void) { return run_all_tests(open_folder, close_folder); }
