@@ -12,15 +12,6 @@
 
 #include <sys/mman.h>
 
-/* --- answers ------------------------------------------------------------- */
-
-static void put_waiting(struct datagram *datagram, uint32_t wait_ms) {
-  put_conn(datagram, &(struct lb_conn){.family = AF_INET,
-                                       .port = 80,
-                                       .kind = LB_CONN_WAITING,
-                                       .wait_ms = wait_ms});
-}
-
 /* --- recordings ---------------------------------------------------------- */
 
 struct recording {
@@ -40,92 +31,149 @@ static void add_record(struct recording *recording, uint32_t kind, int status,
   recording->len += lb_record_padded(len);
 }
 
-static struct recording start(void) {
-  struct recording recording = {.len = sizeof(lb_record_expected)};
-  memcpy(recording.at, &lb_record_expected, sizeof(lb_record_expected));
-  return recording;
+static void put_waiting(struct datagram *datagram, uint32_t wait_ms) {
+  put_conn(datagram, &(struct lb_conn){.family = AF_INET,
+                                       .port = 80,
+                                       .kind = LB_CONN_WAITING,
+                                       .wait_ms = wait_ms});
 }
 
-static void add_sample(struct recording *recording, uint64_t now_ms,
-                       bool ends) {
-  add_record(recording, ends ? LB_RECORD_FINAL_SAMPLE : LB_RECORD_SAMPLE, 0,
-             now_ms, NULL, 0);
+/* The inodes of a UNIX socket's clients, of which the first has closed. */
+static const uint32_t inodes[] = {0, 7, 8, 9};
+
+static void put_letter(struct datagram *datagram, char letter) {
+  struct inet_diag_msg *diag;
+  switch (letter) {
+  case 'h':
+  case 's':
+    put_sock(datagram, letter == 'h' ? &http : &https);
+    break;
+  case '!': /* http, which does not listen */
+    diag = mnl_nlmsg_get_payload(put_sock(datagram, &http));
+    diag->idiag_state = TCP_ESTABLISHED;
+    break;
+  case 'a':
+  case 'l':
+    put_unix_sock(datagram, &api, SOCK_STREAM,
+                  letter == 'a' ? "/run/api" : "/run/lost",
+                  letter == 'a' ? 8 : 9);
+    break;
+  case 'w':
+    put_waiting(datagram, 250);
+    break;
+  case 'p': /* one client, which has not closed */
+    put_pending(datagram, &api, &inodes[1], 1);
+    break;
+  case 'x': /* is cut off */
+    datagram->len -= 8;
+    break;
+  default:
+    assert_true(letter == 'd' || letter == 'e');
+    put_done(datagram, letter == 'd' ? 0 : -ENOENT);
+  }
 }
 
-static void add_datagram(struct recording *recording, enum lb_query_kind kind,
-                         const struct datagram *datagram) {
-  add_record(recording, LB_RECORD_DATAGRAM, 0, kind, datagram->at,
-             datagram->len);
+static struct datagram datagram_of(const char *letters) {
+  struct datagram datagram = {.len = 0};
+  for (; *letters; letters++)
+    put_letter(&datagram, *letters);
+  return datagram;
 }
 
-static void add_dump(struct recording *recording, enum lb_query_kind kind,
-                     int status) {
+static enum lb_query_kind kind_of(char letter) {
+  return (enum lb_query_kind)(strchr("tucp", letter) - "tucp");
+}
+
+/* Of an error's name or a number; "": 0. */
+static int status_of(const char *text) {
+  for (int err = 1; err < 134; err++)
+    if (strerrorname_np(err) && strcmp(strerrorname_np(err), text) == 0)
+      return -err;
+  return atoi(text);
+}
+
+static void add_answer(struct recording *recording, enum lb_query_kind kind,
+                       const struct datagram *datagram, int status) {
+  if (datagram->len)
+    add_record(recording, LB_RECORD_DATAGRAM, 0, kind, datagram->at,
+               datagram->len);
   add_record(recording, LB_RECORD_DUMP, status, kind, NULL, 0);
 }
 
-static void add_end(struct recording *recording, enum lb_query_kind kind,
-                    int status, uint64_t cost_ns) {
-  add_record(recording, lb_record_end_of(kind), status, cost_ns, NULL, 0);
-}
-
-static void add_file(struct recording *recording, enum lb_file file,
-                     const char *text) {
-  add_record(recording, (uint32_t)LB_RECORD_FILE + file, 0, 0, text,
-             strlen(text));
-}
-
-/* A whole dump that ends with this status. */
-static void add_tcp_dump(struct recording *recording,
-                         const struct lb_listen_sock *first,
-                         const struct lb_listen_sock *second, int status) {
+/* A whole answer, as add() has it. */
+static void add_query(struct recording *recording, char kind, const char *what,
+                      const char *cost_ns) {
   struct datagram datagram = {.len = 0};
-  if (first)
-    put_sock(&datagram, first);
-  if (second)
-    put_sock(&datagram, second);
-  if (!status)
+  if (kind == 't')
+    datagram = datagram_of(what);
+  else if (kind == 'u')
+    put_unix_sock(&datagram, &api, SOCK_STREAM, what, strlen(what));
+  else if (kind == 'c')
+    put_waiting(&datagram, (uint32_t)strtoul(what, NULL, 10));
+  else
+    put_pending(&datagram, &api, inodes, strtoul(what, NULL, 10));
+  if (kind != 'p')
     put_done(&datagram, 0);
-  if (datagram.len)
-    add_datagram(recording, LB_QUERY_TCP_SOCKS, &datagram);
-  add_dump(recording, LB_QUERY_TCP_SOCKS, status);
+  add_answer(recording, kind_of(kind), &datagram, 0);
+  add_record(recording, lb_record_end_of(kind_of(kind)), 0,
+             strtoull(cost_ns, NULL, 10), NULL, 0);
 }
 
-static void add_tcp_socks(struct recording *recording,
-                          const struct lb_listen_sock *first,
-                          const struct lb_listen_sock *second) {
-  add_tcp_dump(recording, first, second, 0);
-  add_end(recording, LB_QUERY_TCP_SOCKS, 0, 0);
-}
-
-static void add_unix_socks(struct recording *recording, const char *path) {
+static void add_step(struct recording *recording, const char *step) {
   struct datagram datagram = {.len = 0};
-  put_unix_sock(&datagram, &api, SOCK_STREAM, path, strlen(path));
-  put_done(&datagram, 0);
-  add_datagram(recording, LB_QUERY_UNIX_SOCKS, &datagram);
-  add_dump(recording, LB_QUERY_UNIX_SOCKS, 0);
-  add_end(recording, LB_QUERY_UNIX_SOCKS, 0, 0);
+  char what[32] = "", more[32] = "";
+  sscanf(step + 1, "%31s %31s", what, more);
+  switch (*step) {
+  case 'F':
+  case 'S':
+    add_record(recording,
+               *step == 'F' ? LB_RECORD_FINAL_SAMPLE : LB_RECORD_SAMPLE, 0,
+               strtoull(what, NULL, 10), NULL, 0);
+    break;
+  case 'n':
+  case 'm':
+    add_record(recording, (uint32_t)LB_RECORD_FILE + (*step == 'm'), 0, 0,
+               step + 2, strlen(step + 2));
+    break;
+  case 'B':
+    datagram = datagram_of(more);
+    add_record(recording, LB_RECORD_DATAGRAM, 0, kind_of(*what), datagram.at,
+               datagram.len);
+    break;
+  case 'D':
+    add_answer(recording, kind_of(*what), &datagram, status_of(more));
+    break;
+  case 'E':
+    add_record(recording, lb_record_end_of(kind_of(*what)), status_of(more),
+               strtoull(strrchr(step, ' '), NULL, 10), NULL, 0);
+    break;
+  default:
+    add_query(recording, *step, what, more);
+  }
 }
 
-static void add_conns(struct recording *recording, uint32_t wait_ms,
-                      uint64_t cost_ns) {
-  struct datagram datagram = {.len = 0};
-  put_waiting(&datagram, wait_ms);
-  put_done(&datagram, 0);
-  add_datagram(recording, LB_QUERY_CONNS, &datagram);
-  add_dump(recording, LB_QUERY_CONNS, 0);
-  add_end(recording, LB_QUERY_CONNS, 0, cost_ns);
+/* Adds records, each up to ';':
+ * F MS, S MS: begins a sample, the final one of its interval or not
+ * t LETTERS, u PATH, c WAIT_MS COST_NS, p CLIENTS COST_NS: a whole answer
+ * n TEXT, m TEXT: a file, netstat or somaxconn
+ * B KIND LETTERS, D KIND STATUS, E KIND STATUS COST_NS: only a datagram, the
+ * end of a dump, the end of an answer; KIND is t, u, c or p */
+static void add(struct recording *recording, const char *records) {
+  while (*records) {
+    char step[64];
+    size_t len = strcspn(records, ";");
+    assert_in_range(len, 1, sizeof(step) - 1);
+    snprintf(step, sizeof(step), "%.*s", (int)len, records);
+    add_step(recording, step);
+    records += len + (records[len] == ';');
+  }
 }
 
-/* Clients of a UNIX socket, the first of them closed. */
-static void add_pending(struct recording *recording, size_t clients,
-                        uint64_t cost_ns) {
-  static const uint32_t inodes[] = {0, 7, 8, 9};
-  struct datagram datagram = {.len = 0};
-  assert_in_range(clients, 0, LEN(inodes));
-  put_pending(&datagram, &api, inodes, clients);
-  add_datagram(recording, LB_QUERY_PENDING, &datagram);
-  add_dump(recording, LB_QUERY_PENDING, 0);
-  add_end(recording, LB_QUERY_PENDING, 0, cost_ns);
+static struct recording recording_of(const char *records) {
+  struct recording recording = {.len = sizeof(lb_record_expected)};
+  memcpy(recording.at, &lb_record_expected, sizeof(lb_record_expected));
+  add(&recording, records);
+  return recording;
 }
 
 /* --- replays ------------------------------------------------------------- */
@@ -230,117 +278,149 @@ static void say_query(struct text *got, enum lb_query_kind kind) {
 
 /* What a script of letters says: s: the next sample; t, u, c, p: a query; n, m:
  * a file. */
-static void check_replay(const struct recording *recording, const char *script,
-                         const char *want) {
-  struct text got = {.len = 0};
-  open_recording(recording);
+static void say_script(struct text *got, const char *script) {
   for (const char *c = script; *c; c++)
     if (*c == 's')
-      say_sample(&got);
+      say_sample(got);
     else if (*c == 'n' || *c == 'm')
-      say_file(&got, *c == 'n' ? LB_FILE_NETSTAT : LB_FILE_SOMAXCONN);
+      say_file(got, *c == 'n' ? LB_FILE_NETSTAT : LB_FILE_SOMAXCONN);
     else
-      say_query(&got, (enum lb_query_kind)(strchr("tucp", *c) - "tucp"));
-  assert_string_equal(got.at, want);
-  close_replay(NULL);
+      say_query(got, kind_of(*c));
 }
 
-TEST_WITH(everything_comes_back_as_it_was, NULL, close_replay) {
-  struct recording recording = start();
-  add_sample(&recording, 1000, true);
-  add_tcp_socks(&recording, &http, &https);
-  add_file(&recording, LB_FILE_NETSTAT, "TcpExt: A\nTcpExt: 1\n");
-  add_file(&recording, LB_FILE_SOMAXCONN, "4096\n");
-  add_unix_socks(&recording, "/run/api");
-  add_conns(&recording, 250, 41000);
-  add_pending(&recording, 3, 5000);
-  add_sample(&recording, 1099511627776u, true);
-  add_tcp_socks(&recording, &https, NULL);
-  add_file(&recording, LB_FILE_NETSTAT, "TcpExt: A\nTcpExt: 22\n");
-  add_file(&recording, LB_FILE_SOMAXCONN, "128\n");
-  add_unix_socks(&recording, "/run/b");
-  add_conns(&recording, 4294967295u, 1099511627776u);
-  add_pending(&recording, 0, 0);
-  check_replay(
-      &recording, "stnmucpstnmucpss",
-      "final 1000\ntcp\n" HTTP HTTPS
-      "file 0 \"TcpExt: A\nTcpExt: 1\n\"\nfile 1 \"4096\n\"\n"
-      "unix\n" API "port 80 kind 1 250 ms cost 41000 conns\n"
-      "3 waiting, 1 closed cost 5000 pending\n"
-      "final 1099511627776\ntcp\n" HTTPS
-      "file 0 \"TcpExt: A\nTcpExt: 22\n\"\nfile 1 \"128\n\"\n"
-      "unix\n" API_AT(
-          "/run/b") "port 80 kind 1 4294967295 ms cost 1099511627776 conns\n"
-                    "0 waiting, 0 closed cost 0 pending\nend\nend\n");
+struct replay_case {
+  const char *behaviour;
+  const char *records;
+  const char *script;
+  const char *want;
+};
+
+static void check_replays(const struct replay_case *cases, size_t len) {
+  for (const struct replay_case *c = cases; c < cases + len; c++) {
+    struct recording recording = recording_of(c->records);
+    struct text got = {.len = 0};
+    open_recording(&recording);
+    say_script(&got, c->script);
+    if (strcmp(got.at, c->want) != 0)
+      print_error("not so: %s\n", c->behaviour);
+    assert_string_equal(got.at, c->want);
+    close_replay(NULL);
+  }
 }
 
-TEST_WITH(each_kind_of_answer_has_an_order_of_its_own, NULL, close_replay) {
-  struct recording recording = start();
-  add_sample(&recording, 1, true);
-  add_file(&recording, LB_FILE_NETSTAT, "a");
-  add_pending(&recording, 4, 10);
-  add_tcp_socks(&recording, &http, NULL);
-  add_file(&recording, LB_FILE_SOMAXCONN, "1");
-  add_dump(&recording, LB_QUERY_PENDING, -EMSGSIZE);
-  add_end(&recording, LB_QUERY_PENDING, -EMSGSIZE, 20);
-  add_file(&recording, LB_FILE_NETSTAT, "b");
-  add_tcp_socks(&recording, &https, NULL);
-  add_file(&recording, LB_FILE_SOMAXCONN, "2");
-  add_pending(&recording, 2, 30);
-  check_replay(&recording, "smttnmnppp",
-               "final 1\nfile 1 \"1\"\ntcp\n" HTTP "tcp\n" HTTPS
-               "file 0 \"a\"\nfile 1 \"2\"\nfile 0 \"b\"\n"
-               "4 waiting, 1 closed cost 10 pending\n"
-               "77 waiting, 77 closed cost 20 pending EMSGSIZE\n"
-               "2 waiting, 1 closed cost 30 pending\n");
+TEST_WITH(a_replay_answers_as_the_kernel_did, NULL, close_replay) {
+  static const struct replay_case cases[] = {
+      {"everything comes back as it was",
+       "F 1000;t hs;n TcpExt: A\nTcpExt: 1\n;m 4096\n;u /run/api;"
+       "c 250 41000;p 3 5000;"
+       "F 1099511627776;t s;n TcpExt: A\nTcpExt: 22\n;m 128\n;u /run/b;"
+       "c 4294967295 1099511627776;p 0 0",
+       "stnmucpstnmucpss",
+       "final 1000\ntcp\n" HTTP HTTPS
+       "file 0 \"TcpExt: A\nTcpExt: 1\n\"\nfile 1 \"4096\n\"\n"
+       "unix\n" API "port 80 kind 1 250 ms cost 41000 conns\n"
+       "3 waiting, 1 closed cost 5000 pending\n"
+       "final 1099511627776\ntcp\n" HTTPS
+       "file 0 \"TcpExt: A\nTcpExt: 22\n\"\nfile 1 \"128\n\"\n"
+       "unix\n" API_AT(
+           "/run/b") "port 80 kind 1 4294967295 ms cost 1099511627776 conns\n"
+                     "0 waiting, 0 closed cost 0 pending\nend\nend\n"},
+      {"each kind of answer has an order of its own",
+       "F 1;n a;p 4 10;t h;m 1;D p EMSGSIZE;E p EMSGSIZE 20;n b;t s;m 2;p 2 30",
+       "smttnmnppp",
+       "final 1\nfile 1 \"1\"\ntcp\n" HTTP "tcp\n" HTTPS
+       "file 0 \"a\"\nfile 1 \"2\"\nfile 0 \"b\"\n"
+       "4 waiting, 1 closed cost 10 pending\n"
+       "77 waiting, 77 closed cost 20 pending EMSGSIZE\n"
+       "2 waiting, 1 closed cost 30 pending\n"},
+      {"answers that overlap, as of two threads, are told apart",
+       "F 1;B p p;B c w;B u a;B t h;B t d;B u d;B c d;D p;D c;D u;D t;"
+       "E t 0 9;E u 0 9;E c 0 9;E p 0 9",
+       "spuct",
+       "final 1\n1 waiting, 0 closed cost 9 pending\n"
+       "unix\n" API "port 80 kind 1 250 ms cost 9 conns\n"
+       "tcp\n" HTTP},
+      {"asked for more than was recorded, it repeats the last answer",
+       "F 1;t h;t s;n a;n b;c 250 9", "stttnnncc",
+       "final 1\ntcp\n" HTTP "tcp\n" HTTPS "tcp\n" HTTPS
+       "file 0 \"a\"\nfile 0 \"b\"\nfile 0 \"b\"\n"
+       "port 80 kind 1 250 ms cost 9 conns\n"
+       "port 80 kind 1 250 ms cost 9 conns\n"},
+      {"there is no data before the first sample, nor of what no one asked for",
+       "t h;F 1;t h;n a;F 2;F 3;m 1", "tnstnmstnmstnmucp",
+       "tcp ENODATA\nfile 0 \"\" ENODATA\n"
+       "final 1\ntcp\n" HTTP "file 0 \"a\"\nfile 1 \"\" ENODATA\n"
+       "final 2\ntcp ENODATA\n"
+       "file 0 \"\" ENODATA\nfile 1 \"\" ENODATA\n"
+       "final 3\ntcp ENODATA\nfile 0 \"\" ENODATA\nfile 1 \"1\"\n"
+       "unix ENODATA\ncost 0 conns ENODATA\n"
+       "77 waiting, 77 closed cost 0 pending ENODATA\n"},
+      {"the next sample skips what is left of the current one",
+       "F 1;t h;t h;n a;F 2;t s;n b", "ststn",
+       "final 1\ntcp\n" HTTP "final 2\ntcp\n" HTTPS "file 0 \"b\"\n"},
+      {"an answer may have several datagrams", "F 1;B t hs;B t hs;t h", "st",
+       "final 1\ntcp\n" HTTP HTTPS HTTP HTTPS HTTP},
+      {"of a lost dump and a good one the good one counts",
+       "F 1;B t h;D t ENOBUFS;t s;B t hhx;D t EBADMSG;t s;B c w;D c ENOBUFS;"
+       "c 2 9;B u l;D u ENOBUFS;u /run/api;D p ENOBUFS;p 2 9",
+       "stttcup",
+       "final 1\ntcp\n" HTTPS "tcp\n" HTTPS "tcp\n" HTTPS
+       "port 80 kind 1 2 ms cost 9 conns\nunix\n" API
+       "2 waiting, 1 closed cost 9 pending\n"},
+      {"a kernel that refused both families answered for each; the second "
+       "answer is of a source that knows so",
+       "F 1;D t EOPNOTSUPP;B t hd;D t;t s;B t sd;D t;t h", "stt",
+       "final 1\ntcp\n" HTTP HTTPS "tcp\n" HTTPS HTTP},
+      {"dumps and datagrams after the end are skipped",
+       "F 1;B t hd;D t;t h;B t d;B t h;D t;E t 0 0;t s", "sttt",
+       "final 1\ntcp\n" HTTP "tcp\ntcp\n" HTTPS},
+      {"a query that failed fails again and has its cost, with or without a "
+       "dump, or after a dump that ended well",
+       "F 1;D t EAFNOSUPPORT;E t EAFNOSUPPORT 0;B t h;D t ENOENT;"
+       "E t ENOENT 0;B t h;D t ENOBUFS;B t h;D t ETIMEDOUT;E t ETIMEDOUT 0;"
+       "B c d;D c ETIMEDOUT;E c 0 123;E p ESTALE 45;E u ESTALE 0",
+       "stttcpu",
+       "final 1\ntcp EAFNOSUPPORT\ntcp ENOENT\ntcp ETIMEDOUT\n"
+       "cost 123 conns ETIMEDOUT\n"
+       "77 waiting, 77 closed cost 45 pending ESTALE\n"
+       "unix ESTALE\n"},
+      {"an answer without its end is none", "F 1;B t hd;D t", "sts",
+       "final 1\ntcp ENODATA\nend\n"},
+  };
+  check_replays(cases, LEN(cases));
 }
 
-/* As if an inspection had been recorded beside samples in another thread. */
-TEST_WITH(answers_that_overlap_are_told_apart, NULL, close_replay) {
-  static const uint32_t client = 7;
-  struct recording recording = start();
-  struct datagram answers[LB_QUERY_KINDS] = {{.len = 0}}, done = {.len = 0};
-  put_sock(&answers[LB_QUERY_TCP_SOCKS], &http);
-  put_unix_sock(&answers[LB_QUERY_UNIX_SOCKS], &api, SOCK_STREAM, "/run/api",
-                8);
-  put_waiting(&answers[LB_QUERY_CONNS], 250);
-  put_pending(&answers[LB_QUERY_PENDING], &api, &client, 1);
-  put_done(&done, 0);
-  add_sample(&recording, 1, true);
-  for (int kind = LB_QUERY_KINDS; kind-- > 0;)
-    add_datagram(&recording, (enum lb_query_kind)kind, &answers[kind]);
-  for (int kind = 0; kind < LB_QUERY_PENDING; kind++)
-    add_datagram(&recording, (enum lb_query_kind)kind, &done);
-  for (int kind = LB_QUERY_KINDS; kind-- > 0;)
-    add_dump(&recording, (enum lb_query_kind)kind, 0);
-  for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
-    add_end(&recording, (enum lb_query_kind)kind, 0, 9);
-  check_replay(&recording, "spuct",
-               "final 1\n1 waiting, 0 closed cost 9 pending\n"
-               "unix\n" API "port 80 kind 1 250 ms cost 9 conns\n"
-               "tcp\n" HTTP);
+/* Its status says that the dump was good: still that is not "no socket
+ * listens". */
+TEST_WITH(damaged_bytes_of_a_good_dump_are_an_error, NULL, close_replay) {
+  static const struct replay_case cases[] = {
+      {"a socket does not listen", "F 1;B t !d;D t;E t 0 0", "st",
+       "final 1\ntcp EBADMSG\n"},
+      {"the end of the dump is missing", "F 1;B t h;D t;E t 0 0", "st",
+       "final 1\ntcp EBADMSG\n"},
+      {"the dump ends with an error", "F 1;B t he;D t;E t 0 0", "st",
+       "final 1\ntcp ENOENT\n"},
+      {"the record of the dump is missing", "F 1;B t hd;E t 0 0", "st",
+       "final 1\ntcp EBADMSG\n"},
+      {"the datagram is missing", "F 1;D t;E t 0 0", "st",
+       "final 1\ntcp EBADMSG\n"},
+  };
+  check_replays(cases, LEN(cases));
 }
 
 TEST_WITH(samples_within_an_interval_differ_from_those_at_its_end, NULL,
           close_replay) {
-  struct recording recording = start();
-  add_sample(&recording, 100, false);
-  add_tcp_socks(&recording, &http, NULL);
-  add_conns(&recording, 5, 9); /* the inspection after that sample */
-  add_sample(&recording, 200, true);
-  add_tcp_socks(&recording, &https, NULL);
-  add_sample(&recording, 300, false);
-  add_sample(&recording, 400, false);
-  add_sample(&recording, 500, true);
-  add_sample(&recording, 600, false);
-  check_replay(&recording, "stcstcsssss",
-               "sample 100\ntcp\n" HTTP "port 80 kind 1 5 ms cost 9 conns\n"
-               "final 200\ntcp\n" HTTPS "cost 0 conns ENODATA\n"
-               "sample 300\nsample 400\nfinal 500\nsample 600\nend\n");
-
+  static const struct replay_case inspected_after_a_sample = {
+      "the connections are the first sample's",
+      "S 100;t h;c 5 9;F 200;t s;S 300;S 400;F 500;S 600", "stcstcsssss",
+      "sample 100\ntcp\n" HTTP "port 80 kind 1 5 ms cost 9 conns\n"
+      "final 200\ntcp\n" HTTPS "cost 0 conns ENODATA\n"
+      "sample 300\nsample 400\nfinal 500\nsample 600\nend\n"};
   static const bool ends_next[] = {true, false, false, true, false, false};
+  struct recording recording = recording_of(inspected_after_a_sample.records);
   uint64_t now_ms;
   bool ends;
+  check_replays(&inspected_after_a_sample, 1);
   open_recording(&recording);
   for (size_t i = 0; i < LEN(ends_next); i++) {
     assert_int_equal(lb_replay_intervals(replay), 2);
@@ -349,202 +429,22 @@ TEST_WITH(samples_within_an_interval_differ_from_those_at_its_end, NULL,
   }
 }
 
-TEST_WITH(asked_for_more_than_was_recorded_it_repeats_the_last_answer, NULL,
-          close_replay) {
-  struct recording recording = start();
-  add_sample(&recording, 1, true);
-  add_tcp_socks(&recording, &http, NULL);
-  add_tcp_socks(&recording, &https, NULL);
-  add_file(&recording, LB_FILE_NETSTAT, "a");
-  add_file(&recording, LB_FILE_NETSTAT, "b");
-  add_conns(&recording, 250, 9);
-  check_replay(&recording, "stttnnncc",
-               "final 1\ntcp\n" HTTP "tcp\n" HTTPS "tcp\n" HTTPS
-               "file 0 \"a\"\nfile 0 \"b\"\nfile 0 \"b\"\n"
-               "port 80 kind 1 250 ms cost 9 conns\n"
-               "port 80 kind 1 250 ms cost 9 conns\n");
-}
-
-TEST_WITH(what_a_sample_did_not_ask_for_is_no_data, NULL, close_replay) {
-  struct recording recording = start();
-  add_tcp_socks(&recording, &http, NULL); /* before any sample */
-  add_sample(&recording, 1, true);
-  add_tcp_socks(&recording, &http, NULL);
-  add_file(&recording, LB_FILE_NETSTAT, "a");
-  add_sample(&recording, 2, true);
-  add_sample(&recording, 3, true);
-  add_file(&recording, LB_FILE_SOMAXCONN, "1");
-  check_replay(&recording, "tnstnmstnmstnmucp",
-               "tcp ENODATA\nfile 0 \"\" ENODATA\n"
-               "final 1\ntcp\n" HTTP "file 0 \"a\"\nfile 1 \"\" ENODATA\n"
-               "final 2\ntcp ENODATA\n"
-               "file 0 \"\" ENODATA\nfile 1 \"\" ENODATA\n"
-               "final 3\ntcp ENODATA\nfile 0 \"\" ENODATA\nfile 1 \"1\"\n"
-               "unix ENODATA\ncost 0 conns ENODATA\n"
-               "77 waiting, 77 closed cost 0 pending ENODATA\n");
-}
-
-TEST_WITH(the_next_sample_skips_what_is_left_of_the_current_one, NULL,
-          close_replay) {
-  struct recording recording = start();
-  add_sample(&recording, 1, true);
-  add_tcp_socks(&recording, &http, NULL);
-  add_tcp_socks(&recording, &http, NULL);
-  add_file(&recording, LB_FILE_NETSTAT, "a");
-  add_sample(&recording, 2, true);
-  add_tcp_socks(&recording, &https, NULL);
-  add_file(&recording, LB_FILE_NETSTAT, "b");
-  check_replay(&recording, "ststn",
-               "final 1\ntcp\n" HTTP "final 2\ntcp\n" HTTPS "file 0 \"b\"\n");
-}
-
-/* --- answers that took several dumps ------------------------------------- */
-
-TEST_WITH(an_answer_may_have_several_datagrams, NULL, close_replay) {
-  struct recording recording = start();
-  struct datagram rows = {.len = 0};
-  put_sock(&rows, &http);
-  put_sock(&rows, &https);
-  add_sample(&recording, 1, true);
-  add_datagram(&recording, LB_QUERY_TCP_SOCKS, &rows);
-  add_datagram(&recording, LB_QUERY_TCP_SOCKS, &rows);
-  add_tcp_socks(&recording, &http, NULL);
-  check_replay(&recording, "st", "final 1\ntcp\n" HTTP HTTPS HTTP HTTPS HTTP);
-}
-
-TEST_WITH(of_a_lost_dump_and_a_good_one_the_good_one_counts, NULL,
-          close_replay) {
-  struct recording recording = start();
-  struct datagram cut = {.len = 0}, conn = {.len = 0}, row = {.len = 0};
-  put_sock(&cut, &http);
-  put_sock(&cut, &http);
-  cut.len -= 8;
-  put_waiting(&conn, 1);
-  put_unix_sock(&row, &api, SOCK_STREAM, "/run/lost", 9);
-  add_sample(&recording, 1, true);
-  add_tcp_dump(&recording, &http, NULL, -ENOBUFS);
-  add_tcp_socks(&recording, &https, NULL);
-  add_datagram(&recording, LB_QUERY_TCP_SOCKS, &cut);
-  add_dump(&recording, LB_QUERY_TCP_SOCKS, -EBADMSG);
-  add_tcp_socks(&recording, &https, NULL);
-  add_datagram(&recording, LB_QUERY_CONNS, &conn);
-  add_dump(&recording, LB_QUERY_CONNS, -ENOBUFS);
-  add_conns(&recording, 2, 9);
-  add_datagram(&recording, LB_QUERY_UNIX_SOCKS, &row);
-  add_dump(&recording, LB_QUERY_UNIX_SOCKS, -ENOBUFS);
-  add_unix_socks(&recording, "/run/api");
-  add_dump(&recording, LB_QUERY_PENDING, -ENOBUFS);
-  add_pending(&recording, 2, 9);
-  check_replay(&recording, "stttcup",
-               "final 1\ntcp\n" HTTPS "tcp\n" HTTPS "tcp\n" HTTPS
-               "port 80 kind 1 2 ms cost 9 conns\nunix\n" API
-               "2 waiting, 1 closed cost 9 pending\n");
-}
-
-/* The second answer is recorded as a source asks that has found it out. */
-TEST_WITH(a_kernel_that_refused_both_families_answered_for_each, NULL,
-          close_replay) {
-  struct recording recording = start();
-  add_sample(&recording, 1, true);
-  add_tcp_dump(&recording, NULL, NULL, -EOPNOTSUPP);
-  add_tcp_dump(&recording, &http, NULL, 0);
-  add_tcp_socks(&recording, &https, NULL);
-  add_tcp_dump(&recording, &https, NULL, 0);
-  add_tcp_socks(&recording, &http, NULL);
-  check_replay(&recording, "stt",
-               "final 1\ntcp\n" HTTP HTTPS "tcp\n" HTTPS HTTP);
-}
-
-TEST_WITH(dumps_and_datagrams_after_the_end_are_skipped, NULL, close_replay) {
-  struct recording recording = start();
-  struct datagram rows = {.len = 0}, done = {.len = 0};
-  put_sock(&rows, &http);
-  put_done(&done, 0);
-  add_sample(&recording, 1, true);
-  add_tcp_dump(&recording, &http, NULL, 0);
-  add_tcp_socks(&recording, &http, NULL); /* a dump more than is asked for */
-  add_datagram(&recording, LB_QUERY_TCP_SOCKS, &done);
-  add_datagram(&recording, LB_QUERY_TCP_SOCKS, &rows);
-  add_dump(&recording, LB_QUERY_TCP_SOCKS, 0);
-  add_end(&recording, LB_QUERY_TCP_SOCKS, 0, 0);
-  add_tcp_socks(&recording, &https, NULL);
-  check_replay(&recording, "sttt", "final 1\ntcp\n" HTTP "tcp\ntcp\n" HTTPS);
-}
-
-TEST_WITH(a_query_that_failed_fails_again_and_has_its_cost, NULL,
-          close_replay) {
-  struct recording recording = start();
-  add_sample(&recording, 1, true);
-  add_dump(&recording, LB_QUERY_TCP_SOCKS, -EAFNOSUPPORT);
-  add_end(&recording, LB_QUERY_TCP_SOCKS, -EAFNOSUPPORT, 0);
-  add_tcp_dump(&recording, &http, NULL, -ENOENT);
-  add_end(&recording, LB_QUERY_TCP_SOCKS, -ENOENT, 0);
-  add_tcp_dump(&recording, &http, NULL, -ENOBUFS);
-  add_tcp_dump(&recording, &http, NULL, -ETIMEDOUT);
-  add_end(&recording, LB_QUERY_TCP_SOCKS, -ETIMEDOUT, 0);
-  struct datagram done = {.len = 0}; /* of a dump that failed all the same */
-  put_done(&done, 0);
-  add_datagram(&recording, LB_QUERY_CONNS, &done);
-  add_dump(&recording, LB_QUERY_CONNS, -ETIMEDOUT);
-  add_end(&recording, LB_QUERY_CONNS, 0, 123);
-  add_end(&recording, LB_QUERY_PENDING, -ESTALE, 45); /* without a dump */
-  add_end(&recording, LB_QUERY_UNIX_SOCKS, -ESTALE, 0);
-  check_replay(&recording, "stttcpu",
-               "final 1\ntcp EAFNOSUPPORT\ntcp ENOENT\ntcp ETIMEDOUT\n"
-               "cost 123 conns ETIMEDOUT\n"
-               "77 waiting, 77 closed cost 45 pending ESTALE\n"
-               "unix ESTALE\n");
-}
-
-TEST_WITH(an_answer_without_its_end_is_none, NULL, close_replay) {
-  struct recording recording = start();
-  add_sample(&recording, 1, true);
-  add_tcp_dump(&recording, &http, NULL, 0);
-  check_replay(&recording, "sts", "final 1\ntcp ENODATA\nend\n");
-}
-
-/* Its status says that the dump was good: still that is not "no socket
- * listens".
- */
-TEST_WITH(damaged_bytes_of_a_good_dump_are_an_error, NULL, close_replay) {
-  enum { STATE, END, ERROR, DUMP, ALL, DAMAGES };
-  for (int damage = 0; damage < DAMAGES; damage++) {
-    struct recording recording = start();
-    struct datagram datagram = {.len = 0};
-    struct inet_diag_msg *diag =
-        mnl_nlmsg_get_payload(put_sock(&datagram, &http));
-    if (damage == STATE)
-      diag->idiag_state = TCP_ESTABLISHED;
-    if (damage != END)
-      put_done(&datagram, damage == ERROR ? -ENOENT : 0);
-    add_sample(&recording, 1, true);
-    if (damage != ALL)
-      add_datagram(&recording, LB_QUERY_TCP_SOCKS, &datagram);
-    if (damage != DUMP)
-      add_dump(&recording, LB_QUERY_TCP_SOCKS, 0);
-    add_end(&recording, LB_QUERY_TCP_SOCKS, 0, 0);
-    check_replay(&recording, "st",
-                 damage == ERROR ? "final 1\ntcp ENOENT\n"
-                                 : "final 1\ntcp EBADMSG\n");
-  }
-}
-
 /* --- files --------------------------------------------------------------- */
 
 TEST_WITH(a_file_that_could_not_be_read_cannot_be_again, NULL, close_replay) {
-  struct recording recording = start();
-  add_sample(&recording, 1, true);
+  struct recording recording = recording_of("F 1");
+  struct text got = {.len = 0};
   add_record(&recording, LB_RECORD_FILE, -EACCES, 0, NULL, 0);
-  add_file(&recording, LB_FILE_SOMAXCONN, "");
-  check_replay(&recording, "snm", "final 1\nfile 0 \"\" EACCES\nfile 1 \"\"\n");
+  add(&recording, "m ");
+  open_recording(&recording);
+  say_script(&got, "snm");
+  assert_string_equal(got.at, "final 1\nfile 0 \"\" EACCES\nfile 1 \"\"\n");
 }
 
 TEST_WITH(a_file_needs_room_for_itself_and_a_nul, NULL, close_replay) {
-  struct recording recording = start();
+  struct recording recording = recording_of("F 1;m 4096\n");
   struct text ignored = {.len = 0};
   char buf[6] = "";
-  add_sample(&recording, 1, true);
-  add_file(&recording, LB_FILE_SOMAXCONN, "4096\n");
   open_recording(&recording);
   say_sample(&ignored);
   for (size_t size = 0; size <= 5; size++)
@@ -666,8 +566,7 @@ TEST_WITH(the_recorder_passes_all_on_and_writes_the_answers, NULL,
                                 "file 1, file 0, rest, close");
   assert_string_equal(seen.at, "one, eightful, one, eightful, ");
 
-  struct recording want = start();
-  add_sample(&want, 7, false);
+  struct recording want = recording_of("S 7");
   add_record(&want, LB_RECORD_DATAGRAM, 0, 2, "one", 3);
   add_record(&want, LB_RECORD_DATAGRAM, 0, 2, "eightful", 8);
   add_record(&want, LB_RECORD_DUMP, 0, 2, NULL, 0);
@@ -675,7 +574,7 @@ TEST_WITH(the_recorder_passes_all_on_and_writes_the_answers, NULL,
   add_record(&want, LB_RECORD_DATAGRAM, 0, 3, "eightful", 8);
   add_record(&want, LB_RECORD_DUMP, -ENOBUFS, 3, NULL, 0);
   add_record(&want, LB_RECORD_PENDING, -ENOBUFS, 41, NULL, 0);
-  add_sample(&want, 8, true);
+  add(&want, "F 8");
   add_record(&want, LB_RECORD_FILE + 1, 0, 0, "4096\n", 5);
   add_record(&want, LB_RECORD_FILE, -EACCES, 0, NULL, 0);
   check_file(&file, &want);
@@ -701,7 +600,7 @@ TEST_WITH(the_numbers_of_the_format_do_not_change, NULL, close_replay) {
 
 TEST_WITH(a_recorder_overwrites_what_was_there, NULL, close_replay) {
   struct recorded_file file = make_file();
-  struct recording want = start();
+  struct recording want = recording_of("F 3");
   for (int samples = 2; samples > 0; samples--) {
     struct lb_recorder *recorder;
     assert_int_equal(lb_recorder_open(file.path, &recorder), 0);
@@ -709,7 +608,6 @@ TEST_WITH(a_recorder_overwrites_what_was_there, NULL, close_replay) {
       lb_recorder_begin_sample(recorder, 3, true);
     assert_int_equal(lb_recorder_close(recorder), 0);
   }
-  add_sample(&want, 3, true);
   check_file(&file, &want);
 }
 
@@ -732,12 +630,11 @@ TEST_WITH(a_recording_of_any_size_is_read_whole, NULL, close_replay) {
   for (size_t i = 0; i < LEN(sizes); i++) {
     struct recorded_file file = make_file();
     struct text ignored = {.len = 0};
-    struct recording begin = start();
+    struct recording begin = recording_of("F 1");
     const struct lb_record record = {LB_RECORD_FILE, 0, 0, sizes[i]};
     char *text = calloc(1, sizes[i] + 1), *got = malloc(sizes[i] + 1);
     memset(text, 'x', sizes[i]);
     text[sizes[i] - 1] = 'y';
-    add_sample(&begin, 1, true);
     assert_int_equal(write(file.fd, begin.at, begin.len), begin.len);
     assert_int_equal(write(file.fd, &record, sizeof(record)), sizeof(record));
     assert_int_equal(write(file.fd, text, sizes[i]), sizes[i]);
@@ -790,19 +687,9 @@ TEST_WITH(without_memory_there_is_no_recorder_and_no_replay, NULL,
 
 /* With every kind of record. */
 static struct recording small_recording(void) {
-  struct recording recording = start();
-  add_sample(&recording, 1000, true);
-  add_tcp_dump(&recording, &http, NULL, -ENOBUFS);
-  add_tcp_socks(&recording, &https, NULL);
-  add_file(&recording, LB_FILE_NETSTAT, "TcpExt: A\nTcpExt: 1\n");
-  add_file(&recording, LB_FILE_SOMAXCONN, "4096\n");
-  add_unix_socks(&recording, "/run/api");
-  add_conns(&recording, 250, 41000);
-  add_pending(&recording, 3, 5000);
-  add_sample(&recording, 2000, false);
-  add_tcp_dump(&recording, NULL, NULL, -ENOENT);
-  add_end(&recording, LB_QUERY_TCP_SOCKS, -ENOENT, 0);
-  return recording;
+  return recording_of("F 1000;B t h;D t ENOBUFS;t s;n TcpExt: A\nTcpExt: 1\n;"
+                      "m 4096\n;u /run/api;c 250 41000;p 3 5000;S 2000;"
+                      "D t ENOENT;E t ENOENT 0");
 }
 
 enum { SMALL_RECORDS = 20 };
@@ -827,36 +714,25 @@ static void play_all(void) {
   close_replay(NULL);
 }
 
-/* The monitor adds such numbers up. */
-TEST_WITH(a_clock_that_goes_back_and_huge_numbers_are_refused, NULL,
-          close_replay) {
+TEST_WITH(numbers_and_statuses_out_of_range_are_refused, NULL, close_replay) {
   static const struct {
-    uint64_t first_ms, second_ms, cost_ns;
+    const char *behaviour, *records;
     int want;
   } cases[] = {
-      {1000, 1000, 1099511627776u, 0},
-      {1000, 999, 0, -EBADMSG},
-      {1000, 1099511627777u, 0, -EBADMSG},
-      {1000, 2000, 1099511627777u, -EBADMSG},
+      {"the longest time", "S 1000;E c 0 1099511627776;F 1000", 0},
+      {"a clock that goes back", "S 1000;E c 0 0;F 999", -EBADMSG},
+      {"a huge time", "S 1000;E c 0 0;F 1099511627777", -EBADMSG},
+      {"a huge cost", "S 1000;E c 0 1099511627777;F 2000", -EBADMSG},
+      {"the largest errno", "E c -4095 0", 0},
+      {"no errno", "E c -4096 0", -EBADMSG},
+      {"a positive status", "E c 1 0", -EBADMSG},
   };
   for (size_t i = 0; i < LEN(cases); i++) {
-    struct recording recording = start();
-    add_sample(&recording, cases[i].first_ms, false);
-    add_end(&recording, LB_QUERY_CONNS, 0, cases[i].cost_ns);
-    add_sample(&recording, cases[i].second_ms, true);
-    assert_int_equal(open_bytes(recording.at, recording.len), cases[i].want);
-    close_replay(NULL);
-  }
-}
-
-TEST_WITH(only_a_status_that_is_an_errno_is_accepted, NULL, close_replay) {
-  static const struct {
-    int status, want;
-  } cases[] = {{-4095, 0}, {-4096, -EBADMSG}, {1, -EBADMSG}};
-  for (size_t i = 0; i < LEN(cases); i++) {
-    struct recording recording = start();
-    add_end(&recording, LB_QUERY_CONNS, cases[i].status, 0);
-    assert_int_equal(open_bytes(recording.at, recording.len), cases[i].want);
+    struct recording recording = recording_of(cases[i].records);
+    int err = open_bytes(recording.at, recording.len);
+    if (err != cases[i].want)
+      print_error("not so: %s\n", cases[i].behaviour);
+    assert_int_equal(err, cases[i].want);
     close_replay(NULL);
   }
 }
@@ -898,11 +774,9 @@ TEST_WITH(a_cut_off_file_is_refused_except_between_records, NULL,
 TEST_WITH(nothing_after_the_end_is_read, NULL, close_replay) {
   static const uint32_t kinds[] = {LB_RECORD_FINAL_SAMPLE, LB_RECORD_FILE};
   for (size_t i = 0; i < LEN(kinds); i++) {
-    struct recording recording = start();
+    struct recording recording = recording_of("S 1;F 2");
     struct text got = {.len = 0};
     uint32_t *old = malloc(64 + 8);
-    add_sample(&recording, 1, false);
-    add_sample(&recording, 2, true);
     assert_int_equal(recording.len, 64);
     for (size_t j = 0; j < (64 + 8) / sizeof(*old); j++)
       old[j] = kinds[i];
@@ -910,11 +784,9 @@ TEST_WITH(nothing_after_the_end_is_read, NULL, close_replay) {
     assert_int_equal(lb_replay_new(recording.at, recording.len, &replay), 0);
     lb_source_open(&source, lb_replay_transport(replay));
     assert_int_equal(lb_replay_intervals(replay), 1);
-    say_sample(&got);
-    say_sample(&got);
+    say_script(&got, "ss");
     assert_false(lb_replay_ends_next(replay));
-    say_file(&got, LB_FILE_NETSTAT);
-    say_sample(&got);
+    say_script(&got, "ns");
     assert_string_equal(got.at, "sample 1\nfinal 2\n"
                                 "file 0 \"\" ENODATA\nend\n");
     close_replay(NULL);
