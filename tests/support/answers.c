@@ -32,6 +32,14 @@ const struct lb_listen_sock https = {
 const struct lb_listen_sock api = {
     .cookie = 1, .limit = 5, .inode = 10, .family = AF_UNIX};
 
+struct datagram datagram_of_hex(const char *hex) {
+  struct datagram datagram = {.len = 0};
+  unsigned byte;
+  for (int n; sscanf(hex, " %2x%n", &byte, &n) == 1; hex += n)
+    datagram.at[datagram.len++] = (char)byte;
+  return datagram;
+}
+
 struct nlmsghdr *start_message(struct datagram *datagram, uint16_t type) {
   assert_in_range(datagram->len, 0, sizeof(datagram->at) - 512);
   struct nlmsghdr *msg = mnl_nlmsg_put_header(datagram->at + datagram->len);

@@ -16,6 +16,9 @@ struct datagram {
   size_t len;
 };
 
+/* Of hexadecimal digits, two a byte, and spaces. */
+struct datagram datagram_of_hex(const char *hex);
+
 struct nlmsghdr *start_message(struct datagram *datagram, uint16_t type);
 
 struct nlmsghdr *end_message(struct datagram *datagram, struct nlmsghdr *msg);

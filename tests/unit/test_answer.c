@@ -188,129 +188,6 @@ TEST(a_replay_accepts_any_sequence_number_and_port_id) {
 
 /* --- refused ------------------------------------------------------------- */
 
-/* One field of a message, which is refused with each of these values. */
-struct bad_field {
-  size_t at, size;
-  int want;
-  uint32_t values[16];
-  size_t len;
-};
-#define FIELD(type, base, name)                                                \
-  (base) + offsetof(struct type, name), sizeof(((struct type *)0)->name)
-
-static void put_field(struct datagram *datagram, const struct bad_field *field,
-                      size_t message, uint32_t value) {
-  assert_true(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ || field->size == 4);
-  memcpy(datagram->at + message + field->at, &value, field->size);
-}
-
-TEST(a_message_with_a_wrong_field_is_refused) {
-  static const struct bad_field fields[] = {
-      {FIELD(nlmsghdr, 0, nlmsg_seq),
-       -EPROTO,
-       {SEQ - 1, SEQ + 1, 0, UINT32_MAX},
-       4},
-      {FIELD(nlmsghdr, 0, nlmsg_pid),
-       -ESRCH,
-       {PORTID - 1, PORTID + 1, 0, UINT32_MAX},
-       4},
-      {FIELD(nlmsghdr, 0, nlmsg_flags), -EINTR, {NLM_F_DUMP_INTR}, 1},
-      {FIELD(nlmsghdr, 0, nlmsg_len),
-       -EBADMSG,
-       {0, 1, 15, 16, 20, 87, 1000, 0x7fffffff, 0x80000000, UINT32_MAX},
-       10},
-      {FIELD(nlmsghdr, 0, nlmsg_type),
-       -EBADMSG,
-       {0, NLMSG_OVERRUN, 5, 15, 16, 17, 19, 21, 65535},
-       9},
-      {FIELD(inet_diag_msg, 16, idiag_family),
-       -EBADMSG,
-       {AF_UNSPEC, AF_UNIX, AF_NETLINK, AF_VSOCK, 255},
-       5},
-      {FIELD(inet_diag_msg, 16, idiag_state),
-       -EBADMSG,
-       {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 255},
-       16}, /* only LISTEN, 10 */
-      {FIELD(nlattr, 88, nla_len), -EBADMSG, {0, 1, 3, 2000, 65535}, 5},
-  };
-  for (size_t i = 0; i < LEN(fields); i++)
-    for (size_t j = 0; j < fields[i].len; j++) {
-      struct datagram first = messages("h"), second = messages("hh");
-      put_field(&first, &fields[i], 0, fields[i].values[j]);
-      check(&first, fields[i].want, NULL);
-      put_field(&second, &fields[i], second.len / 2, fields[i].values[j]);
-      check(&second, fields[i].want, NULL);
-    }
-}
-
-TEST(ends_and_errors_must_answer_the_request_too) {
-  static const struct {
-    uint32_t seq, pid;
-    uint16_t flags;
-    int want;
-  } cases[] = {{SEQ + 1, PORTID, 0, -EPROTO},
-               {SEQ, PORTID + 1, 0, -ESRCH},
-               {SEQ, PORTID, NLM_F_DUMP_INTR, -EINTR}};
-  for (size_t i = 0; i < LEN(cases); i++)
-    for (int is_error = 0; is_error < 2; is_error++) {
-      struct datagram datagram = {.len = 0};
-      struct nlmsghdr *msg =
-          is_error ? put_error(&datagram, -EINVAL) : put_done(&datagram, 0);
-      msg->nlmsg_seq = cases[i].seq;
-      msg->nlmsg_pid = cases[i].pid;
-      msg->nlmsg_flags |= cases[i].flags;
-      check(&datagram, cases[i].want, NULL);
-    }
-}
-
-/* Messages and attributes alike. */
-TEST(what_is_cut_off_is_malformed_except_between_parts) {
-  struct datagram whole = messages("hsD");
-  static const size_t attributes[] = {88, 96, 108, 116, 156}; /* and the end */
-  size_t first = messages("h").len, second = messages("hs").len;
-  assert_int_equal(first, 156);
-  for (size_t len = 0; len < whole.len; len++) {
-    struct datagram cut = whole;
-    cut.len = len;
-    check(&cut, len == first || len == second ? 1 : -EBADMSG, NULL);
-  }
-  for (uint32_t len = 16; len <= first; len += 4) {
-    struct datagram cut = whole;
-    bool is_whole = false;
-    for (size_t i = 0; i < LEN(attributes); i++)
-      is_whole |= attributes[i] == len;
-    ((struct nlmsghdr *)(void *)cut.at)->nlmsg_len = len;
-    cut.len = len;
-    check(&cut, is_whole ? 1 : -EBADMSG, NULL);
-  }
-}
-
-TEST(an_empty_v6only_is_malformed) {
-  struct datagram datagram = {.len = 0};
-  struct nlmsghdr *msg = put_sock(&datagram, &http);
-  mnl_attr_put(msg, INET_DIAG_SKV6ONLY, 0, NULL);
-  datagram.len = msg->nlmsg_len;
-  check(&datagram, -EBADMSG, NULL);
-}
-
-TEST(one_wrong_bit_does_no_more_harm_than_an_error) {
-  struct datagram whole = {.len = 0};
-  put_sock(&whole, &https);
-  put_error(&whole, -EINVAL);
-  put_done(&whole, -ENOENT);
-  for (size_t bit = 0; bit < whole.len * 8; bit++) {
-    struct datagram damaged = whole;
-    damaged.at[bit / 8] = (char)(damaged.at[bit / 8] ^ 1 << bit % 8);
-    struct lb_listen_socks socks = {0};
-    const struct lb_answer any = {&any_request, lb_add_tcp_socks(&socks)};
-    assert_true(feed(&any, damaged.at, damaged.len) <= 1);
-    assert_in_range(socks.len, 0, 2);
-    lb_listen_socks_free(&socks);
-  }
-}
-
-/* --- other handlers ------------------------------------------------------ */
-
 static const struct lb_conn half_open = {
     .family = AF_INET, .port = 80, .kind = LB_CONN_HALF_OPEN};
 
@@ -340,6 +217,212 @@ static int feed_into(struct lb_msg_handler handler,
   const struct lb_answer answer = {&dump_request, handler};
   return feed(&answer, datagram->at, datagram->len);
 }
+
+/* A message of each handler: h of a TCP socket, u of a UNIX socket, c of a
+ * connection, p of pending connections. */
+static const char kinds[] = "hucp";
+
+static struct nlmsghdr *put_kind(struct datagram *datagram, char kind) {
+  static const uint32_t inodes[] = {7, 0};
+  static const struct lb_conn waiting = {
+      .family = AF_INET, .port = 80, .kind = LB_CONN_WAITING};
+  return kind == 'h'   ? put_sock(datagram, &http)
+         : kind == 'u' ? put_unix_sock(datagram, &api, SOCK_STREAM, "/run/a", 7)
+         : kind == 'c' ? put_conn(datagram, &waiting)
+                       : put_pending(datagram, &api, inodes, LEN(inodes));
+}
+
+/* kept: how many sockets or answers came of it. */
+static int feed_kind(const struct nlmsghdr *request, char kind,
+                     const struct datagram *datagram, size_t *kept) {
+  const struct lb_msg_handler handlers[] = {
+      lb_add_tcp_socks(&into.socks), lb_add_unix_socks(&into.socks),
+      lb_add_conns(&into.conns), lb_set_pending(&into.pending)};
+  const struct lb_answer answer = {request,
+                                   handlers[strchr(kinds, kind) - kinds]};
+  assert_int_equal(open_handlers(NULL), 0);
+  int result = feed(&answer, datagram->at, datagram->len);
+  bool is_set = into.pending.waiting != 4711;
+  *kept = into.socks.len + into.conns.len + is_set;
+  if (is_set)
+    assert_in_range(into.pending.waiting, into.pending.closed, 2);
+  else
+    assert_int_equal(into.pending.closed, 815);
+  close_handlers(NULL);
+  return result;
+}
+
+/* One field of a message, which is refused with each of these values. */
+struct bad_field {
+  const char *kinds;
+  size_t at, size;
+  int want;
+  uint32_t values[16];
+  size_t len;
+};
+#define BAD(kinds, type, base, name, want, ...)                                \
+  {                                                                            \
+    kinds, (base) + offsetof(struct type, name),                               \
+        sizeof(((struct type *)0)->name), want, {__VA_ARGS__},                 \
+        LEN(((const uint32_t[]){__VA_ARGS__}))                                 \
+  }
+
+static void check_bad_field(const struct bad_field *field, uint32_t value) {
+  assert_true(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ || field->size == 4);
+  for (const char *kind = field->kinds; *kind; kind++)
+    for (size_t before = 0; before < 2; before++) {
+      struct datagram datagram = {.len = 0};
+      size_t kept;
+      if (before)
+        put_kind(&datagram, *kind);
+      memcpy((char *)put_kind(&datagram, *kind) + field->at, &value,
+             field->size);
+      assert_int_equal(feed_kind(&dump_request, *kind, &datagram, &kept),
+                       field->want);
+      assert_int_equal(kept, before);
+    }
+}
+
+TEST(a_message_with_a_wrong_field_is_refused) {
+  static const struct bad_field fields[] = {
+      BAD(kinds, nlmsghdr, 0, nlmsg_seq, -EPROTO, SEQ - 1, SEQ + 1, 0,
+          UINT32_MAX),
+      BAD(kinds, nlmsghdr, 0, nlmsg_pid, -ESRCH, PORTID - 1, PORTID + 1, 0,
+          UINT32_MAX),
+      BAD(kinds, nlmsghdr, 0, nlmsg_flags, -EINTR, NLM_F_DUMP_INTR),
+      BAD(kinds, nlmsghdr, 0, nlmsg_len, -EBADMSG, 0, 1, 15, 1000, 0x7fffffff,
+          0x80000000, UINT32_MAX),
+      BAD("hc", nlmsghdr, 0, nlmsg_len, -EBADMSG, 16, 20, 87),
+      BAD("up", nlmsghdr, 0, nlmsg_len, -EBADMSG, 16, 17, 18, 19, 20, 21, 22,
+          23, 24, 25, 26, 27, 28, 29, 30, 31),
+      BAD(kinds, nlmsghdr, 0, nlmsg_type, -EBADMSG, 0, NLMSG_ERROR,
+          NLMSG_OVERRUN, 5, 15, 16, 17, 19, 21, 65535),
+      BAD("up", nlmsghdr, 0, nlmsg_type, -EBADMSG, 18),
+      BAD("hc", inet_diag_msg, 16, idiag_family, -EBADMSG, AF_UNSPEC, AF_UNIX,
+          AF_NETLINK, AF_VSOCK, 255),
+      BAD("up", unix_diag_msg, 16, udiag_family, -EBADMSG, AF_UNSPEC, AF_INET,
+          AF_INET6, AF_PACKET, AF_VSOCK, 255),
+      BAD("hc", nlattr, 88, nla_len, -EBADMSG, 0, 1, 2, 3, 2000, 65535),
+      BAD("up", nlattr, 32, nla_len, -EBADMSG, 0, 1, 2, 3, 2000, 65535),
+  };
+  static const struct bad_field states[] = {
+      BAD("h", inet_diag_msg, 16, idiag_state, -EBADMSG, 0),
+      BAD("up", unix_diag_msg, 16, udiag_state, -EBADMSG, 0),
+  };
+  for (size_t i = 0; i < LEN(fields); i++)
+    for (size_t j = 0; j < fields[i].len; j++)
+      check_bad_field(&fields[i], fields[i].values[j]);
+  for (uint32_t value = 0; value <= UINT8_MAX; value++)
+    for (size_t i = 0; i < LEN(states) && value != TCP_LISTEN; i++)
+      check_bad_field(&states[i], value);
+}
+
+TEST(ends_and_errors_must_answer_the_request_too) {
+  static const struct {
+    uint32_t seq, pid;
+    uint16_t flags;
+    int want;
+  } cases[] = {{SEQ + 1, PORTID, 0, -EPROTO},
+               {SEQ, PORTID + 1, 0, -ESRCH},
+               {SEQ, PORTID, NLM_F_DUMP_INTR, -EINTR}};
+  for (size_t i = 0; i < LEN(cases); i++)
+    for (int is_error = 0; is_error < 2; is_error++) {
+      struct datagram datagram = {.len = 0};
+      struct nlmsghdr *msg =
+          is_error ? put_error(&datagram, -EINVAL) : put_done(&datagram, 0);
+      msg->nlmsg_seq = cases[i].seq;
+      msg->nlmsg_pid = cases[i].pid;
+      msg->nlmsg_flags |= cases[i].flags;
+      check(&datagram, cases[i].want, NULL);
+    }
+}
+
+TEST(a_datagram_that_is_cut_off_is_malformed_except_between_messages) {
+  struct datagram whole = messages("hsD");
+  size_t first = messages("h").len, second = messages("hs").len;
+  for (size_t len = 0; len < whole.len; len++) {
+    struct datagram cut = whole;
+    cut.len = len;
+    check(&cut, len == first || len == second ? 1 : -EBADMSG, NULL);
+  }
+}
+
+/* The padding of an attribute may be missing. */
+TEST(a_message_that_is_cut_off_is_malformed_except_between_attributes) {
+  enum { INFO_END = 100 + sizeof(struct tcp_info) };
+  static const struct {
+    char kind;
+    uint32_t first, last;
+    int want;
+    size_t kept; /* a connection without INET_DIAG_INFO is skipped */
+  } cases[] = {
+      {'h', 88, 88, 1, 1},
+      {'h', 93, 96, 1, 1},
+      {'h', 108, 108, 1, 1},
+      {'h', 114, 116, 1, 1},
+      {'h', 156, 156, 1, 1},
+      {'u', 56, 56, 1, 1}, /* the name, the lengths */
+      {'u', 61, 64, 1, 1},
+      {'c', 88, 88, 1, 0},
+      {'c', 93, 96, 1, 0},
+      {'c', INFO_END, INFO_END, 1, 1},
+      {'p', 32, 32, -ENODATA, 0},
+      {'p', 44, 44, 1, 1},
+      {'p', 56, 56, 1, 1},
+      {'p', 61, 64, 1, 1},
+  };
+  for (const char *kind = kinds; *kind; kind++) {
+    struct datagram datagram = {.len = 0};
+    struct nlmsghdr *msg = put_kind(&datagram, *kind);
+    for (uint32_t len = (uint32_t)datagram.len; len >= NLMSG_HDRLEN; len--) {
+      int want = -EBADMSG;
+      size_t want_kept = 0, kept;
+      for (size_t i = 0; i < LEN(cases); i++)
+        if (cases[i].kind == *kind && len >= cases[i].first &&
+            len <= cases[i].last) {
+          want = cases[i].want;
+          want_kept = cases[i].kept;
+        }
+      datagram.len = msg->nlmsg_len = len;
+      assert_int_equal(feed_kind(&dump_request, *kind, &datagram, &kept), want);
+      assert_int_equal(kept, want_kept);
+    }
+  }
+}
+
+TEST(an_empty_v6only_is_malformed) {
+  struct datagram datagram = {.len = 0};
+  struct nlmsghdr *msg = put_sock(&datagram, &http);
+  mnl_attr_put(msg, INET_DIAG_SKV6ONLY, 0, NULL);
+  datagram.len = msg->nlmsg_len;
+  check(&datagram, -EBADMSG, NULL);
+}
+
+/* An error and an end follow, or nothing. */
+TEST(one_wrong_bit_does_no_more_harm_than_an_error) {
+  for (size_t i = 0; i < 2 * strlen(kinds); i++) {
+    struct datagram whole = {.len = 0};
+    char kind = kinds[i / 2];
+    uint32_t end = put_kind(&whole, kind)->nlmsg_len;
+    if (i % 2) {
+      put_error(&whole, -EINVAL);
+      put_done(&whole, -ENOENT);
+    }
+    for (size_t bit = 0; bit < whole.len * 8; bit++) {
+      struct datagram damaged = whole;
+      size_t kept;
+      damaged.at[bit / 8] = (char)(damaged.at[bit / 8] ^ 1 << bit % 8);
+      int result = feed_kind(&any_request, kind, &damaged, &kept);
+      assert_true(result <= 1);
+      assert_in_range(kept, 0, 2);
+      if (bit / 8 >= NLMSG_HDRLEN && bit / 8 < end)
+        assert_true(result == (i % 2 ? -EINVAL : 1) || result == -EBADMSG ||
+                    result == -ENODATA);
+    }
+  }
+}
+
+/* --- other handlers ----------------------------------------------------- */
 
 TEST_WITH(unix_sockets_without_a_name_or_that_cannot_listen_are_skipped,
           open_handlers, close_handlers) {
@@ -391,22 +474,6 @@ TEST_WITH(an_error_of_the_handler_ends_the_answer, open_handlers,
   assert_int_equal(
       feed_into((struct lb_msg_handler){log_type, &log}, &datagram), -EXDEV);
   assert_string_equal(log.at, "type 98\ntype 99\n");
-}
-
-TEST_WITH(a_message_that_a_handler_cannot_parse_leaves_nothing, open_handlers,
-          close_handlers) {
-  const struct lb_msg_handler handlers[] = {
-      lb_add_tcp_socks(&into.socks), lb_add_unix_socks(&into.socks),
-      lb_add_conns(&into.conns), lb_set_pending(&into.pending)};
-  for (size_t i = 0; i < LEN(handlers); i++) {
-    struct datagram datagram = {.len = 0};
-    put_empty(&datagram, SOCK_DIAG_BY_FAMILY);
-    assert_int_equal(feed_into(handlers[i], &datagram), -EBADMSG);
-  }
-  assert_int_equal(into.socks.len, 0);
-  assert_int_equal(into.conns.len, 0);
-  assert_int_equal(into.pending.waiting, 4711);
-  assert_int_equal(into.pending.closed, 815);
 }
 
 static int feed_without_memory(struct lb_msg_handler handler,
@@ -489,48 +556,34 @@ TEST(a_single_answer_must_answer_its_request) {
 
 /* --- as recorded --------------------------------------------------------- */
 
+static int feed_hex(const struct lb_answer *answer, const char *hex) {
+  struct datagram datagram = datagram_of_hex(hex);
+  return feed(answer, datagram.at, datagram.len);
+}
+
 /* Linux 6.18: 127.0.0.1:8080 with a backlog of 2, 3 connections and a fourth
  * tried, [::1]:9090 bound to lo and IPv6 alone; then the second datagram. */
 TEST(the_bytes_of_a_kernel_are_read) {
-  _Alignas(8) static const uint8_t bytes[] = {
-      0xa4, 0x00, 0x00, 0x00, 0x12, 0x00, 0x02, 0x00, 0x07, 0x00, 0x00, 0x00,
-      0x92, 0x10, 0x00, 0x00, 0x02, 0x0a, 0x00, 0x00, 0x1f, 0x90, 0x00, 0x00,
-      0x7f, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x66, 0xa1, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x03, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x7f, 0x0e, 0x19, 0x00, 0x05, 0x00, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x08, 0x00, 0x0f, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0c, 0x00, 0x15, 0x00,
-      0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x06, 0x00, 0x16, 0x00,
-      0x52, 0x00, 0x00, 0x00, 0x28, 0x00, 0x07, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x40, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0xac, 0x00, 0x00, 0x00,
-      0x12, 0x00, 0x02, 0x00, 0x07, 0x00, 0x00, 0x00, 0x92, 0x10, 0x00, 0x00,
-      0x0a, 0x0a, 0x00, 0x00, 0x23, 0x82, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x67, 0xa1, 0x01, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x83, 0x0e, 0x19, 0x00,
-      0x05, 0x00, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x05, 0x00, 0x0b, 0x00,
-      0x01, 0x00, 0x00, 0x00, 0x08, 0x00, 0x0f, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x0c, 0x00, 0x15, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x06, 0x00, 0x16, 0x00, 0x12, 0x00, 0x00, 0x00, 0x28, 0x00, 0x07, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x40, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
-  _Alignas(8) static const uint8_t end[] = {
-      0x14, 0x00, 0x00, 0x00, 0x03, 0x00, 0x02, 0x00, 0x07, 0x00,
-      0x00, 0x00, 0x92, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
+  static const char bytes[] =
+      "a4000000 12000200 07000000 92100000 020a0000 1f900000 7f000001 00000000 "
+      "00000000 00000000 00000000 00000000 00000000 00000000 00000000 66a10100 "
+      "00000000 00000000 03000000 02000000 00000000 7f0e1900 05000800 00000000 "
+      "08000f00 00000000 0c001500 01000000 00000000 06001600 52000000 28000700 "
+      "00000000 00000200 00000000 00400000 00000000 00000000 00000000 00000000 "
+      "01000000 ac000000 12000200 07000000 92100000 0a0a0000 23820000 00000000 "
+      "00000000 00000000 00000001 00000000 00000000 00000000 00000000 01000000 "
+      "67a10100 00000000 00000000 00000000 80000000 00000000 830e1900 05000800 "
+      "00000000 05000b00 01000000 08000f00 00000000 0c001500 01000000 00000000 "
+      "06001600 12000000 28000700 00000000 00000200 00000000 00400000 00000000 "
+      "00000000 00000000 00000000 00000000";
+  static const char end[] = "14000000 03000200 07000000 92100000 00000000";
   if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
     skip();
   struct lb_listen_socks socks = {0};
   const struct lb_answer answer = {&dump_request, lb_add_tcp_socks(&socks)};
   struct text got = {.len = 0};
-  assert_int_equal(feed(&answer, bytes, sizeof(bytes)), 1);
-  assert_int_equal(feed(&answer, end, sizeof(end)), 0);
+  assert_int_equal(feed_hex(&answer, bytes), 1);
+  assert_int_equal(feed_hex(&answer, end), 0);
   say_socks(&got, &socks);
   assert_string_equal(got.at,
                       "IPv4 [::ffff:127.0.0.1]:8080 queue 3 limit 2 drops 1 "

@@ -275,64 +275,6 @@ TEST(the_info_of_any_kernel_is_read_if_it_has_the_time) {
     check(answer, "-74");
 }
 
-/* --- malformed ----------------------------------------------------------- */
-
-TEST(an_answer_of_another_type_or_family_is_malformed) {
-  static const uint16_t types[] = {2, 3, 16, 17, 19, 21, UINT16_MAX};
-  static const uint8_t families[] = {AF_UNSPEC, AF_UNIX, AF_NETLINK, 255};
-  for (size_t i = 0; i < LEN(types) + LEN(families); i++) {
-    struct answer answer = waiting;
-    if (i < LEN(types))
-      answer.type = types[i];
-    else
-      answer.family = families[i - LEN(types)];
-    check(answer, "-74");
-  }
-}
-
-TEST(a_cut_off_answer_is_malformed_except_between_attributes) {
-  static const struct {
-    uint32_t first, last; /* an attribute's padding may be missing */
-  } whole[] = {{88, 88}, {93, 96}, {104, 104}, {116, 116}, {122, 124}};
-  struct datagram datagram = {.len = 0};
-  struct nlmsghdr *msg = put_answer(&datagram, &waiting);
-  assert_int_equal(msg->nlmsg_len, 408);
-  for (uint32_t len = NLMSG_HDRLEN; len < 408; len++) {
-    struct text want = {.len = 0};
-    bool is_whole = false;
-    for (size_t i = 0; i < LEN(whole); i++)
-      is_whole |= len >= whole[i].first && len <= whole[i].last;
-    say(&want, "%d", is_whole ? 1 : -EBADMSG);
-    msg->nlmsg_len = len;
-    check_message(msg, want.at);
-  }
-}
-
-TEST(an_attribute_with_a_bad_length_is_malformed) {
-  static const uint16_t lens[] = {0, 1, 2, 3, 2000, UINT16_MAX};
-  for (size_t i = 0; i < LEN(lens); i++) {
-    struct datagram datagram = {.len = 0};
-    struct nlmsghdr *msg = put_answer(&datagram, &waiting);
-    struct nlattr *attr =
-        mnl_nlmsg_get_payload_offset(msg, sizeof(struct inet_diag_msg));
-    attr->nla_len = lens[i];
-    check_message(msg, "-74");
-  }
-}
-
-TEST(one_wrong_bit_does_no_more_harm_than_an_error) {
-  struct datagram datagram = {.len = 0};
-  struct nlmsghdr *msg = put_answer(&datagram, &waiting);
-  for (size_t bit = 32; bit / 8 < msg->nlmsg_len; bit++) {
-    struct lb_conn conn;
-    datagram.at[bit / 8] ^= (char)(1 << bit % 8);
-    int result = parse(msg, &conn);
-    assert_true(result == 0 || result == 1 || result == -EBADMSG);
-    datagram.at[bit / 8] ^= (char)(1 << bit % 8);
-  }
-  check_message(msg, WAITING);
-}
-
 /* --- the array ----------------------------------------------------------- */
 
 TEST(the_array_keeps_its_connections_and_its_memory) {
