@@ -365,156 +365,155 @@ static struct text conns_of(const struct server *server, bool queued) {
   return text_of(server, &conns);
 }
 
+/* A listening socket and its clients, of which some may be closed (-1). */
+static struct {
+  struct server server;
+  int fds[3];
+  size_t len;
+} clients;
+
+static void open_queue(int family, size_t len) {
+  need_kernel();
+  assert_int_equal(open_server(&clients.server, family, false, 10), 0);
+  assert_int_equal(fill_queue(&clients.server, clients.fds, len), 0);
+  clients.len = len;
+}
+
+static int close_queue(void **state) {
+  (void)state;
+  for (size_t i = 0; i < clients.len; i++)
+    if (clients.fds[i] >= 0)
+      close(clients.fds[i]);
+  if (netlink)
+    close(clients.server.fd);
+  return 0;
+}
+#define QUEUE(name) TEST_WITH(name, NULL, close_queue)
+
+static void close_client(size_t i) {
+  close(clients.fds[i]);
+  clients.fds[i] = -1;
+}
+
+/* An IPv4 client more. */
+static void connect_v4(void) {
+  const struct sockaddr_in v4 = {.sin_family = AF_INET,
+                                 .sin_port = htons(clients.server.port),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(connect(fd, (const struct sockaddr *)&v4, sizeof(v4)), 0);
+  clients.fds[clients.len++] = fd;
+}
+
+static void check_conns(bool queued, const char *want) {
+  assert_string_equal(conns_of(&clients.server, queued).at, want);
+}
+
 /* What a client did may still be on its way. */
-static void await(const struct server *server, bool queued, const char *want) {
-  struct text got = conns_of(server, queued);
+static void await(bool queued, const char *want) {
+  struct text got = conns_of(&clients.server, queued);
   for (int i = 0; i < 5000 && strcmp(got.at, want) != 0; i++) {
     poll(NULL, 0, 1);
-    got = conns_of(server, queued);
+    got = conns_of(&clients.server, queued);
   }
   assert_string_equal(got.at, want);
 }
 
-static void open_queue(struct server *server, int family, int *clients,
-                       size_t len) {
-  need_kernel();
-  assert_int_equal(open_server(server, family, false, 10), 0);
-  assert_int_equal(fill_queue(server, clients, len), 0);
-}
-
-static void close_queue(const struct server *server, const int *clients,
-                        size_t len) {
-  for (size_t i = 0; i < len; i++)
-    if (clients[i] >= 0)
-      close(clients[i]);
-  close(server->fd);
-}
-
-/* Ends it with a reset. */
-static void reset(int *client) {
-  const struct linger now = {.l_onoff = 1};
-  assert_int_equal(
-      setsockopt(*client, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
-  close(*client);
-  *client = -1;
+/* Leaves connections half-open until their clients send. */
+static void defer_accept(void) {
+  const int seconds = 60;
+  assert_int_equal(setsockopt(clients.server.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT,
+                              &seconds, sizeof(seconds)),
+                   0);
 }
 
 #define ONE_WAITING "IPv4 [::ffff:127.0.0.1]:0 waiting 0 ms\n"
 #define ONE_CLOSED "IPv4 [::ffff:127.0.0.1]:0 closed 0 ms\n"
 #define ONE_HALF_OPEN "IPv4 [::ffff:127.0.0.1]:0 half-open 0 ms\n"
 
-TEST(a_connection_is_shown_until_it_is_accepted) {
-  struct server server;
-  int clients[2], accepted[2];
-  open_queue(&server, AF_INET, clients, 2);
-  assert_string_equal(conns_of(&server, true).at, ONE_WAITING ONE_WAITING);
-  accepted[0] = accept(server.fd, NULL, NULL);
-  assert_string_equal(conns_of(&server, true).at, ONE_WAITING);
-  accepted[1] = accept(server.fd, NULL, NULL);
-  assert_string_equal(conns_of(&server, true).at, "");
+QUEUE(a_connection_is_shown_until_it_is_accepted) {
+  static const char *const want[] = {ONE_WAITING ONE_WAITING, ONE_WAITING, ""};
+  int accepted[2];
+  open_queue(AF_INET, 2);
+  check_conns(true, want[0]);
+  for (size_t i = 0; i < 2; i++) {
+    accepted[i] = accept(clients.server.fd, NULL, NULL);
+    check_conns(true, want[i + 1]);
+  }
   close(accepted[0]);
   close(accepted[1]);
-  close_queue(&server, clients, 2);
 }
 
-TEST(the_fin_of_its_client_is_shown) {
-  struct server server;
-  int clients[3];
-  open_queue(&server, AF_INET, clients, 3);
-  assert_int_equal(shutdown(clients[0], SHUT_WR), 0);
-  await(&server, true, ONE_WAITING ONE_WAITING ONE_CLOSED);
-  close(clients[1]);
-  clients[1] = -1;
-  await(&server, true, ONE_WAITING ONE_CLOSED ONE_CLOSED);
-  close_queue(&server, clients, 3);
+QUEUE(the_fin_of_its_client_is_shown) {
+  open_queue(AF_INET, 3);
+  assert_int_equal(shutdown(clients.fds[0], SHUT_WR), 0);
+  await(true, ONE_WAITING ONE_WAITING ONE_CLOSED);
+  close_client(1);
+  await(true, ONE_WAITING ONE_CLOSED ONE_CLOSED);
 }
 
 /* The kernel keeps it in the queue, but in no table. */
-TEST(a_reset_connection_stays_queued_but_is_not_shown) {
-  struct server server;
-  int clients[3];
-  open_queue(&server, AF_INET, clients, 3);
-  reset(&clients[1]);
-  await(&server, true, ONE_WAITING ONE_WAITING);
-  assert_int_equal(queue_of(&server), 3);
-  close_queue(&server, clients, 3);
+QUEUE(a_reset_connection_stays_queued_but_is_not_shown) {
+  const struct linger now = {.l_onoff = 1};
+  open_queue(AF_INET, 3);
+  assert_int_equal(
+      setsockopt(clients.fds[1], SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+  close_client(1);
+  await(true, ONE_WAITING ONE_WAITING);
+  assert_int_equal(queue_of(&clients.server), 3);
 }
 
-static int connect_v4(const struct server *server) {
-  const struct sockaddr_in v4 = {.sin_family = AF_INET,
-                                 .sin_port = htons(server->port),
-                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_int_equal(connect(fd, (const struct sockaddr *)&v4, sizeof(v4)), 0);
-  return fd;
-}
-
-/* Leaves connections half-open until their clients send. */
-static void defer_accept(const struct server *server) {
-  const int seconds = 60;
-  assert_int_equal(setsockopt(server->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT,
-                              &seconds, sizeof(seconds)),
-                   0);
-}
-
-TEST(a_connection_is_half_open_until_its_handshake_ends) {
-  struct server server;
-  int clients[2];
-  open_queue(&server, AF_INET, clients, 1);
-  defer_accept(&server);
-  clients[1] = connect_v4(&server);
-  await(&server, true, ONE_HALF_OPEN ONE_WAITING);
-  assert_string_equal(conns_of(&server, false).at, ONE_HALF_OPEN);
-  assert_int_equal(send(clients[1], "x", 1, 0), 1);
-  await(&server, true, ONE_WAITING ONE_WAITING);
-  assert_string_equal(conns_of(&server, false).at, "");
-  close_queue(&server, clients, 2);
+QUEUE(a_connection_is_half_open_until_its_handshake_ends) {
+  open_queue(AF_INET, 1);
+  defer_accept();
+  connect_v4();
+  await(true, ONE_HALF_OPEN ONE_WAITING);
+  check_conns(false, ONE_HALF_OPEN);
+  assert_int_equal(send(clients.fds[1], "x", 1, 0), 1);
+  await(true, ONE_WAITING ONE_WAITING);
+  check_conns(false, "");
 }
 
 /* An IPv4 client of an IPv6 socket is one of that socket's family. */
-TEST(the_family_of_a_connection_is_that_of_its_server) {
-  struct server server;
-  int clients[2];
-  open_queue(&server, AF_INET6, clients, 1);
-  clients[1] = connect_v4(&server);
+QUEUE(the_family_of_a_connection_is_that_of_its_server) {
   const char *both = "IPv6 [::1]:0 waiting 0 ms\n"
                      "IPv6 [::ffff:127.0.0.1]:0 waiting 0 ms\n";
-  await(&server, true, both);
-  const struct lb_ports ports = {server.port, server.port};
+  open_queue(AF_INET6, 1);
+  connect_v4();
+  await(true, both);
+  const struct lb_ports ports = {clients.server.port, clients.server.port};
   struct lb_conns v4_conns = get_conns(AF_INET, &ports, 1, true);
-  assert_string_equal(text_of(&server, &v4_conns).at, "");
+  assert_string_equal(text_of(&clients.server, &v4_conns).at, "");
   struct lb_conns v6_conns = get_conns(AF_INET6, &ports, 1, true);
-  assert_string_equal(text_of(&server, &v6_conns).at, both);
-  close(clients[1]);
-  defer_accept(&server);
-  clients[1] = connect_v4(&server);
-  await(&server, false, "IPv6 [::ffff:127.0.0.1]:0 half-open 0 ms\n");
-  close_queue(&server, clients, 2);
+  assert_string_equal(text_of(&clients.server, &v6_conns).at, both);
+  close_client(1);
+  defer_accept();
+  connect_v4();
+  await(false, "IPv6 [::ffff:127.0.0.1]:0 half-open 0 ms\n");
 }
 
-TEST(only_requested_ports_are_shown) {
-  struct server a, b;
-  int client_of_a, client_of_b;
-  open_queue(&a, AF_INET, &client_of_a, 1);
-  open_queue(&b, AF_INET, &client_of_b, 1);
-  for (int i = 0; i < 2; i++) {
-    struct lb_conns conns = get_conns_of(i ? &a : &b, true);
-    assert_int_equal(conns.len, 1);
-    assert_string_equal(text_of(i ? &a : &b, &conns).at, ONE_WAITING);
-  }
-  close_queue(&a, &client_of_a, 1);
-  close_queue(&b, &client_of_b, 1);
-}
-
-TEST(with_too_many_ports_for_a_filter_all_are_shown) {
-  struct server server;
+QUEUE(only_requested_ports_are_shown) {
+  struct server other;
   int client;
-  open_queue(&server, AF_INET, &client, 1);
+  open_queue(AF_INET, 1);
+  assert_int_equal(open_server(&other, AF_INET, false, 10), 0);
+  assert_int_equal(fill_queue(&other, &client, 1), 0);
+  const struct server *const servers[] = {&other, &clients.server};
+  for (int i = 0; i < 2; i++) {
+    struct lb_conns conns = get_conns_of(servers[i], true);
+    assert_int_equal(conns.len, 1);
+    assert_string_equal(text_of(servers[i], &conns).at, ONE_WAITING);
+  }
+  close(client);
+  close(other.fd);
+}
+
+QUEUE(with_too_many_ports_for_a_filter_all_are_shown) {
+  open_queue(AF_INET, 1);
   struct lb_ports *ports = alternating(32768); /* the even ones */
   struct lb_conns conns = get_conns(AF_UNSPEC, ports, 32768, true);
-  assert_string_equal(text_of(&server, &conns).at, ONE_WAITING);
+  assert_string_equal(text_of(&clients.server, &conns).at, ONE_WAITING);
   free(ports);
-  close_queue(&server, &client, 1);
 }
 
 /* --- the clock ----------------------------------------------------------- */
@@ -533,10 +532,17 @@ static int64_t tick_ns(void) {
   return tick.tv_nsec;
 }
 
+/* When the handshake of the one connection ended. */
 struct age {
-  struct server server;
-  int64_t not_before, not_after; /* when the handshake ended */
+  int64_t not_before, not_after;
 };
+
+static struct age open_one(void) {
+  struct age age = {.not_before = now_ns()};
+  open_queue(AF_INET, 1);
+  age.not_after = now_ns();
+  return age;
+}
 
 /* Samples the one connection until it has waited for so many ticks; each time
  * it must have waited as long as the clock says, to a tick at either end and
@@ -546,7 +552,7 @@ static void check_age(const struct age *age, enum lb_conn_kind kind,
   int64_t tick = tick_ns(), wait;
   do {
     int64_t before = now_ns();
-    struct lb_conns conns = get_conns_of(&age->server, true);
+    struct lb_conns conns = get_conns_of(&clients.server, true);
     int64_t after = now_ns();
     assert_int_equal(conns.len, 1);
     assert_int_equal(conns.v[0].kind, kind);
@@ -561,40 +567,25 @@ static void check_age(const struct age *age, enum lb_conn_kind kind,
   } while (wait < ticks * tick);
 }
 
-TEST(a_connection_waits_since_its_handshake_ended) {
-  struct age age = {.not_before = now_ns()};
-  int client;
-  open_queue(&age.server, AF_INET, &client, 1);
-  age.not_after = now_ns();
+/* Neither data nor a FIN of the client begins it anew. */
+QUEUE(a_connection_waits_since_its_handshake_ended_whatever_its_client_sends) {
+  struct age age = open_one();
   check_age(&age, LB_CONN_WAITING, 10);
-  close_queue(&age.server, &client, 1);
-}
-
-TEST(neither_data_nor_fin_of_the_client_resets_the_wait) {
-  struct age age = {.not_before = now_ns()};
-  int client;
-  open_queue(&age.server, AF_INET, &client, 1);
-  age.not_after = now_ns();
-  check_age(&age, LB_CONN_WAITING, 10);
-  assert_int_equal(send(client, "data", 4, 0), 4);
+  assert_int_equal(send(clients.fds[0], "data", 4, 0), 4);
   check_age(&age, LB_CONN_WAITING, 20);
-  assert_int_equal(shutdown(client, SHUT_WR), 0);
-  await(&age.server, true, ONE_CLOSED);
+  assert_int_equal(shutdown(clients.fds[0], SHUT_WR), 0);
+  await(true, ONE_CLOSED);
   check_age(&age, LB_CONN_CLOSED, 30);
-  close_queue(&age.server, &client, 1);
 }
 
-TEST(each_connection_has_a_wait_of_its_own) {
-  struct age age = {.not_before = now_ns()};
-  int clients[2];
-  open_queue(&age.server, AF_INET, clients, 1);
-  age.not_after = now_ns();
+QUEUE(each_connection_has_a_wait_of_its_own) {
+  struct age age = open_one();
   check_age(&age, LB_CONN_WAITING, 20);
   int64_t between = now_ns();
-  clients[1] = connect_v4(&age.server);
-  await(&age.server, true, ONE_WAITING ONE_WAITING);
+  connect_v4();
+  await(true, ONE_WAITING ONE_WAITING);
   int64_t before = now_ns();
-  struct lb_conns conns = get_conns_of(&age.server, true);
+  struct lb_conns conns = get_conns_of(&clients.server, true);
   int64_t after = now_ns();
   assert_int_equal(conns.len, 2);
   int64_t a = conns.v[0].wait_ms * INT64_C(1000000);
@@ -605,7 +596,6 @@ TEST(each_connection_has_a_wait_of_its_own) {
   assert_true(older - younger + 1000000 >=
               between - age.not_after - (after - before) - 2 * tick_ns());
   lb_conns_free(&conns);
-  close_queue(&age.server, clients, 2);
 }
 
 int main(void) { return run_all_tests(open_netlink, close_netlink); }
