@@ -204,18 +204,6 @@ static void say_all(struct text *got, struct lb_source *source,
     say_query(got, source, of, (enum lb_query_kind)kind);
 }
 
-static void say_files(struct text *got, struct lb_source *source) {
-  static char buf[65536];
-  for (int file = LB_FILES; file-- > 0;) {
-    ssize_t len =
-        lb_source_read_file(source, (enum lb_file)file, buf, sizeof(buf));
-    if (len < 0)
-      say(got, "file %d: %s\n", file, strerrorname_np((int)-len));
-    else
-      say(got, "file %d: %s", file, buf);
-  }
-}
-
 #define HERE                                                                   \
   "tcp socks tcp queue 2 limit 5\n"                                            \
   "unix socks local queue 3 limit 6\n"                                         \
@@ -224,66 +212,70 @@ static void say_files(struct text *got, struct lb_source *source) {
 
 /* --- here ---------------------------------------------------------------- */
 
-TEST(samples_and_inspections_have_a_socket_each) {
-  struct text got = {.len = 0};
+static struct {
+  struct proc proc;
   struct lb_source source;
-  int fds = count_fds();
-  open_source(&source, "/proc", NULL, NULL);
-  assert_int_equal(count_fds(), fds);
+  struct text got;
+  int fds; /* open before the source was used */
+} here;
+
+static int open_here(void **state) {
+  (void)state;
+  here.fds = count_fds();
+  here.got.len = 0;
+  open_source(&here.source, "/proc", NULL, NULL);
+  assert_int_equal(count_fds(), here.fds);
   reset_calls();
-  say_all(&got, &source, &ours);
-  say_all(&got, &source, &ours);
-  assert_int_equal(count_fds(), fds + 2);
-  lb_source_close(&source);
-  assert_int_equal(count_fds(), fds);
-  assert_string_equal(got.at, HERE HERE);
+  return 0;
+}
+
+static int close_here(void **state) {
+  (void)state;
+  lb_source_close(&here.source);
+  assert_int_equal(count_fds(), here.fds);
+  return 0;
+}
+#define HERE_TEST(name) TEST_WITH(name, open_here, close_here)
+
+HERE_TEST(samples_and_inspections_have_a_socket_each) {
+  say_all(&here.got, &here.source, &ours);
+  say_all(&here.got, &here.source, &ours);
+  assert_int_equal(count_fds(), here.fds + 2);
+  assert_string_equal(here.got.at, HERE HERE);
   assert_string_equal(calls.log.at, "open, both\nUNIX\nopen, both\none UNIX\n"
                                     "both\nUNIX\nboth\none UNIX\n");
 }
 
-TEST(waiting_connections_are_not_half_open) {
-  struct text got = {.len = 0};
-  struct lb_source source;
-  open_source(&source, "/proc", NULL, NULL);
-  assert_int_equal(say_conns(&got, &source, &ours, false), 0);
-  lb_source_close(&source);
-  assert_string_equal(got.at, "half-open");
+HERE_TEST(waiting_connections_are_not_half_open) {
+  assert_int_equal(say_conns(&here.got, &here.source, &ours, false), 0);
+  assert_string_equal(here.got.at, "half-open");
 }
 
-TEST(a_unix_socket_that_is_gone_has_no_pending_connections) {
+HERE_TEST(a_unix_socket_that_is_gone_has_no_pending_connections) {
   struct server server;
-  struct text got = {.len = 0};
-  struct lb_source source;
-  open_source(&source, "/proc", NULL, NULL);
   assert_int_equal(open_unix_server(&server, SOCK_STREAM, NULL, 0, 1), 0);
-  assert_int_equal(say_pending(&got, &source, &server), 0);
+  assert_int_equal(say_pending(&here.got, &here.source, &server), 0);
   server.cookie ^= 1; /* another one of its inode */
-  assert_int_equal(say_pending(&got, &source, &server), -ENOENT);
+  assert_int_equal(say_pending(&here.got, &here.source, &server), -ENOENT);
   server.cookie ^= 1;
   close(server.fd);
-  assert_int_equal(say_pending(&got, &source, &server), -ENOENT);
-  lb_source_close(&source);
-  assert_string_equal(got.at, "pending 0, 0 closed"
-                              "pending 77, 77 closed"
-                              "pending 77, 77 closed");
+  assert_int_equal(say_pending(&here.got, &here.source, &server), -ENOENT);
+  assert_string_equal(here.got.at, "pending 0, 0 closed"
+                                   "pending 77, 77 closed"
+                                   "pending 77, 77 closed");
 }
 
-TEST(at_rest_there_is_no_socket) {
-  struct text got = {.len = 0};
-  struct lb_source source;
-  int fds = count_fds();
-  open_source(&source, "/proc", NULL, NULL);
-  lb_source_rest(&source);
+HERE_TEST(at_rest_there_is_no_socket) {
+  lb_source_rest(&here.source);
   for (int i = 0; i < 2; i++) {
     reset_calls();
-    say_all(&got, &source, &ours);
+    say_all(&here.got, &here.source, &ours);
     assert_string_equal(calls.log.at,
                         "open, both\nUNIX\nopen, both\none UNIX\n");
-    lb_source_rest(&source);
-    assert_int_equal(count_fds(), fds);
+    lb_source_rest(&here.source);
+    assert_int_equal(count_fds(), here.fds);
   }
-  lb_source_close(&source);
-  assert_string_equal(got.at, HERE HERE);
+  assert_string_equal(here.got.at, HERE HERE);
 }
 
 enum { ROUNDS = 200 };
@@ -298,25 +290,22 @@ static void *inspect(void *data) {
   return &got;
 }
 
-TEST(inspections_and_samples_may_run_in_two_threads) {
-  static struct text samples, want_samples, want_inspections;
-  struct lb_source source;
+HERE_TEST(inspections_and_samples_may_run_in_two_threads) {
+  static struct text want_samples, want_inspections;
   pthread_t thread;
   void *inspections;
-  open_source(&source, "/proc", NULL, NULL);
   calls.is_silent = true;
-  assert_int_equal(pthread_create(&thread, NULL, inspect, &source), 0);
+  assert_int_equal(pthread_create(&thread, NULL, inspect, &here.source), 0);
   for (int i = 0; i < ROUNDS; i++) {
-    say_query(&samples, &source, &ours, LB_QUERY_TCP_SOCKS);
-    say_query(&samples, &source, &ours, LB_QUERY_UNIX_SOCKS);
+    say_query(&here.got, &here.source, &ours, LB_QUERY_TCP_SOCKS);
+    say_query(&here.got, &here.source, &ours, LB_QUERY_UNIX_SOCKS);
     say(&want_samples, "tcp socks tcp queue 2 limit 5\n"
                        "unix socks local queue 3 limit 6\n");
     say(&want_inspections, "conns 1 1\npending 3, 1 closed\n");
   }
   pthread_join(thread, &inspections);
   calls.is_silent = false;
-  lb_source_close(&source);
-  assert_string_equal(samples.at, want_samples.at);
+  assert_string_equal(here.got.at, want_samples.at);
   assert_string_equal(((struct text *)inspections)->at, want_inspections.at);
 }
 
@@ -333,84 +322,68 @@ TEST(without_memory_there_is_no_transport) {
 
 /* --- files here ---------------------------------------------------------- */
 
-TEST(files_are_read_whole_each_time) {
+static int open_proc(void **state) {
+  (void)state;
+  here.fds = count_fds();
+  make_proc(&here.proc, "test_kernel");
+  open_source(&here.source, here.proc.root, NULL, NULL);
+  return 0;
+}
+
+static int close_proc(void **state) {
+  remove_proc(&here.proc);
+  return close_here(state);
+}
+#define PROC_TEST(name) TEST_WITH(name, open_proc, close_proc)
+
+/* The file fills the buffer of so many bytes in vain, or is this text. */
+static void check_file(enum lb_file file, size_t size, ssize_t want,
+                       const char *text) {
+  char *buf = malloc(size); /* an overrun is seen */
+  assert_int_equal(lb_source_read_file(&here.source, file, buf, size), want);
+  if (want >= 0)
+    assert_string_equal(buf, text);
+  free(buf);
+}
+
+PROC_TEST(files_are_read_whole_each_time) {
   static const char *const texts[] = {"4096\n", "128\n", ""};
-  struct proc proc;
-  struct lb_source source;
-  char buf[32];
-  make_proc(&proc, "test_kernel");
-  write_proc(&proc, "net/netstat", "TcpExt: A\n");
-  open_source(&source, proc.root, NULL, NULL);
-  assert_int_equal(
-      lb_source_read_file(&source, LB_FILE_NETSTAT, buf, sizeof(buf)), 10);
-  assert_string_equal(buf, "TcpExt: A\n");
+  write_proc(&here.proc, "net/netstat", "TcpExt: A\n");
+  check_file(LB_FILE_NETSTAT, 32, 10, "TcpExt: A\n");
   for (size_t i = 0; i < LEN(texts); i++) {
-    write_proc(&proc, "sys/net/core/somaxconn", texts[i]);
-    assert_int_equal(
-        lb_source_read_file(&source, LB_FILE_SOMAXCONN, buf, sizeof(buf)),
-        strlen(texts[i]));
-    assert_string_equal(buf, texts[i]);
+    write_proc(&here.proc, "sys/net/core/somaxconn", texts[i]);
+    check_file(LB_FILE_SOMAXCONN, 32, (ssize_t)strlen(texts[i]), texts[i]);
   }
-  lb_source_close(&source);
-  remove_proc(&proc);
 }
 
-TEST(a_file_needs_room_for_itself_and_a_nul) {
-  struct proc proc;
-  struct lb_source source;
-  make_proc(&proc, "test_kernel");
-  write_proc(&proc, "net/netstat", "0123456789");
-  open_source(&source, proc.root, NULL, NULL);
-  for (size_t size = 0; size <= 12; size++) {
-    char *buf = malloc(size); /* an overrun is seen */
-    ssize_t want = size > 10 ? 10 : -EFBIG;
-    assert_int_equal(lb_source_read_file(&source, LB_FILE_NETSTAT, buf, size),
-                     want);
-    if (want == 10)
-      assert_string_equal(buf, "0123456789");
-    free(buf);
-  }
-  lb_source_close(&source);
-  remove_proc(&proc);
+PROC_TEST(a_file_needs_room_for_itself_and_a_nul) {
+  write_proc(&here.proc, "net/netstat", "0123456789");
+  for (size_t size = 0; size <= 12; size++)
+    check_file(LB_FILE_NETSTAT, size, size > 10 ? 10 : -EFBIG, "0123456789");
 }
 
-TEST(a_file_that_cannot_be_read_is_an_error) {
-  struct proc proc;
-  struct lb_source source;
-  char buf[64], far[300];
-  int fds = count_fds();
-  make_proc(&proc, "test_kernel");
-  open_source(&source, proc.root, NULL, NULL);
-  assert_int_equal(
-      lb_source_read_file(&source, LB_FILE_NETSTAT, buf, sizeof(buf)), -ENOENT);
-  assert_int_equal(mkdir(proc_path(&proc, "net/netstat"), 0700), 0);
-  assert_int_equal(
-      lb_source_read_file(&source, LB_FILE_NETSTAT, buf, sizeof(buf)), -EISDIR);
-  lb_source_close(&source);
-  remove_proc(&proc);
-
+PROC_TEST(a_file_that_cannot_be_read_is_an_error) {
+  char far[300];
+  check_file(LB_FILE_NETSTAT, 64, -ENOENT, NULL);
+  assert_int_equal(mkdir(proc_path(&here.proc, "net/netstat"), 0700), 0);
+  check_file(LB_FILE_NETSTAT, 64, -EISDIR, NULL);
+  lb_source_close(&here.source);
   memset(far, 'x', sizeof(far) - 1);
   far[sizeof(far) - 1] = '\0';
-  open_source(&source, far, NULL, NULL);
-  assert_int_equal(
-      lb_source_read_file(&source, LB_FILE_NETSTAT, buf, sizeof(buf)),
-      -ENAMETOOLONG);
-  lb_source_close(&source);
-  assert_int_equal(count_fds(), fds);
+  open_source(&here.source, far, NULL, NULL);
+  check_file(LB_FILE_NETSTAT, 64, -ENAMETOOLONG, NULL);
 }
 
-TEST(the_real_files_are_where_the_transport_looks) {
-  struct lb_source source;
+HERE_TEST(the_real_files_are_where_the_transport_looks) {
   static char buf[65536];
-  open_source(&source, "/proc", NULL, NULL);
-  ssize_t len = lb_source_read_file(&source, LB_FILE_NETSTAT, buf, sizeof(buf));
+  ssize_t len =
+      lb_source_read_file(&here.source, LB_FILE_NETSTAT, buf, sizeof(buf));
   assert_in_range(len, 100, 16383); /* the collector has room for these */
   assert_memory_equal(buf, "TcpExt: SyncookiesSent ", 23);
-  len = lb_source_read_file(&source, LB_FILE_SOMAXCONN, buf, 64);
+  len = lb_source_read_file(&here.source, LB_FILE_SOMAXCONN, buf, 64);
   assert_in_range(len, 2, 11);
   assert_int_equal(strspn(buf, "0123456789"), len - 1);
   assert_string_equal(buf + len - 1, "\n");
-  lb_source_close(&source);
 }
 
 /* --- elsewhere ----------------------------------------------------------- */
@@ -423,6 +396,7 @@ static struct {
   struct lb_netns_id id;
   int fds; /* open before the source was used */
   struct lb_source source;
+  struct text got;
 } there;
 
 static void enter(const char *path) {
@@ -450,7 +424,7 @@ static void write_text(const char *path, const char *text) {
 
 static int make_elsewhere(void **state) {
   (void)state;
-  int here = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+  int own_fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
   memset(&there, 0, sizeof(there));
   there.fd = open_new_netns();
   snprintf(there.path, sizeof(there.path), "/proc/self/fd/%d", there.fd);
@@ -458,8 +432,8 @@ static int make_elsewhere(void **state) {
   enter(there.path);
   assert_int_equal(open_servers(&there.servers, 1, 2), 0);
   write_text("/proc/sys/net/core/somaxconn", "77");
-  assert_int_equal(setns(here, CLONE_NEWNET), 0);
-  close(here);
+  assert_int_equal(setns(own_fd, CLONE_NEWNET), 0);
+  close(own_fd);
   there.fds = count_fds();
   open_source(&there.source, "/proc", there.path, &there.id);
   reset_calls();
@@ -474,6 +448,24 @@ static int remove_elsewhere(void **state) {
   return 0;
 }
 
+#define THERE_TEST(name) TEST_WITH(name, make_elsewhere, remove_elsewhere)
+
+static void say_all_there(void) {
+  say_all(&there.got, &there.source, &there.servers);
+}
+
+static void say_files_there(void) {
+  static char buf[65536];
+  for (int file = LB_FILES; file-- > 0;) {
+    ssize_t len = lb_source_read_file(&there.source, (enum lb_file)file, buf,
+                                      sizeof(buf));
+    if (len < 0)
+      say(&there.got, "file %d: %s\n", file, strerrorname_np((int)-len));
+    else
+      say(&there.got, "file %d: %s", file, buf);
+  }
+}
+
 #define THERE                                                                  \
   "tcp socks tcp queue 1 limit 5\n"                                            \
   "unix socks local queue 2 limit 6\n"                                         \
@@ -483,20 +475,20 @@ static int remove_elsewhere(void **state) {
   "tcp socks: " err "\nunix socks: " err "\nconns: " err                       \
   "\npending 77, 77 closed: " err "\nfile 1: " err "\nfile 0: " err "\n"
 
-TEST_WITH(elsewhere_other_sockets_answer, make_elsewhere, remove_elsewhere) {
-  struct text got = {.len = 0};
-  struct lb_source here;
-  open_source(&here, "/proc", NULL, NULL);
-  say_all(&got, &there.source, &there.servers);
-  say_all(&got, &here, &ours);
-  say_all(&got, &there.source, &there.servers);
+THERE_TEST(elsewhere_other_sockets_answer) {
+  struct lb_source own_source;
+  open_source(&own_source, "/proc", NULL, NULL);
+
+  say_all_there();
+  say_all(&there.got, &own_source, &ours);
+  say_all_there();
   assert_true(is_here());
   /* there, inspections leave nothing open */
   assert_int_equal(count_fds(), there.fds + 3);
-  lb_source_close(&here);
+  lb_source_close(&own_source);
   lb_source_close(&there.source);
   assert_int_equal(count_fds(), there.fds);
-  assert_string_equal(got.at, THERE HERE THERE);
+  assert_string_equal(there.got.at, THERE HERE THERE);
   assert_string_equal(calls.log.at, "open there\nboth\nUNIX\n"
                                     "open there\nboth\n"
                                     "open there\none UNIX\n"
@@ -505,116 +497,103 @@ TEST_WITH(elsewhere_other_sockets_answer, make_elsewhere, remove_elsewhere) {
                                     "open there\none UNIX\n");
 }
 
-TEST_WITH(elsewhere_there_are_other_files, make_elsewhere, remove_elsewhere) {
-  struct text got = {.len = 0}, want = {.len = 0};
-  say_files(&got, &there.source);
+THERE_TEST(elsewhere_there_are_other_files) {
+  struct text want = {.len = 0};
+  say_files_there();
   assert_true(is_here());
   assert_int_equal(count_fds(), there.fds);
 
-  struct text here = read_text("/proc/thread-self/net/netstat");
+  struct text netstat_here = read_text("/proc/thread-self/net/netstat");
   int own_fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
   enter(there.path);
   struct text netstat = read_text("/proc/thread-self/net/netstat");
   assert_int_equal(setns(own_fd, CLONE_NEWNET), 0);
   close(own_fd);
   say(&want, "file 1: 77\nfile 0: %s", netstat.at);
-  assert_string_equal(got.at, want.at);
-  assert_string_not_equal(netstat.at, here.at); /* its clients are fewer */
+  assert_string_equal(there.got.at, want.at);
+  assert_string_not_equal(netstat.at,
+                          netstat_here.at); /* its clients are fewer */
 }
 
-TEST_WITH(elsewhere_a_socket_closed_by_an_error_is_opened_there_again,
-          make_elsewhere, remove_elsewhere) {
-  struct text got = {.len = 0};
+THERE_TEST(elsewhere_a_socket_closed_by_an_error_is_opened_there_again) {
   calls.lost = 1;
-  say_query(&got, &there.source, &there.servers, LB_QUERY_TCP_SOCKS);
+  say_query(&there.got, &there.source, &there.servers, LB_QUERY_TCP_SOCKS);
   calls.lost = 1;
-  say_query(&got, &there.source, &there.servers, LB_QUERY_CONNS);
-  assert_string_equal(got.at, "tcp socks tcp queue 1 limit 5\nconns 1\n");
+  say_query(&there.got, &there.source, &there.servers, LB_QUERY_CONNS);
+  assert_string_equal(there.got.at, "tcp socks tcp queue 1 limit 5\nconns 1\n");
   assert_string_equal(calls.log.at, "open there\nboth: lost\n"
                                     "open there\nboth\n"
                                     "open there\nboth: lost\n"
                                     "open there\nboth\n");
 }
 
-TEST_WITH(elsewhere_nothing_keeps_a_namespace_that_has_left_its_path,
-          make_elsewhere, remove_elsewhere) {
-  struct text got = {.len = 0};
+THERE_TEST(elsewhere_nothing_keeps_a_namespace_that_has_left_its_path) {
   int aside = dup(there.fd);
-  say_all(&got, &there.source, &there.servers);
+  say_all_there();
   close(there.fd);
-  say_all(&got, &there.source, &there.servers);
-  say_files(&got, &there.source);
+  say_all_there();
+  say_files_there();
   assert_int_equal(count_fds(), there.fds); /* with aside */
-  assert_string_equal(got.at, THERE ALL_FAIL("ENOENT"));
+  assert_string_equal(there.got.at, THERE ALL_FAIL("ENOENT"));
   there.fd = aside;
 }
 
-TEST_WITH(elsewhere_another_namespace_at_the_path_is_not_used, make_elsewhere,
-          remove_elsewhere) {
-  struct text got = {.len = 0};
+THERE_TEST(elsewhere_another_namespace_at_the_path_is_not_used) {
   int aside = dup(there.fd), other = open_new_netns(), fds = count_fds();
-  say_all(&got, &there.source, &there.servers);
+  say_all_there();
   assert_int_equal(dup2(other, there.fd), there.fd);
-  say_all(&got, &there.source, &there.servers);
-  say_files(&got, &there.source);
+  say_all_there();
+  say_files_there();
   assert_int_equal(count_fds(), fds);
   assert_int_equal(dup2(aside, there.fd), there.fd); /* back again */
-  say_all(&got, &there.source, &there.servers);
+  say_all_there();
   close(aside);
   close(other);
-  assert_string_equal(got.at, THERE ALL_FAIL("ESTALE") THERE);
+  assert_string_equal(there.got.at, THERE ALL_FAIL("ESTALE") THERE);
 }
 
 /* As if it had gone while no socket was open, and the next one had got its
  * inode number. */
-TEST_WITH(elsewhere_a_namespace_with_the_same_inode_is_told_by_its_cookie,
-          make_elsewhere, remove_elsewhere) {
-  struct text got = {.len = 0};
+THERE_TEST(elsewhere_a_namespace_with_the_same_inode_is_told_by_its_cookie) {
   calls.cookie = 1;
-  say_all(&got, &there.source, &there.servers);
+  say_all_there();
   lb_source_rest(&there.source);
   calls.cookie = 4711;
-  say_all(&got, &there.source, &there.servers);
+  say_all_there();
   assert_int_equal(count_fds(), there.fds);
   calls.cookie = 1;
-  say_all(&got, &there.source, &there.servers);
-  assert_string_equal(got.at, THERE
+  say_all_there();
+  assert_string_equal(there.got.at, THERE
                       "tcp socks: ESTALE\nunix socks: ESTALE\nconns: ESTALE\n"
                       "pending 77, 77 closed: ESTALE\n" THERE);
 }
 
 /* Files are read for samples only. */
-TEST_WITH(elsewhere_reading_a_file_closes_the_socket_of_one_that_is_gone,
-          make_elsewhere, remove_elsewhere) {
-  struct text got = {.len = 0};
+THERE_TEST(elsewhere_reading_a_file_closes_the_socket_of_one_that_is_gone) {
   int aside = dup(there.fd);
-  say_query(&got, &there.source, &there.servers, LB_QUERY_TCP_SOCKS);
+  say_query(&there.got, &there.source, &there.servers, LB_QUERY_TCP_SOCKS);
   assert_int_equal(count_fds(), there.fds + 2);
   close(there.fd);
-  say_files(&got, &there.source);
+  say_files_there();
   assert_int_equal(count_fds(), there.fds);
   there.fd = aside;
 }
 
-TEST_WITH(elsewhere_nothing_keeps_the_namespace_at_rest, make_elsewhere,
-          remove_elsewhere) {
-  struct text got = {.len = 0};
-  say_all(&got, &there.source, &there.servers);
+THERE_TEST(elsewhere_nothing_keeps_the_namespace_at_rest) {
+  say_all_there();
   lb_source_rest(&there.source);
   assert_int_equal(count_fds(), there.fds);
-  say_all(&got, &there.source, &there.servers);
-  assert_string_equal(got.at, THERE THERE);
+  say_all_there();
+  assert_string_equal(there.got.at, THERE THERE);
 }
 
-TEST_WITH(elsewhere_a_lack_of_privilege_is_an_error_until_it_ends,
-          make_elsewhere, remove_elsewhere) {
-  struct text got = {.len = 0};
+THERE_TEST(elsewhere_a_lack_of_privilege_is_an_error_until_it_ends) {
   uint32_t had = set_capabilities(0);
-  say_all(&got, &there.source, &there.servers);
-  say_files(&got, &there.source);
+  say_all_there();
+  say_files_there();
   set_capabilities(had);
-  say_all(&got, &there.source, &there.servers);
-  assert_string_equal(got.at, ALL_FAIL("EPERM") THERE);
+  say_all_there();
+  assert_string_equal(there.got.at, ALL_FAIL("EPERM") THERE);
 }
 
 int main(void) {
