@@ -339,50 +339,58 @@ static int close_folder(void **state) {
   return rmdir(own.path);
 }
 
-/* The rows that the kernel has; free_socks() them. */
-static struct lb_listen_socks get_socks(void) {
+/* The server's socket as the kernel shows it. */
+static struct {
+  struct lb_listen_sock sock;
+  struct lb_unix_name name;
+  size_t named; /* listening sockets of this name */
+} found;
+
+static bool find(const struct server *server) {
   _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
-  struct lb_listen_socks rows = {0};
-  assert_int_equal(lb_unix_names_new(&rows.unix_names), 0);
-  assert_int_equal(ask_kernel(own.netlink, lb_unix_request_listen_socks(buf),
-                              lb_add_unix_socks(&rows)),
-                   0);
-  return rows;
-}
-
-static void free_socks(struct lb_listen_socks *rows) {
-  lb_unix_names_free(rows->unix_names);
-  lb_listen_socks_free(rows);
-}
-
-/* Whether there is a row of this inode, and which. */
-static bool find(uint32_t inode, struct lb_listen_sock *row,
-                 struct lb_unix_name *path) {
-  struct lb_listen_socks rows = get_socks();
-  size_t found = 0;
-  for (size_t i = 0; i < rows.len; i++)
-    if (rows.v[i].inode == inode) {
-      const struct lb_unix_name *name =
-          lb_unix_names_get(rows.unix_names, rows.v[i].unix_name);
-      *path = lb_unix_name_of(name->bytes, name->len);
-      *row = rows.v[i];
-      found++;
-    }
-  free_socks(&rows);
-  assert_in_range(found, 0, 1);
-  return found;
-}
-
-static size_t count_named(const char *name, size_t len) {
-  struct lb_listen_socks rows = get_socks();
+  struct lb_listen_socks socks = {0};
   size_t count = 0;
-  for (size_t i = 0; i < rows.len; i++) {
-    const struct lb_unix_name *path =
-        lb_unix_names_get(rows.unix_names, rows.v[i].unix_name);
-    count += path->len == len && memcmp(path->bytes, name, len) == 0;
+  assert_int_equal(lb_unix_names_new(&socks.unix_names), 0);
+  assert_int_equal(ask_kernel(own.netlink, lb_unix_request_listen_socks(buf),
+                              lb_add_unix_socks(&socks)),
+                   0);
+  for (size_t i = 0; i < socks.len; i++)
+    if (socks.v[i].inode == server->inode) {
+      found.sock = socks.v[i];
+      count++;
+    }
+  assert_in_range(count, 0, 1);
+  found.named = 0;
+  for (size_t i = 0; i < socks.len && count; i++)
+    found.named += socks.v[i].unix_name == found.sock.unix_name;
+  if (count) {
+    const struct lb_unix_name *name =
+        lb_unix_names_get(socks.unix_names, found.sock.unix_name);
+    found.name = lb_unix_name_of(name->bytes, name->len);
   }
-  free_socks(&rows);
+  lb_unix_names_free(socks.unix_names);
+  lb_listen_socks_free(&socks);
   return count;
+}
+
+/* The socket of most tests. */
+static struct server server;
+
+static void open_socket(int type, const char *name, size_t len, int backlog) {
+  need_kernel();
+  assert_int_equal(open_unix_server(&server, type, name, len, backlog), 0);
+}
+
+static int connect_client(void) {
+  int client = connect_unix(&server);
+  assert_true(client >= 0);
+  return client;
+}
+
+static void accept_and_close(void) {
+  int accepted = accept(server.fd, NULL, NULL);
+  assert_true(accepted >= 0);
+  close(accepted);
 }
 
 static int get_pending(const struct lb_listen_sock *row,
@@ -392,27 +400,25 @@ static int get_pending(const struct lb_listen_sock *row,
                     lb_set_pending(pending));
 }
 
-static void check_waiting(const struct server *server, uint32_t waiting,
-                          uint32_t closed) {
-  const struct lb_listen_sock row = {.inode = server->inode,
-                                     .cookie = server->cookie};
+static void check_waiting(uint32_t waiting, uint32_t closed) {
+  const struct lb_listen_sock sock = {.inode = server.inode,
+                                      .cookie = server.cookie};
   struct lb_pending got;
-  assert_int_equal(get_pending(&row, &got), 0);
+  assert_int_equal(get_pending(&sock, &got), 0);
   assert_int_equal(got.waiting, waiting);
   assert_int_equal(got.closed, closed);
 }
 
-static void check_found(const struct server *server, const char *name,
-                        size_t len, uint32_t queue, uint32_t limit) {
-  struct lb_listen_sock row;
-  struct lb_unix_name path;
-  assert_true(find(server->inode, &row, &path));
-  assert_int_equal(path.len, len);
-  assert_memory_equal(path.bytes, name, len);
-  assert_int_equal(row.cookie, server->cookie);
-  assert_int_equal(row.family, AF_UNIX);
-  assert_int_equal(row.queue, queue);
-  assert_int_equal(row.limit, limit);
+static void check_found(const char *name, size_t len, uint32_t queue,
+                        uint32_t limit) {
+  assert_true(find(&server));
+  assert_int_equal(found.name.len, len);
+  assert_memory_equal(found.name.bytes, name, len);
+  assert_int_equal(found.sock.cookie, server.cookie);
+  assert_int_equal(found.sock.family, AF_UNIX);
+  assert_int_equal(found.sock.queue, queue);
+  assert_int_equal(found.sock.limit, limit);
+  assert_int_equal(found.named, 1);
 }
 
 /* A name in a buffer of 108 bytes and a NUL: in the directory, or abstract with
@@ -430,29 +436,24 @@ static size_t put_name(char name[static LB_UNIX_NAME_SIZE + 1], bool abstract,
 }
 
 TEST(queue_and_limit_follow_clients_and_accept) {
-  need_kernel();
   for (size_t i = 0; i < LEN(types) * 2; i++) {
     enum { BACKLOG = 3 };
     bool abstract = i % 2;
     char name[LB_UNIX_NAME_SIZE + 1];
     size_t len = put_name(name, abstract, "sock");
-    struct server server;
     int clients[BACKLOG + 1];
-    assert_int_equal(
-        open_unix_server(&server, types[i / 2], name, len, BACKLOG), 0);
+    open_socket(types[i / 2], name, len, BACKLOG);
     for (uint32_t queue = 0; queue <= BACKLOG; queue++) {
-      check_found(&server, name, len, queue, BACKLOG);
-      clients[queue] = connect_unix(&server);
-      assert_true(clients[queue] >= 0);
+      check_found(name, len, queue, BACKLOG);
+      clients[queue] = connect_client();
     }
     assert_int_equal(connect_unix(&server), -1); /* a limit of N admits N + 1 */
     assert_int_equal(errno, EAGAIN);
-    check_found(&server, name, len, BACKLOG + 1, BACKLOG);
+    check_found(name, len, BACKLOG + 1, BACKLOG);
 
     int accepted = accept(server.fd, NULL, NULL);
     assert_true(accepted >= 0); /* has the same name, but does not listen */
-    check_found(&server, name, len, BACKLOG, BACKLOG);
-    assert_int_equal(count_named(name, len), 1);
+    check_found(name, len, BACKLOG, BACKLOG);
     close(accepted);
     for (size_t j = 0; j < LEN(clients); j++)
       close(clients[j]);
@@ -464,17 +465,14 @@ TEST(queue_and_limit_follow_clients_and_accept) {
 
 /* A short name in a whole struct sockaddr_un, and one that fills sun_path. */
 TEST(a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros) {
-  need_kernel();
   for (int i = 0; i < 4; i++) {
     char name[LB_UNIX_NAME_SIZE + 1];
     bool abstract = i % 2, is_short = i < 2;
     size_t len = put_name(name, abstract, is_short ? "sock" : X108);
-    struct server server;
-    assert_int_equal(
-        open_unix_server(&server, SOCK_STREAM, name, LB_UNIX_NAME_SIZE, 1), 0);
+    open_socket(SOCK_STREAM, name, LB_UNIX_NAME_SIZE, 1);
     assert_true(is_short || len == LB_UNIX_NAME_SIZE);
     int client = is_short ? -1 : connect_unix(&server);
-    check_found(&server, name, len, !is_short, 1);
+    check_found(name, len, !is_short, 1);
     close(client);
     close(server.fd);
     if (!abstract)
@@ -483,71 +481,55 @@ TEST(a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros) {
 }
 
 TEST(an_abstract_name_may_have_any_bytes) {
-  need_kernel();
   char name[LB_UNIX_NAME_SIZE + 1];
-  struct server server;
   size_t len = put_name(name, true, "");
   assert_in_range(len, 1, LB_UNIX_NAME_SIZE - 16);
   memcpy(name + len, "\0\xff\0/\n@\x80\x01", 8);
   len += 8;
-  assert_int_equal(open_unix_server(&server, SOCK_SEQPACKET, name, len, 7), 0);
-  check_found(&server, name, len, 0, 7);
+  open_socket(SOCK_SEQPACKET, name, len, 7);
+  check_found(name, len, 0, 7);
   close(server.fd);
 }
 
 /* unix_autobind(): NUL and 5 hexadecimal digits. */
 TEST(a_name_may_be_chosen_by_the_kernel) {
-  need_kernel();
-  struct server server;
-  struct lb_listen_sock row;
-  struct lb_unix_name path;
-  assert_int_equal(open_unix_server(&server, SOCK_STREAM, NULL, 0, 1), 0);
-  assert_true(find(server.inode, &row, &path));
-  assert_int_equal(path.len, 6);
-  assert_int_equal(path.bytes[0], '\0');
-  assert_int_equal(strspn(path.bytes + 1, "0123456789abcdef"), 5);
+  open_socket(SOCK_STREAM, NULL, 0, 1);
+  assert_true(find(&server));
+  assert_int_equal(found.name.len, 6);
+  assert_int_equal(found.name.bytes[0], '\0');
+  assert_int_equal(strspn(found.name.bytes + 1, "0123456789abcdef"), 5);
   close(server.fd);
 }
 
 TEST(a_socket_that_does_not_listen_is_not_shown) {
-  need_kernel();
   static const int others[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
   for (size_t i = 0; i < LEN(others); i++) {
-    struct server server;
-    struct lb_listen_sock row;
-    struct lb_unix_name path;
-    assert_int_equal(open_unix_server(&server, others[i], NULL, 0, -1), 0);
-    assert_false(find(server.inode, &row, &path));
+    open_socket(others[i], NULL, 0, -1);
+    assert_false(find(&server));
     close(server.fd);
   }
 }
 
 TEST(clients_that_have_closed_are_counted_until_accept) {
-  need_kernel();
+  static const uint32_t closed[] = {1, 1, 1, 0, 0}; /* of those left */
   for (size_t i = 0; i < LEN(types); i++) {
-    struct server server;
-    int clients[5];
-    assert_int_equal(open_unix_server(&server, types[i], NULL, 0, 8), 0);
-    check_waiting(&server, 0, 0);
+    int clients[LEN(closed)];
+    open_socket(types[i], NULL, 0, 8);
+    check_waiting(0, 0);
     for (uint32_t j = 0; j < LEN(clients); j++) {
-      clients[j] = connect_unix(&server);
-      assert_true(clients[j] >= 0);
-      check_waiting(&server, j + 1, 0);
+      clients[j] = connect_client();
+      check_waiting(j + 1, 0);
     }
     assert_int_equal(send(clients[0], "request", 7, 0), 7);
     assert_int_equal(shutdown(clients[1], SHUT_WR), 0); /* may still read */
-    check_waiting(&server, 5, 0);
+    check_waiting(5, 0);
     close(clients[0]);
-    check_waiting(&server, 5, 1);
+    check_waiting(5, 1);
     close(clients[3]);
-    check_waiting(&server, 5, 2);
-
-    static const uint32_t closed[] = {1, 1, 1, 0, 0}; /* of those left */
+    check_waiting(5, 2);
     for (uint32_t j = 0; j < LEN(clients); j++) {
-      int accepted = accept(server.fd, NULL, NULL);
-      assert_true(accepted >= 0);
-      close(accepted);
-      check_waiting(&server, 4 - j, closed[j]);
+      accept_and_close();
+      check_waiting(4 - j, closed[j]);
     }
     close(clients[1]);
     close(clients[2]);
@@ -556,29 +538,24 @@ TEST(clients_that_have_closed_are_counted_until_accept) {
   }
 }
 
-/* What diag_unix.c says of unix_diag_get_exact(), for pages of any size. That
+/* What unix_diag.h says of unix_diag_get_exact(), for pages of any size. That
  * they have closed spares us as many descriptors. */
 TEST(too_many_pending_connections_are_an_error) {
-  need_kernel();
   const uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
   const uint32_t certain = page / 4 - 70, too_many = page / 2;
-  struct server server;
-  struct lb_listen_sock row;
-  struct lb_unix_name path;
   struct lb_pending pending = {4711, 815};
   uint32_t queue = 0;
   int client;
-  assert_int_equal(
-      open_unix_server(&server, SOCK_STREAM, NULL, 0, (int)too_many), 0);
+  open_socket(SOCK_STREAM, NULL, 0, (int)too_many);
   for (; queue < certain && (client = connect_unix(&server)) >= 0; queue++)
     close(client);
-  check_waiting(&server, queue, queue);
+  check_waiting(queue, queue);
   for (; queue <= too_many && (client = connect_unix(&server)) >= 0; queue++)
     close(client);
-  assert_true(find(server.inode, &row, &path));
-  assert_int_equal(row.queue, queue);
+  assert_true(find(&server));
+  assert_int_equal(found.sock.queue, queue);
   if (queue > too_many) { /* else somaxconn allows no more */
-    assert_int_equal(get_pending(&row, &pending), -EMSGSIZE);
+    assert_int_equal(get_pending(&found.sock, &pending), -EMSGSIZE);
     assert_int_equal(pending.waiting, 4711);
     assert_int_equal(pending.closed, 815);
   }
@@ -586,20 +563,16 @@ TEST(too_many_pending_connections_are_an_error) {
 }
 
 TEST(a_socket_that_is_gone_has_no_pending_connections) {
-  need_kernel();
-  struct server server;
-  struct lb_listen_sock row;
-  struct lb_unix_name path;
   struct lb_pending pending;
-  assert_int_equal(open_unix_server(&server, SOCK_STREAM, NULL, 0, 1), 0);
-  assert_true(find(server.inode, &row, &path));
-  assert_int_equal(get_pending(&row, &pending), 0);
-  row.cookie++;
-  assert_int_equal(get_pending(&row, &pending), -ESTALE);
-  row.cookie--;
-  assert_int_equal(get_pending(&row, &pending), 0);
+  open_socket(SOCK_STREAM, NULL, 0, 1);
+  assert_true(find(&server));
+  assert_int_equal(get_pending(&found.sock, &pending), 0);
+  found.sock.cookie++;
+  assert_int_equal(get_pending(&found.sock, &pending), -ESTALE);
+  found.sock.cookie--;
+  assert_int_equal(get_pending(&found.sock, &pending), 0);
   close(server.fd);
-  assert_int_equal(get_pending(&row, &pending), -ENOENT);
+  assert_int_equal(get_pending(&found.sock, &pending), -ENOENT);
 }
 
 int main(void) { return run_all_tests(open_folder, close_folder); }
