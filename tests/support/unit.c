@@ -17,3 +17,10 @@ void add_test(size_t place, struct CMUnitTest test) {
 int run_all_tests(CMFixtureFunction setup, CMFixtureFunction teardown) {
   return _cmocka_run_group_tests("tests", tests, tests_len, setup, teardown);
 }
+
+void *exact_copy(const void *bytes, size_t len) {
+  void *exact = calloc(1, len ? len : 1);
+  assert_non_null(exact);
+  memcpy(exact, bytes, len);
+  return exact;
+}

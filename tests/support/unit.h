@@ -49,6 +49,11 @@ void add_test(size_t place, struct CMUnitTest test);
 
 int run_all_tests(CMFixtureFunction setup, CMFixtureFunction teardown);
 
+/* In memory that ends where the bytes do, so that an overrun is seen; free()
+ * it.
+ */
+void *exact_copy(const void *bytes, size_t len);
+
 /* Defines what the linker's --wrap puts in place of a function of the program;
  * __real_NAME() is that function. */
 #define WRAP(type, name, ...)                                                  \

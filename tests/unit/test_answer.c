@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* The messages of netlink answers: what the kernel sends, what it sends when
- * something is wrong, and what it never should. Also the request for listening
- * TCP sockets. test_inet_conn and test_unix_diag have the other parsers. */
+ * something is wrong, and what it never should, for all message handlers.
+ * test_inet_conn and test_unix_diag have the requests and what the parsers of
+ * connections and UNIX sockets have of their own. */
 #include "kernel/answer.h"
 
 #include "examples.h"
-#include "kernel/inet_diag.h"
 #include "memory.h"
 #include "unit.h"
 
@@ -15,11 +15,8 @@ static const struct nlmsghdr single_request = {.nlmsg_seq = SEQ,
                                                .nlmsg_pid = PORTID};
 static const struct nlmsghdr any_request = {.nlmsg_flags = NLM_F_DUMP};
 
-/* In memory that ends where the bytes do, so that an overrun is seen. */
 static int feed(const struct lb_answer *answer, const void *bytes, size_t len) {
-  char *exact = calloc(1, len ? len : 1);
-  assert_non_null(exact);
-  memcpy(exact, bytes, len);
+  char *exact = exact_copy(bytes, len);
   int result = lb_answer_feed(answer, exact, len);
   free(exact);
   return result;
@@ -591,47 +588,6 @@ TEST(the_bytes_of_a_kernel_are_read) {
                       "IPv6 [::1]:9090 on 1 queue 0 limit 128 drops 0 "
                       "inode 1642115 cookie 1a167 v6only\n");
   lb_listen_socks_free(&socks);
-}
-
-/* --- requests ------------------------------------------------------------ */
-
-/* States: LISTEN alone, 1 << 10. Extensions: SKMEMINFO alone, 1 << 6. Flags:
- * NLM_F_REQUEST | NLM_F_DUMP. */
-TEST(a_request_is_for_listening_sockets_and_their_drops) {
-  static const struct {
-    struct nlmsghdr msg;
-    struct inet_diag_req req;
-  } both = {.msg = {76, 18, 0x301, 0, 0},
-            .req = {.idiag_ext = 0x40, .idiag_states = 0x400}};
-  static const struct {
-    struct nlmsghdr msg;
-    struct inet_diag_req_v2 req;
-  } v4 = {.msg = {72, 20, 0x301, 0, 0},
-          .req = {.sdiag_family = AF_INET,
-                  .sdiag_protocol = 6,
-                  .idiag_ext = 0x40,
-                  .idiag_states = 0x400}},
-    v6 = {.msg = {72, 20, 0x301, 0, 0},
-          .req = {.sdiag_family = AF_INET6,
-                  .sdiag_protocol = 6,
-                  .idiag_ext = 0x40,
-                  .idiag_states = 0x400}};
-  static const struct {
-    uint8_t family;
-    const void *want;
-    size_t len;
-  } cases[] = {{AF_UNSPEC, &both, 76}, {AF_INET, &v4, 72}, {AF_INET6, &v6, 72}};
-  assert_int_equal(sizeof(both), 76);
-  assert_int_equal(sizeof(v4), 72);
-  for (size_t i = 0; i < LEN(cases); i++) {
-    _Alignas(8) char buf[LB_LISTEN_REQUEST_SIZE], untouched[sizeof(buf)];
-    memset(buf, 0x5a, sizeof(buf));
-    memset(untouched, 0x5a, sizeof(untouched));
-    assert_ptr_equal(lb_inet_request_listen_socks(buf, cases[i].family), buf);
-    assert_memory_equal(buf, cases[i].want, cases[i].len);
-    assert_memory_equal(buf + cases[i].len, untouched,
-                        sizeof(buf) - cases[i].len);
-  }
 }
 
 int main(void) { return run_all_tests(NULL, NULL); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Connections that no accept() has taken: the request, answers as Linux 6.18
+/* Connections that no accept() has taken: the requests, answers as Linux 6.18
  * was seen to make them, malformed answers, and the running kernel with
  * connections over loopback. The time that one waits is compared with the clock
  * that the kernel itself takes it from. */
@@ -46,32 +46,36 @@ static void say_filter(struct text *text, const struct nlmsghdr *msg,
   say(text, " filter %zu", size);
 }
 
-/* States and extensions are said in hex, and what else is not 0. */
+/* States and extensions are said in hex, and what else is not 0; filter NULL:
+ * the request for listening sockets. */
 static void say_request(struct text *text, uint8_t family,
-                        const struct lb_ports *ports, size_t len, bool queued) {
-  static _Alignas(8) char buf[LB_CONNS_REQUEST_SIZE];
+                        const struct lb_conn_filter *filter) {
+  static _Alignas(8) char buf[LB_CONNS_REQUEST_SIZE], zeros[64];
   memset(buf, 0xa5, sizeof(buf));
-  struct nlmsghdr *msg = lb_inet_request_conns(
-      buf, family, &(struct lb_conn_filter){ports, len, queued});
+  struct nlmsghdr *msg = filter ? lb_inet_request_conns(buf, family, filter)
+                                : lb_inet_request_listen_socks(buf, family);
   assert_ptr_equal(msg, buf);
   say(text, "type %u flags %x", msg->nlmsg_type, msg->nlmsg_flags);
   if (msg->nlmsg_seq || msg->nlmsg_pid)
     say(text, " seq %u portid %u", msg->nlmsg_seq, msg->nlmsg_pid);
+  size_t header = sizeof(struct inet_diag_req);
   if (msg->nlmsg_type == TCPDIAG_GETSOCK) {
-    struct inet_diag_req req = *(struct inet_diag_req *)NLMSG_DATA(msg);
-    say(text, " states %x ext %x", req.idiag_states, req.idiag_ext);
-    req.idiag_states = 0;
-    req.idiag_ext = 0;
-    assert_memory_equal(&req, &(struct inet_diag_req){0}, sizeof(req));
-    say_filter(text, msg, sizeof(req), ports, len);
+    struct inet_diag_req *req = NLMSG_DATA(msg);
+    say(text, " states %x ext %x", req->idiag_states, req->idiag_ext);
+    req->idiag_states = req->idiag_ext = 0;
   } else {
-    struct inet_diag_req_v2 req = *(struct inet_diag_req_v2 *)NLMSG_DATA(msg);
-    say(text, " family %u protocol %u states %x ext %x", req.sdiag_family,
-        req.sdiag_protocol, req.idiag_states, req.idiag_ext);
-    assert_memory_equal(&req.id, &(struct inet_diag_sockid){0}, sizeof(req.id));
-    assert_int_equal(req.pad, 0);
-    say_filter(text, msg, sizeof(req), ports, len);
+    struct inet_diag_req_v2 *req = NLMSG_DATA(msg);
+    say(text, " family %u protocol %u states %x ext %x", req->sdiag_family,
+        req->sdiag_protocol, req->idiag_states, req->idiag_ext);
+    req->sdiag_family = req->sdiag_protocol = req->idiag_ext = 0;
+    req->idiag_states = 0;
+    header = sizeof(*req);
   }
+  assert_memory_equal(NLMSG_DATA(msg), zeros, header);
+  if (filter)
+    say_filter(text, msg, header, filter->ports, filter->len);
+  for (size_t i = msg->nlmsg_len; i < sizeof(buf); i++)
+    assert_int_equal((uint8_t)buf[i], 0xa5);
   say(text, " len %u\n", msg->nlmsg_len);
 }
 
@@ -85,7 +89,8 @@ static struct lb_ports *alternating(size_t len) {
   return ports;
 }
 
-/* 3,200 ranges just fit into a filter; with 32,768 there is none. */
+/* 3,200 ranges just fit into a filter; with 32,768 there is none; 0: the
+ * request for listening sockets and their drops. */
 TEST(a_request_names_states_extensions_and_ports) {
   static const struct {
     uint8_t family;
@@ -111,12 +116,19 @@ TEST(a_request_names_states_extensions_and_ports) {
       {AF_UNSPEC, 32768, true, "type 18 flags 301 states 10a ext 2 len 76\n"},
       {AF_INET6, 32768, false,
        "type 20 flags 301 family 10 protocol 6 states 8 ext 0 len 72\n"},
+      {AF_UNSPEC, 0, 0, "type 18 flags 301 states 400 ext 40 len 76\n"},
+      {AF_INET, 0, 0,
+       "type 20 flags 301 family 2 protocol 6 states 400 ext 40 len 72\n"},
+      {AF_INET6, 0, 0,
+       "type 20 flags 301 family 10 protocol 6 states 400 ext 40 len 72\n"},
   };
   struct lb_ports *ports = alternating(32768);
   for (size_t i = 0; i < LEN(cases); i++) {
     struct text got = {.len = 0};
-    say_request(&got, cases[i].family, cases[i].ranges == 1 ? &port_80 : ports,
-                cases[i].ranges, cases[i].queued);
+    const struct lb_conn_filter filter = {cases[i].ranges == 1 ? &port_80
+                                                               : ports,
+                                          cases[i].ranges, cases[i].queued};
+    say_request(&got, cases[i].family, filter.len ? &filter : NULL);
     assert_string_equal(got.at, cases[i].want);
   }
   free(ports);
@@ -172,11 +184,8 @@ static struct nlmsghdr *put_answer(struct datagram *datagram,
   return end_message(datagram, msg);
 }
 
-/* In memory that ends where the message does, so that an overrun is seen. */
 static int parse(const struct nlmsghdr *msg, struct lb_conn *conn) {
-  struct nlmsghdr *exact = malloc(msg->nlmsg_len);
-  assert_non_null(exact);
-  memcpy(exact, msg, msg->nlmsg_len);
+  struct nlmsghdr *exact = exact_copy(msg, msg->nlmsg_len);
   int result = lb_inet_parse_conn(exact, conn);
   free(exact);
   return result;

@@ -181,11 +181,8 @@ static struct recording recording_of(const char *records) {
 static struct lb_replay *replay;
 static struct lb_source source;
 
-/* In memory that ends where the recording does, so that an overrun is seen. */
 static int open_bytes(const char *at, size_t len) {
-  char *exact = malloc(len);
-  assert_non_null(exact);
-  memcpy(exact, at, len);
+  char *exact = exact_copy(at, len);
   int err = lb_replay_new(exact, len, &replay);
   free(exact);
   if (!err)
@@ -204,6 +201,8 @@ static int close_replay(void **state) {
   replay = NULL;
   return 0;
 }
+
+#define REPLAY_TEST(name) TEST_WITH(name, NULL, close_replay)
 
 static void say_sample(struct text *got) {
   uint64_t now_ms = 77;
@@ -308,7 +307,7 @@ static void check_replays(const struct replay_case *cases, size_t len) {
   }
 }
 
-TEST_WITH(a_replay_answers_as_the_kernel_did, NULL, close_replay) {
+REPLAY_TEST(a_replay_answers_as_the_kernel_did) {
   static const struct replay_case cases[] = {
       {"everything comes back as it was",
        "F 1000;t hs;n TcpExt: A\nTcpExt: 1\n;m 4096\n;u /run/api;"
@@ -392,7 +391,7 @@ TEST_WITH(a_replay_answers_as_the_kernel_did, NULL, close_replay) {
 
 /* Its status says that the dump was good: still that is not "no socket
  * listens". */
-TEST_WITH(damaged_bytes_of_a_good_dump_are_an_error, NULL, close_replay) {
+REPLAY_TEST(damaged_bytes_of_a_good_dump_are_an_error) {
   static const struct replay_case cases[] = {
       {"a socket does not listen", "F 1;B t !d;D t;E t 0 0", "st",
        "final 1\ntcp EBADMSG\n"},
@@ -408,8 +407,7 @@ TEST_WITH(damaged_bytes_of_a_good_dump_are_an_error, NULL, close_replay) {
   check_replays(cases, LEN(cases));
 }
 
-TEST_WITH(samples_within_an_interval_differ_from_those_at_its_end, NULL,
-          close_replay) {
+REPLAY_TEST(samples_within_an_interval_differ_from_those_at_its_end) {
   static const struct replay_case inspected_after_a_sample = {
       "the connections are the first sample's",
       "S 100;t h;c 5 9;F 200;t s;S 300;S 400;F 500;S 600", "stcstcsssss",
@@ -431,7 +429,7 @@ TEST_WITH(samples_within_an_interval_differ_from_those_at_its_end, NULL,
 
 /* --- files --------------------------------------------------------------- */
 
-TEST_WITH(a_file_that_could_not_be_read_cannot_be_again, NULL, close_replay) {
+REPLAY_TEST(a_file_that_could_not_be_read_cannot_be_again) {
   struct recording recording = recording_of("F 1");
   struct text got = {.len = 0};
   add_record(&recording, LB_RECORD_FILE, -EACCES, 0, NULL, 0);
@@ -441,7 +439,7 @@ TEST_WITH(a_file_that_could_not_be_read_cannot_be_again, NULL, close_replay) {
   assert_string_equal(got.at, "final 1\nfile 0 \"\" EACCES\nfile 1 \"\"\n");
 }
 
-TEST_WITH(a_file_needs_room_for_itself_and_a_nul, NULL, close_replay) {
+REPLAY_TEST(a_file_needs_room_for_itself_and_a_nul) {
   struct recording recording = recording_of("F 1;m 4096\n");
   struct text ignored = {.len = 0};
   char buf[6] = "";
@@ -527,8 +525,7 @@ static void check_file(const struct recorded_file *file,
   close(file->fd);
 }
 
-TEST_WITH(the_recorder_passes_all_on_and_writes_the_answers, NULL,
-          close_replay) {
+TEST(the_recorder_passes_all_on_and_writes_the_answers) {
   struct recorded_file file = make_file();
   struct lb_recorder *recorder;
   struct text seen = {.len = 0};
@@ -566,39 +563,37 @@ TEST_WITH(the_recorder_passes_all_on_and_writes_the_answers, NULL,
                                 "file 1, file 0, rest, close");
   assert_string_equal(seen.at, "one, eightful, one, eightful, ");
 
+  static const char *const ends[] = {"D c",
+                                     "D p ENOBUFS;E p ENOBUFS 41;F 8;m 4096\n"};
   struct recording want = recording_of("S 7");
-  add_record(&want, LB_RECORD_DATAGRAM, 0, 2, "one", 3);
-  add_record(&want, LB_RECORD_DATAGRAM, 0, 2, "eightful", 8);
-  add_record(&want, LB_RECORD_DUMP, 0, 2, NULL, 0);
-  add_record(&want, LB_RECORD_DATAGRAM, 0, 3, "one", 3);
-  add_record(&want, LB_RECORD_DATAGRAM, 0, 3, "eightful", 8);
-  add_record(&want, LB_RECORD_DUMP, -ENOBUFS, 3, NULL, 0);
-  add_record(&want, LB_RECORD_PENDING, -ENOBUFS, 41, NULL, 0);
-  add(&want, "F 8");
-  add_record(&want, LB_RECORD_FILE + 1, 0, 0, "4096\n", 5);
+  for (size_t i = 0; i < LEN(ends); i++) {
+    add_record(&want, LB_RECORD_DATAGRAM, 0, 2 + i, "one", 3);
+    add_record(&want, LB_RECORD_DATAGRAM, 0, 2 + i, "eightful", 8);
+    add(&want, ends[i]);
+  }
   add_record(&want, LB_RECORD_FILE, -EACCES, 0, NULL, 0);
   check_file(&file, &want);
 }
 
 /* Recordings of older versions stay readable. */
-TEST_WITH(the_numbers_of_the_format_do_not_change, NULL, close_replay) {
+TEST(the_numbers_of_the_format_do_not_change) {
   static const uint32_t ends[] = {4, 22, 23, 24};
+  static const int numbers[] = {LB_RECORD_FINAL_SAMPLE, LB_RECORD_DATAGRAM,
+                                LB_RECORD_DUMP,         LB_RECORD_FILE,
+                                LB_RECORD_SAMPLE,       LB_FILE_NETSTAT,
+                                LB_FILE_SOMAXCONN};
+  static const int want[] = {1, 2, 3, 5, 21, 0, 1};
   static const char header[] = "lbacklog\1\0\0\0\4\3\2\1";
   if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
     assert_memory_equal(&lb_record_expected, header, 16);
   assert_int_equal(sizeof(struct lb_record), 24);
-  assert_int_equal(LB_RECORD_FINAL_SAMPLE, 1);
-  assert_int_equal(LB_RECORD_DATAGRAM, 2);
-  assert_int_equal(LB_RECORD_DUMP, 3);
-  assert_int_equal(LB_RECORD_FILE, 5);
-  assert_int_equal(LB_RECORD_SAMPLE, 21);
-  assert_int_equal(LB_FILE_NETSTAT, 0);
-  assert_int_equal(LB_FILE_SOMAXCONN, 1);
+  for (size_t i = 0; i < LEN(numbers); i++)
+    assert_int_equal(numbers[i], want[i]);
   for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
     assert_int_equal(lb_record_end_of((enum lb_query_kind)kind), ends[kind]);
 }
 
-TEST_WITH(a_recorder_overwrites_what_was_there, NULL, close_replay) {
+TEST(a_recorder_overwrites_what_was_there) {
   struct recorded_file file = make_file();
   struct recording want = recording_of("F 3");
   for (int samples = 2; samples > 0; samples--) {
@@ -611,7 +606,7 @@ TEST_WITH(a_recorder_overwrites_what_was_there, NULL, close_replay) {
   check_file(&file, &want);
 }
 
-TEST_WITH(a_full_disk_is_an_error_at_the_end, NULL, close_replay) {
+TEST(a_full_disk_is_an_error_at_the_end) {
   static const int samples[] = {1, 10000}; /* 1: the buffer holds it */
   for (size_t i = 0; i < LEN(samples); i++) {
     struct lb_recorder *recorder;
@@ -624,7 +619,7 @@ TEST_WITH(a_full_disk_is_an_error_at_the_end, NULL, close_replay) {
 
 /* --- recordings as files ------------------------------------------------- */
 
-TEST_WITH(a_recording_of_any_size_is_read_whole, NULL, close_replay) {
+REPLAY_TEST(a_recording_of_any_size_is_read_whole) {
   /* 64 KiB in all, one word less, one more, and three times that */
   static const size_t sizes[] = {65472, 65464, 65480, 196544, 200000};
   for (size_t i = 0; i < LEN(sizes); i++) {
@@ -652,7 +647,7 @@ TEST_WITH(a_recording_of_any_size_is_read_whole, NULL, close_replay) {
   }
 }
 
-TEST_WITH(a_path_that_cannot_be_opened_is_an_error, NULL, close_replay) {
+REPLAY_TEST(a_path_that_cannot_be_opened_is_an_error) {
   struct lb_recorder *recorder;
   assert_int_equal(lb_recorder_open("/dev/null/x", &recorder), -ENOTDIR);
   assert_int_equal(lb_recorder_open("/", &recorder), -EISDIR);
@@ -663,8 +658,7 @@ TEST_WITH(a_path_that_cannot_be_opened_is_an_error, NULL, close_replay) {
   assert_int_equal(lb_replay_open("/", &replay), -EIO); /* it cannot be read */
 }
 
-TEST_WITH(without_memory_there_is_no_recorder_and_no_replay, NULL,
-          close_replay) {
+REPLAY_TEST(without_memory_there_is_no_recorder_and_no_replay) {
   struct recorded_file file = make_file();
   struct lb_recorder *recorder;
   memory.fails = 1;
@@ -714,7 +708,7 @@ static void play_all(void) {
   close_replay(NULL);
 }
 
-TEST_WITH(numbers_and_statuses_out_of_range_are_refused, NULL, close_replay) {
+REPLAY_TEST(numbers_and_statuses_out_of_range_are_refused) {
   static const struct {
     const char *behaviour, *records;
     int want;
@@ -737,7 +731,7 @@ TEST_WITH(numbers_and_statuses_out_of_range_are_refused, NULL, close_replay) {
   }
 }
 
-TEST_WITH(a_file_of_another_kind_is_refused, NULL, close_replay) {
+REPLAY_TEST(a_file_of_another_kind_is_refused) {
   struct recording recording = small_recording();
   static const struct {
     size_t at; /* in the header: magic, version, byte order */
@@ -752,8 +746,7 @@ TEST_WITH(a_file_of_another_kind_is_refused, NULL, close_replay) {
   }
 }
 
-TEST_WITH(a_cut_off_file_is_refused_except_between_records, NULL,
-          close_replay) {
+REPLAY_TEST(a_cut_off_file_is_refused_except_between_records) {
   struct recording recording = small_recording();
   unsigned accepted = 0;
   for (size_t len = 0; len <= recording.len; len++) {
@@ -771,7 +764,7 @@ TEST_WITH(a_cut_off_file_is_refused_except_between_records, NULL,
 /* The C library gives a block again that was just freed: after the copy of the
  * recording, whose length is a multiple of 16, there is a word of the old
  * block. As a record it would begin a sample or be a file. */
-TEST_WITH(nothing_after_the_end_is_read, NULL, close_replay) {
+REPLAY_TEST(nothing_after_the_end_is_read) {
   static const uint32_t kinds[] = {LB_RECORD_FINAL_SAMPLE, LB_RECORD_FILE};
   for (size_t i = 0; i < LEN(kinds); i++) {
     struct recording recording = recording_of("S 1;F 2");
@@ -794,7 +787,7 @@ TEST_WITH(nothing_after_the_end_is_read, NULL, close_replay) {
 }
 
 /* Flips one bit at a time, then all bits of a byte at a time. */
-TEST_WITH(no_damage_to_a_byte_does_harm, NULL, close_replay) {
+REPLAY_TEST(no_damage_to_a_byte_does_harm) {
   struct recording recording = small_recording();
   for (size_t i = 0; i < recording.len * 9; i++) {
     char *damaged = &recording.at[i / 9], whole = *damaged;

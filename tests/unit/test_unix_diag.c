@@ -18,17 +18,9 @@ static struct nlmsghdr *put_app(struct datagram *datagram) {
   return put_unix_sock(datagram, &app, SOCK_STREAM, "/run/app", 9);
 }
 
-/* In memory that ends where the message does, so that an overrun is seen. */
-static struct nlmsghdr *exact_copy(const struct nlmsghdr *msg) {
-  struct nlmsghdr *exact = malloc(msg->nlmsg_len);
-  assert_non_null(exact);
-  memcpy(exact, msg, msg->nlmsg_len);
-  return exact;
-}
-
 static int parse_into(const struct nlmsghdr *msg, struct lb_unix_names *names,
                       struct lb_listen_sock *sock) {
-  struct nlmsghdr *exact = exact_copy(msg);
+  struct nlmsghdr *exact = exact_copy(msg, msg->nlmsg_len);
   int result = lb_unix_parse_listen_sock(exact, names, sock);
   free(exact);
   return result;
@@ -55,7 +47,7 @@ static void check(const struct nlmsghdr *msg, const char *want) {
 
 static int parse_pending(const struct nlmsghdr *msg,
                          struct lb_pending *pending) {
-  struct nlmsghdr *exact = exact_copy(msg);
+  struct nlmsghdr *exact = exact_copy(msg, msg->nlmsg_len);
   int result = lb_unix_parse_pending(exact, pending);
   free(exact);
   return result;
