@@ -98,14 +98,14 @@ TEST(sockets_are_appended_over_many_datagrams) {
 
 /* netlink.c has its buffer at such a place. */
 TEST(a_datagram_may_begin_at_any_multiple_of_four) {
-  struct datagram datagram = {.len = 0}, moved;
-  put_sock(&datagram, &http);
-  put_done(&datagram, 0);
-  memcpy(moved.at + 4, datagram.at, datagram.len);
+  struct datagram datagram = {.len = 4};
   struct lb_listen_socks socks = {0};
   const struct lb_answer answer = {&dump_request, lb_add_tcp_socks(&socks)};
   struct text got = {.len = 0};
-  assert_int_equal(lb_answer_feed(&answer, moved.at + 4, datagram.len), 0);
+  put_sock(&datagram, &http);
+  put_done(&datagram, 0);
+  assert_int_equal(lb_answer_feed(&answer, datagram.at + 4, datagram.len - 4),
+                   0);
   say_socks(&got, &socks);
   assert_string_equal(got.at, HTTP);
   lb_listen_socks_free(&socks);
@@ -208,6 +208,8 @@ static int close_handlers(void **state) {
   lb_conns_free(&into.conns);
   return 0;
 }
+
+#define INTO_TEST(name) TEST_WITH(name, open_handlers, close_handlers)
 
 static int feed_into(struct lb_msg_handler handler,
                      const struct datagram *datagram) {
@@ -421,8 +423,7 @@ TEST(one_wrong_bit_does_no_more_harm_than_an_error) {
 
 /* --- other handlers ----------------------------------------------------- */
 
-TEST_WITH(unix_sockets_without_a_name_or_that_cannot_listen_are_skipped,
-          open_handlers, close_handlers) {
+INTO_TEST(unix_sockets_without_a_name_or_that_cannot_listen_are_skipped) {
   struct datagram first = {.len = 0}, second = {.len = 0};
   struct text got = {.len = 0};
   put_unix_sock(&first, &api, SOCK_STREAM, "/run/app", 9);
@@ -439,7 +440,7 @@ TEST_WITH(unix_sockets_without_a_name_or_that_cannot_listen_are_skipped,
   assert_int_equal(into.socks.v[0].unix_name, into.socks.v[2].unix_name);
 }
 
-TEST_WITH(accepted_connections_are_skipped, open_handlers, close_handlers) {
+INTO_TEST(accepted_connections_are_skipped) {
   struct datagram datagram = {.len = 0};
   put_conn(&datagram, &half_open);
   struct inet_diag_msg *diag =
@@ -460,8 +461,7 @@ static int log_type(void *data, const struct nlmsghdr *msg) {
   return msg->nlmsg_type == 99 ? -EXDEV : 0;
 }
 
-TEST_WITH(an_error_of_the_handler_ends_the_answer, open_handlers,
-          close_handlers) {
+INTO_TEST(an_error_of_the_handler_ends_the_answer) {
   struct text log = {.len = 0};
   struct datagram datagram = {.len = 0};
   put_empty(&datagram, 98);
@@ -484,7 +484,7 @@ static int feed_without_memory(struct lb_msg_handler handler,
   return result;
 }
 
-TEST_WITH(without_memory_nothing_is_appended, open_handlers, close_handlers) {
+INTO_TEST(without_memory_nothing_is_appended) {
   struct datagram inet = {.len = 0}, local = {.len = 0}, conn = {.len = 0};
   const struct lb_msg_handler tcp = lb_add_tcp_socks(&into.socks),
                               unix_socks = lb_add_unix_socks(&into.socks);
@@ -516,22 +516,19 @@ static void check_single(const struct datagram *datagram, int want,
   assert_int_equal(pending.closed, want == 0 ? 1 : 815);
 }
 
-TEST(a_single_answer_is_the_first_message) {
+TEST(a_single_answer_is_the_first_message_or_an_error_and_not_empty) {
   static const uint32_t inodes[] = {7, 0, 8};
-  struct datagram alone = {.len = 0}, among_others = {.len = 0},
-                  early = {.len = 0};
+  static const int errors[] = {-ENOENT, -ESTALE, -EMSGSIZE};
+  struct datagram alone = {.len = 0}, among_others = {.len = 0};
   put_pending(&alone, &api, inodes, 3);
   check_single(&alone, 0, 3);
   put_empty(&among_others, NLMSG_NOOP);
   put_pending(&among_others, &api, inodes, 2);
   put_pending(&among_others, &api, inodes, 3); /* is not read */
   check_single(&among_others, 0, 2);
-  put_empty(&early, NLMSG_NOOP);
+  struct datagram early = messages("n"), empty = messages("D");
   check_single(&early, 1, 4711);
-}
-
-TEST(a_single_answer_can_be_an_error_but_not_empty) {
-  static const int errors[] = {-ENOENT, -ESTALE, -EMSGSIZE};
+  check_single(&empty, -EBADMSG, 4711);
   for (size_t i = 0; i < LEN(errors); i++) {
     struct datagram error = {.len = 0}, done = {.len = 0};
     put_error(&error, errors[i]);
@@ -539,8 +536,6 @@ TEST(a_single_answer_can_be_an_error_but_not_empty) {
     put_done(&done, errors[i]);
     check_single(&done, errors[i], 4711);
   }
-  struct datagram empty = messages("D");
-  check_single(&empty, -EBADMSG, 4711);
 }
 
 TEST(a_single_answer_must_answer_its_request) {
