@@ -43,7 +43,7 @@
              (struct CMUnitTest){#name, name, setup, teardown, NULL});         \
   }                                                                            \
   static void name(__attribute__((unused)) void **state)
-#define TEST(name) TEST_WITH(name, NULL, NULL)
+#define TEST_CASE(name) TEST_WITH(name, NULL, NULL)
 
 void add_test(size_t place, struct CMUnitTest test);
 

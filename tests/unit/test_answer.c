@@ -43,7 +43,7 @@ static void check(const struct datagram *datagram, int want, const char *text) {
 
 /* --- TCP sockets --------------------------------------------------------- */
 
-TEST(a_message_of_either_type_is_a_socket) {
+TEST_CASE(a_message_of_either_type_is_a_socket) {
   static const uint16_t types[] = {18, 20};
   for (size_t i = 0; i < LEN(types); i++) {
     struct datagram datagram = {.len = 0};
@@ -53,7 +53,7 @@ TEST(a_message_of_either_type_is_a_socket) {
   }
 }
 
-TEST(drops_are_absent_before_linux_4_7_and_without_attributes) {
+TEST_CASE(drops_are_absent_before_linux_4_7_and_without_attributes) {
   struct datagram datagram = {.len = 0}, bare = {.len = 0};
   put_sock_with(&datagram, TCPDIAG_GETSOCK, &http, 8);
   put_sock_with(&datagram, TCPDIAG_GETSOCK, &http, 0);
@@ -63,7 +63,7 @@ TEST(drops_are_absent_before_linux_4_7_and_without_attributes) {
   check(&bare, 1, HTTP_DROPS("?"));
 }
 
-TEST(ipv6_sockets_keep_their_address_and_are_v6only_or_dual_stack) {
+TEST_CASE(ipv6_sockets_keep_their_address_and_are_v6only_or_dual_stack) {
   struct datagram datagram = {.len = 0};
   struct lb_listen_sock any = https, mapped = http;
   any.v6only = false;
@@ -77,7 +77,7 @@ TEST(ipv6_sockets_keep_their_address_and_are_v6only_or_dual_stack) {
                        "inode 1513 cookie 100000002\n");
 }
 
-TEST(sockets_are_appended_over_many_datagrams) {
+TEST_CASE(sockets_are_appended_over_many_datagrams) {
   struct lb_listen_socks socks = {0};
   const struct lb_answer answer = {&dump_request, lb_add_tcp_socks(&socks)};
   struct datagram done = {.len = 0};
@@ -97,7 +97,7 @@ TEST(sockets_are_appended_over_many_datagrams) {
 }
 
 /* netlink.c has its buffer at such a place. */
-TEST(a_datagram_may_begin_at_any_multiple_of_four) {
+TEST_CASE(a_datagram_may_begin_at_any_multiple_of_four) {
   struct datagram datagram = {.len = 4};
   struct lb_listen_socks socks = {0};
   const struct lb_answer answer = {&dump_request, lb_add_tcp_socks(&socks)};
@@ -135,7 +135,7 @@ static struct datagram messages(const char *script) {
   return datagram;
 }
 
-TEST(a_dump_goes_on_until_its_end_or_an_error) {
+TEST_CASE(a_dump_goes_on_until_its_end_or_an_error) {
   static const struct {
     const char *messages;
     int want;
@@ -153,7 +153,7 @@ TEST(a_dump_goes_on_until_its_end_or_an_error) {
   }
 }
 
-TEST(the_kernel_can_answer_with_an_error) {
+TEST_CASE(the_kernel_can_answer_with_an_error) {
   static const struct {
     int status;
     int want_error; /* in NLMSG_ERROR */
@@ -175,7 +175,7 @@ TEST(the_kernel_can_answer_with_an_error) {
   }
 }
 
-TEST(a_replay_accepts_any_sequence_number_and_port_id) {
+TEST_CASE(a_replay_accepts_any_sequence_number_and_port_id) {
   struct datagram datagram = {.len = 0};
   put_sock(&datagram, &http);
   put_sock(&datagram, &https)->nlmsg_seq = 0;
@@ -282,7 +282,7 @@ static void check_bad_field(const struct bad_field *field, uint32_t value) {
     }
 }
 
-TEST(a_message_with_a_wrong_field_is_refused) {
+TEST_CASE(a_message_with_a_wrong_field_is_refused) {
   static const struct bad_field fields[] = {
       BAD(kinds, nlmsghdr, 0, nlmsg_seq, -EPROTO, SEQ - 1, SEQ + 1, 0,
           UINT32_MAX),
@@ -316,7 +316,7 @@ TEST(a_message_with_a_wrong_field_is_refused) {
       check_bad_field(&states[i], value);
 }
 
-TEST(ends_and_errors_must_answer_the_request_too) {
+TEST_CASE(ends_and_errors_must_answer_the_request_too) {
   static const struct {
     uint32_t seq, pid;
     uint16_t flags;
@@ -336,7 +336,7 @@ TEST(ends_and_errors_must_answer_the_request_too) {
     }
 }
 
-TEST(a_datagram_that_is_cut_off_is_malformed_except_between_messages) {
+TEST_CASE(a_datagram_that_is_cut_off_is_malformed_except_between_messages) {
   struct datagram whole = messages("hsD");
   size_t first = messages("h").len, second = messages("hs").len;
   for (size_t len = 0; len < whole.len; len++) {
@@ -347,7 +347,7 @@ TEST(a_datagram_that_is_cut_off_is_malformed_except_between_messages) {
 }
 
 /* The padding of an attribute may be missing. */
-TEST(a_message_that_is_cut_off_is_malformed_except_between_attributes) {
+TEST_CASE(a_message_that_is_cut_off_is_malformed_except_between_attributes) {
   enum { INFO_END = 100 + sizeof(struct tcp_info) };
   static const struct {
     char kind;
@@ -389,7 +389,7 @@ TEST(a_message_that_is_cut_off_is_malformed_except_between_attributes) {
   }
 }
 
-TEST(an_empty_v6only_is_malformed) {
+TEST_CASE(an_empty_v6only_is_malformed) {
   struct datagram datagram = {.len = 0};
   struct nlmsghdr *msg = put_sock(&datagram, &http);
   mnl_attr_put(msg, INET_DIAG_SKV6ONLY, 0, NULL);
@@ -398,7 +398,7 @@ TEST(an_empty_v6only_is_malformed) {
 }
 
 /* An error and an end follow, or nothing. */
-TEST(one_wrong_bit_does_no_more_harm_than_an_error) {
+TEST_CASE(one_wrong_bit_does_no_more_harm_than_an_error) {
   for (size_t i = 0; i < 2 * strlen(kinds); i++) {
     struct datagram whole = {.len = 0};
     char kind = kinds[i / 2];
@@ -516,7 +516,7 @@ static void check_single(const struct datagram *datagram, int want,
   assert_int_equal(pending.closed, want == 0 ? 1 : 815);
 }
 
-TEST(a_single_answer_is_the_first_message_or_an_error_and_not_empty) {
+TEST_CASE(a_single_answer_is_the_first_message_or_an_error_and_not_empty) {
   static const uint32_t inodes[] = {7, 0, 8};
   static const int errors[] = {-ENOENT, -ESTALE, -EMSGSIZE};
   struct datagram alone = {.len = 0}, among_others = {.len = 0};
@@ -538,7 +538,7 @@ TEST(a_single_answer_is_the_first_message_or_an_error_and_not_empty) {
   }
 }
 
-TEST(a_single_answer_must_answer_its_request) {
+TEST_CASE(a_single_answer_must_answer_its_request) {
   struct datagram foreign = {.len = 0}, stray = {.len = 0};
   put_pending(&foreign, &api, NULL, 0)->nlmsg_seq++;
   check_single(&foreign, -EPROTO, 4711);
@@ -555,7 +555,7 @@ static int feed_hex(const struct lb_answer *answer, const char *hex) {
 
 /* Linux 6.18: 127.0.0.1:8080 with a backlog of 2, 3 connections and a fourth
  * tried, [::1]:9090 bound to lo and IPv6 alone; then the second datagram. */
-TEST(the_bytes_of_a_kernel_are_read) {
+TEST_CASE(the_bytes_of_a_kernel_are_read) {
   static const char bytes[] =
       "a4000000 12000200 07000000 92100000 020a0000 1f900000 7f000001 00000000 "
       "00000000 00000000 00000000 00000000 00000000 00000000 00000000 66a10100 "

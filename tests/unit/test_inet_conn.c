@@ -91,7 +91,7 @@ static struct lb_ports *alternating(size_t len) {
 
 /* 3,200 ranges just fit into a filter; with 32,768 there is none; 0: the
  * request for listening sockets and their drops. */
-TEST(a_request_names_states_extensions_and_ports) {
+TEST_CASE(a_request_names_states_extensions_and_ports) {
   static const struct {
     uint8_t family;
     size_t ranges;
@@ -213,7 +213,7 @@ static const struct answer waiting = {
     AF_INET, TCP_ESTABLISHED, true, INFO, 1234, 0, 0, 0};
 #define WAITING "IPv4 [::ffff:10.1.2.3]:8080 waiting 1234 ms\n"
 
-TEST(state_inode_and_attributes_tell_what_a_connection_is) {
+TEST_CASE(state_inode_and_attributes_tell_what_a_connection_is) {
   static const struct {
     struct answer answer;
     const char *want; /* "1": it is skipped */
@@ -242,7 +242,7 @@ TEST(state_inode_and_attributes_tell_what_a_connection_is) {
 }
 
 /* Without CAP_NET_ADMIN there is not even a mark. */
-TEST(a_request_socket_may_have_no_attributes) {
+TEST_CASE(a_request_socket_may_have_no_attributes) {
   struct datagram datagram = {.len = 0};
   struct answer answer = {.family = AF_INET, .state = TCP_SYN_RECV};
   struct nlmsghdr *msg = put_answer(&datagram, &answer);
@@ -250,7 +250,7 @@ TEST(a_request_socket_may_have_no_attributes) {
   check_message(msg, "IPv4 [::ffff:10.1.2.3]:8080 half-open 0 ms\n");
 }
 
-TEST(an_accepted_connection_is_skipped) {
+TEST_CASE(an_accepted_connection_is_skipped) {
   static const uint8_t states[] = {TCP_ESTABLISHED, TCP_CLOSE_WAIT,
                                    TCP_SYN_RECV};
   static const uint32_t inodes[] = {1, 1513, UINT32_MAX};
@@ -263,7 +263,7 @@ TEST(an_accepted_connection_is_skipped) {
 }
 
 /* A socket may change its state between being found and being described. */
-TEST(a_connection_in_any_other_state_is_skipped) {
+TEST_CASE(a_connection_in_any_other_state_is_skipped) {
   for (unsigned tcp_state = 0; tcp_state < 256; tcp_state++) {
     struct answer answer = waiting;
     answer.state = (uint8_t)tcp_state;
@@ -273,7 +273,7 @@ TEST(a_connection_in_any_other_state_is_skipped) {
   }
 }
 
-TEST(the_info_of_any_kernel_is_read_if_it_has_the_time) {
+TEST_CASE(the_info_of_any_kernel_is_read_if_it_has_the_time) {
   static const size_t lens[] = {48, 52, 104, 192, 232, 248, 280, 284, 1000};
   struct answer answer = waiting;
   for (size_t i = 0; i < LEN(lens); i++) {
@@ -286,7 +286,7 @@ TEST(the_info_of_any_kernel_is_read_if_it_has_the_time) {
 
 /* --- the array ----------------------------------------------------------- */
 
-TEST(the_array_keeps_its_connections_and_its_memory) {
+TEST_CASE(the_array_keeps_its_connections_and_its_memory) {
   struct lb_conns conns = {.len = 0};
   for (uint32_t i = 0; i < 1000; i++) {
     struct lb_conn *conn = lb_conns_add(&conns);

@@ -309,7 +309,7 @@ HERE_TEST(inspections_and_samples_may_run_in_two_threads) {
   assert_string_equal(((struct text *)inspections)->at, want_inspections.at);
 }
 
-TEST(without_memory_there_is_no_transport) {
+TEST_CASE(without_memory_there_is_no_transport) {
   struct lb_transport *transport = NULL;
   for (size_t call = 1; call <= 3; call++) {
     memory.fails = call;

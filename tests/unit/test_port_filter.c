@@ -103,7 +103,8 @@ static void say_code(struct text *got, const struct set *set) {
   free(program.ops);
 }
 
-TEST(a_program_is_a_tree_of_comparisons_with_none_for_the_outermost_ports) {
+TEST_CASE(
+    a_program_is_a_tree_of_comparisons_with_none_for_the_outermost_ports) {
   static const struct {
     struct lb_ports ports[3];
     size_t len;
@@ -139,7 +140,7 @@ TEST(a_program_is_a_tree_of_comparisons_with_none_for_the_outermost_ports) {
 
 /* --- answers ------------------------------------------------------------- */
 
-TEST(any_port_alone_and_any_range_of_ports_is_found) {
+TEST_CASE(any_port_alone_and_any_range_of_ports_is_found) {
   for (unsigned port = 3; port < PORTS; port += 1009)
     check(&(struct set){{{(uint16_t)port, (uint16_t)port}}, 1});
   check(&(struct set){{{0, 65535}}, 1});
@@ -152,7 +153,7 @@ static void check_and_free(struct set *set) {
   free(set);
 }
 
-TEST(any_set_of_the_outermost_ports_is_found) {
+TEST_CASE(any_set_of_the_outermost_ports_is_found) {
   static const uint16_t ports[] = {0, 1, 2, 65533, 65534, 65535};
   for (unsigned chosen = 1; chosen < 64; chosen++) {
     struct lb_portset bits = {{0}};
@@ -163,7 +164,7 @@ TEST(any_set_of_the_outermost_ports_is_found) {
   }
 }
 
-TEST(any_number_of_alternating_ports_is_found) {
+TEST_CASE(any_number_of_alternating_ports_is_found) {
   for (size_t len = 1; len <= 40; len++) {
     check_and_free(every(0, 2, len));
     check_and_free(every((unsigned)(PORTS + 1 - 2 * len), 2, len));
@@ -188,7 +189,7 @@ static struct set *random_set(uint32_t *seed, uint32_t longest) {
   return set;
 }
 
-TEST(any_set_of_ranges_is_found) {
+TEST_CASE(any_set_of_ranges_is_found) {
   uint32_t seed = 1;
   for (uint32_t i = 0; i < 120; i++)
     check_and_free(random_set(&seed, 8u << i % 13));
@@ -200,7 +201,7 @@ TEST(any_set_of_ranges_is_found) {
 
 /* --- cost ---------------------------------------------------------------- */
 
-TEST(steps_grow_with_the_logarithm) {
+TEST_CASE(steps_grow_with_the_logarithm) {
   static const size_t lens[] = {1, 2, 3, 10, 30, 100, 300, 1000, 3000};
   struct text got = {.len = 0};
   for (size_t i = 0; i < LEN(lens); i++) {
@@ -221,14 +222,14 @@ static size_t longest(const struct set *set) {
   return len;
 }
 
-TEST(the_largest_program_that_fits_is_whole) {
+TEST_CASE(the_largest_program_that_fits_is_whole) {
   struct set *set = every(0, 2, PORTS / 2);
   set->len = longest(set);
   assert_in_range(set->len, 3200, 4000);
   check_and_free(set);
 }
 
-TEST(a_program_that_does_not_fit_is_not_begun) {
+TEST_CASE(a_program_that_does_not_fit_is_not_begun) {
   struct set *set = every(1, 3, 100);
   struct program program = program_of(set);
   for (size_t size = 0; size < program.len; size++) {
@@ -244,7 +245,7 @@ TEST(a_program_that_does_not_fit_is_not_begun) {
   free(set);
 }
 
-TEST(no_program_is_longer_than_an_attribute) {
+TEST_CASE(no_program_is_longer_than_an_attribute) {
   static char room[4 * LB_PORT_FILTER_SIZE];
   static const size_t lens[] = {4000, 10000, 32768};
   for (size_t i = 0; i < LEN(lens); i++) {
@@ -323,7 +324,7 @@ static void check_kernel(const struct lb_portset *bits) {
   free(set);
 }
 
-TEST(the_kernel_accepts_small_programs) {
+TEST_CASE(the_kernel_accepts_small_programs) {
   need_kernel();
   for (unsigned chosen = 1; chosen < 1u << SERVERS; chosen++) {
     struct lb_portset bits = {{0}};
@@ -338,7 +339,7 @@ TEST(the_kernel_accepts_small_programs) {
 }
 
 /* Every so many ports, but only each other server. */
-TEST(the_kernel_accepts_programs_of_any_size) {
+TEST_CASE(the_kernel_accepts_programs_of_any_size) {
   need_kernel();
   for (unsigned step = 21; step < 4000; step += step / 2) {
     for (unsigned odd = 0; odd < 2; odd++) {
@@ -356,7 +357,7 @@ TEST(the_kernel_accepts_programs_of_any_size) {
   }
 }
 
-TEST(the_kernel_accepts_the_largest_program) {
+TEST_CASE(the_kernel_accepts_the_largest_program) {
   need_kernel();
   unsigned first = servers[0].port % 2u;
   struct set *set = every(first, 2, PORTS / 2);
@@ -380,7 +381,7 @@ static op_t *random_op(const struct program *program, uint32_t *seed) {
 }
 
 /* Programs with one wrong jump. */
-TEST(the_kernel_refuses_a_program_if_the_audit_here_does) {
+TEST_CASE(the_kernel_refuses_a_program_if_the_audit_here_does) {
   need_kernel();
   uint32_t seed = 3;
   unsigned accepted = 0;

@@ -525,7 +525,7 @@ static void check_file(const struct recorded_file *file,
   close(file->fd);
 }
 
-TEST(the_recorder_passes_all_on_and_writes_the_answers) {
+TEST_CASE(the_recorder_passes_all_on_and_writes_the_answers) {
   struct recorded_file file = make_file();
   struct lb_recorder *recorder;
   struct text seen = {.len = 0};
@@ -576,7 +576,7 @@ TEST(the_recorder_passes_all_on_and_writes_the_answers) {
 }
 
 /* Recordings of older versions stay readable. */
-TEST(the_numbers_of_the_format_do_not_change) {
+TEST_CASE(the_numbers_of_the_format_do_not_change) {
   static const uint32_t ends[] = {4, 22, 23, 24};
   static const int numbers[] = {LB_RECORD_FINAL_SAMPLE, LB_RECORD_DATAGRAM,
                                 LB_RECORD_DUMP,         LB_RECORD_FILE,
@@ -593,7 +593,7 @@ TEST(the_numbers_of_the_format_do_not_change) {
     assert_int_equal(lb_record_end_of((enum lb_query_kind)kind), ends[kind]);
 }
 
-TEST(a_recorder_overwrites_what_was_there) {
+TEST_CASE(a_recorder_overwrites_what_was_there) {
   struct recorded_file file = make_file();
   struct recording want = recording_of("F 3");
   for (int samples = 2; samples > 0; samples--) {
@@ -606,7 +606,7 @@ TEST(a_recorder_overwrites_what_was_there) {
   check_file(&file, &want);
 }
 
-TEST(a_full_disk_is_an_error_at_the_end) {
+TEST_CASE(a_full_disk_is_an_error_at_the_end) {
   static const int samples[] = {1, 10000}; /* 1: the buffer holds it */
   for (size_t i = 0; i < LEN(samples); i++) {
     struct lb_recorder *recorder;

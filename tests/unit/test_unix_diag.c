@@ -70,7 +70,7 @@ static void check_no_pending(const struct nlmsghdr *msg, int want_err) {
 
 /* --- listening sockets --------------------------------------------------- */
 
-TEST(numbers_are_as_large_as_the_kernel_has_them) {
+TEST_CASE(numbers_are_as_large_as_the_kernel_has_them) {
   static const struct lb_listen_sock largest = {.cookie = UINT64_MAX,
                                                 .queue = UINT32_MAX,
                                                 .limit = UINT32_MAX - 1,
@@ -81,7 +81,7 @@ TEST(numbers_are_as_large_as_the_kernel_has_them) {
         "cookie ffffffffffffffff\n");
 }
 
-TEST(fields_of_tcp_sockets_are_zero) {
+TEST_CASE(fields_of_tcp_sockets_are_zero) {
   struct datagram datagram = {.len = 0};
   struct lb_unix_names *names;
   struct lb_listen_sock sock;
@@ -105,7 +105,7 @@ TEST(fields_of_tcp_sockets_are_zero) {
 #define Z10 "\0\0\0\0\0\0\0\0\0\0"
 #define TAIL " queue 3 limit 2 inode 1513 cookie 100000002\n"
 
-TEST(a_name_is_what_bind_got) {
+TEST_CASE(a_name_is_what_bind_got) {
 #define BYTES(literal) literal, sizeof(literal) - 1
   static const struct {
     const char *bytes;
@@ -140,7 +140,7 @@ TEST(a_name_is_what_bind_got) {
   }
 }
 
-TEST(only_streams_and_seqpackets_with_a_name_are_not_skipped) {
+TEST_CASE(only_streams_and_seqpackets_with_a_name_are_not_skipped) {
   struct datagram nameless = {.len = 0};
   check(put_unix_sock(&nameless, &app, SOCK_STREAM, NULL, 0), "skipped\n");
   for (unsigned type = 0; type <= UINT8_MAX; type++) {
@@ -150,7 +150,7 @@ TEST(only_streams_and_seqpackets_with_a_name_are_not_skipped) {
   }
 }
 
-TEST(sockets_of_one_name_have_one_number) {
+TEST_CASE(sockets_of_one_name_have_one_number) {
   static const struct {
     const char *bytes;
     size_t len;
@@ -173,7 +173,7 @@ TEST(sockets_of_one_name_have_one_number) {
   lb_unix_names_free(names);
 }
 
-TEST(unknown_attributes_are_skipped) {
+TEST_CASE(unknown_attributes_are_skipped) {
   struct datagram datagram = {.len = 0};
   struct nlmsghdr *msg = start_unix(&datagram, &app, SOCK_STREAM);
   const uint32_t more[] = {3, 2, 1};
@@ -188,7 +188,7 @@ TEST(unknown_attributes_are_skipped) {
 /* --- pending connections ------------------------------------------------- */
 
 /* Without inodes (-1) and without the length of the queue (-1) as well. */
-TEST(pending_connections_are_counted_by_the_inodes_of_their_clients) {
+TEST_CASE(pending_connections_are_counted_by_the_inodes_of_their_clients) {
   static const uint32_t inodes[] = {7, 0, 1, 0, UINT32_MAX, 0};
   static const struct {
     int inodes, queue;
@@ -214,7 +214,7 @@ TEST(pending_connections_are_counted_by_the_inodes_of_their_clients) {
 
 /* --- malformed ----------------------------------------------------------- */
 
-TEST(attributes_that_are_too_short_are_malformed) {
+TEST_CASE(attributes_that_are_too_short_are_malformed) {
   static const uint32_t numbers[2] = {7, 8};
   struct datagram none = {.len = 0};
   struct nlmsghdr *msg = start_unix(&none, &app, SOCK_STREAM);
@@ -243,7 +243,7 @@ TEST(attributes_that_are_too_short_are_malformed) {
 
 /* Linux 6.18: a stream socket with a backlog of 2 and 3 clients, of which the
  * second has closed; a seqpacket socket with an abstract name. */
-TEST(the_bytes_of_a_kernel_are_read) {
+TEST_CASE(the_bytes_of_a_kernel_are_read) {
   static const char stream[] =
       "48000000 14000200 07000000 92100000 01010a00 0a64d000 dc540800 00000000 "
       "12000000 2f746d70 2f617070 2e736f63 6b000000 0c000400 03000000 02000000 "
@@ -274,7 +274,7 @@ TEST(the_bytes_of_a_kernel_are_read) {
 
 /* Dump: LISTEN alone, 1 << 10; name, 1, and lengths, 0x10; NLM_F_REQUEST |
  * NLM_F_DUMP. Pending connections: inodes, 8, and lengths; no NLM_F_DUMP. */
-TEST(requests_name_the_state_or_the_socket_and_what_to_show) {
+TEST_CASE(requests_name_the_state_or_the_socket_and_what_to_show) {
   static const struct lb_listen_sock sock = {.cookie = 0xfedcba9876543210,
                                              .inode = 1513};
   static const struct {
@@ -427,7 +427,7 @@ static size_t put_name(char name[static LB_UNIX_NAME_SIZE + 1], bool abstract,
   return len;
 }
 
-TEST(queue_and_limit_follow_clients_and_accept) {
+TEST_CASE(queue_and_limit_follow_clients_and_accept) {
   for (size_t i = 0; i < LEN(types) * 2; i++) {
     enum { BACKLOG = 3 };
     bool abstract = i % 2;
@@ -456,7 +456,7 @@ TEST(queue_and_limit_follow_clients_and_accept) {
 }
 
 /* A short name in a whole struct sockaddr_un, and one that fills sun_path. */
-TEST(a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros) {
+TEST_CASE(a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros) {
   for (int i = 0; i < 4; i++) {
     char name[LB_UNIX_NAME_SIZE + 1];
     bool abstract = i % 2, is_short = i < 2;
@@ -472,7 +472,7 @@ TEST(a_name_may_fill_all_of_sun_path_and_be_padded_with_zeros) {
   }
 }
 
-TEST(an_abstract_name_may_have_any_bytes) {
+TEST_CASE(an_abstract_name_may_have_any_bytes) {
   char name[LB_UNIX_NAME_SIZE + 1];
   size_t len = put_name(name, true, "");
   assert_in_range(len, 1, LB_UNIX_NAME_SIZE - 16);
@@ -484,7 +484,7 @@ TEST(an_abstract_name_may_have_any_bytes) {
 }
 
 /* unix_autobind(): NUL and 5 hexadecimal digits. */
-TEST(a_name_may_be_chosen_by_the_kernel) {
+TEST_CASE(a_name_may_be_chosen_by_the_kernel) {
   open_socket(SOCK_STREAM, NULL, 0, 1);
   assert_true(find(&server));
   assert_int_equal(found.name.len, 6);
@@ -493,7 +493,7 @@ TEST(a_name_may_be_chosen_by_the_kernel) {
   close(server.fd);
 }
 
-TEST(a_socket_that_does_not_listen_is_not_shown) {
+TEST_CASE(a_socket_that_does_not_listen_is_not_shown) {
   static const int others[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
   for (size_t i = 0; i < LEN(others); i++) {
     open_socket(others[i], NULL, 0, -1);
@@ -502,7 +502,7 @@ TEST(a_socket_that_does_not_listen_is_not_shown) {
   }
 }
 
-TEST(clients_that_have_closed_are_counted_until_accept) {
+TEST_CASE(clients_that_have_closed_are_counted_until_accept) {
   static const uint32_t closed[] = {1, 1, 1, 0, 0}; /* of those left */
   for (size_t i = 0; i < LEN(types); i++) {
     int clients[LEN(closed)];
@@ -532,7 +532,7 @@ TEST(clients_that_have_closed_are_counted_until_accept) {
 
 /* What unix_diag.h says of unix_diag_get_exact(), for pages of any size. That
  * they have closed spares us as many descriptors. */
-TEST(too_many_pending_connections_are_an_error) {
+TEST_CASE(too_many_pending_connections_are_an_error) {
   const uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
   const uint32_t certain = page / 4 - 70, too_many = page / 2;
   struct lb_pending pending = {4711, 815};
@@ -554,7 +554,7 @@ TEST(too_many_pending_connections_are_an_error) {
   close(server.fd);
 }
 
-TEST(a_socket_that_is_gone_has_no_pending_connections) {
+TEST_CASE(a_socket_that_is_gone_has_no_pending_connections) {
   struct lb_pending pending;
   open_socket(SOCK_STREAM, NULL, 0, 1);
   assert_true(find(&server));
