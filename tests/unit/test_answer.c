@@ -44,11 +44,10 @@ static void check(const struct datagram *datagram, int want, const char *text) {
 /* --- TCP sockets --------------------------------------------------------- */
 
 TEST_CASE(a_message_of_either_type_is_a_socket) {
-  static const uint16_t types[] = {18, 20};
-  for (size_t i = 0; i < LEN(types); i++) {
+  for (uint16_t type = 18; type <= 20; type += 2) {
     struct datagram datagram = {.len = 0};
-    put_sock_with(&datagram, types[i], &http, 9);
-    put_sock_with(&datagram, types[i], &https, 9);
+    put_sock_with(&datagram, type, &http, 9);
+    put_sock_with(&datagram, type, &https, 9);
     check(&datagram, 1, HTTP HTTPS);
   }
 }

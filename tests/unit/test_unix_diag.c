@@ -82,18 +82,14 @@ TEST_CASE(numbers_are_as_large_as_the_kernel_has_them) {
 }
 
 TEST_CASE(fields_of_tcp_sockets_are_zero) {
+  static const uint8_t zeros[sizeof(((struct lb_listen_sock *)0)->address)];
   struct datagram datagram = {.len = 0};
   struct lb_unix_names *names;
   struct lb_listen_sock sock;
   memset(&sock, 0x5a, sizeof(sock));
   assert_int_equal(lb_unix_names_new(&names), 0);
   assert_int_equal(parse_into(put_app(&datagram), names, &sock), 0);
-  const struct lb_listen_sock want = {.cookie = app.cookie,
-                                      .queue = app.queue,
-                                      .limit = app.limit,
-                                      .inode = app.inode,
-                                      .family = AF_UNIX};
-  assert_memory_equal(sock.address, want.address, sizeof(want.address));
+  assert_memory_equal(sock.address, zeros, sizeof(zeros));
   assert_int_equal(sock.sk_drops + sock.ifindex + sock.port, 0);
   assert_int_equal(sock.family, AF_UNIX);
   assert_false(sock.has_drops || sock.v6only);
@@ -312,11 +308,6 @@ static struct {
   struct lb_netlink *netlink;
 } own;
 
-static void need_kernel(void) {
-  if (!has_unix_diag())
-    skip();
-}
-
 static int open_folder(void **state) {
   (void)state;
   const char *tmp = getenv("TMPDIR");
@@ -369,7 +360,8 @@ static bool find(const struct server *server) {
 static struct server server;
 
 static void open_socket(int type, const char *name, size_t len, int backlog) {
-  need_kernel();
+  if (!has_unix_diag())
+    skip();
   assert_int_equal(open_unix_server(&server, type, name, len, backlog), 0);
 }
 
@@ -377,12 +369,6 @@ static int connect_client(void) {
   int client = connect_unix(&server);
   assert_true(client >= 0);
   return client;
-}
-
-static void accept_and_close(void) {
-  int accepted = accept(server.fd, NULL, NULL);
-  assert_true(accepted >= 0);
-  close(accepted);
 }
 
 static int get_pending(const struct lb_listen_sock *row,
@@ -520,7 +506,9 @@ TEST_CASE(clients_that_have_closed_are_counted_until_accept) {
     close(clients[3]);
     check_waiting(5, 2);
     for (uint32_t j = 0; j < LEN(clients); j++) {
-      accept_and_close();
+      int accepted = accept(server.fd, NULL, NULL);
+      assert_true(accepted >= 0);
+      close(accepted);
       check_waiting(4 - j, closed[j]);
     }
     close(clients[1]);
