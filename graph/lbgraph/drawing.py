@@ -4,29 +4,24 @@ import collections
 import math
 import os
 
+from .readings import LISTENER
 from .rrd import literal, rrdtool, source
 from .stack import stack_png, stack_svg
 from .words import short
 
-# The colours of Okabe and Ito, which colour-blind people can tell apart; a
-# little lighter on dark. Lines also differ in width or dashes.
 LIGHT = {
     "back": "#ffffff", "text": "#1f2328", "axis": "#59636e",
     "grid": "#0000000f", "major": "#00000022", "gap": "#8c959f30",
-    "queue": "#56b4e9", "queue line": "#0072b2", "queue max": "#c4e3f6",
-    "limit": "#1f2328", "peak": "#9c3587", "abandoned": "#cc79a7",
-    "overflows": "#d55e00", "drops": "#e9b000", "wait": "#009e73",
-    "fill": "#0072b2", "busy": "#a6761d", "syn": "#5b5bd6",
+    "queue line": "#0072b2", "queue max": "#c4e3f6",
+    **{name: reading.light for name, reading in LISTENER.items()},
     "lines": ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e9b000",
               "#56b4e9"),
 }
 DARK = {
     "back": "#0d1117", "text": "#e6edf3", "axis": "#9da7b3",
     "grid": "#ffffff12", "major": "#ffffff26", "gap": "#8c959f38",
-    "queue": "#2f81b8", "queue line": "#7cc7f5", "queue max": "#1c4a6b",
-    "limit": "#f0f6fc", "peak": "#dcc2ff", "abandoned": "#c2608f",
-    "overflows": "#ee7a24", "drops": "#f0c53d", "wait": "#20c997",
-    "fill": "#7cc7f5", "busy": "#c79a4b", "syn": "#a3a0ff",
+    "queue line": "#7cc7f5", "queue max": "#1c4a6b",
+    **{name: reading.dark for name, reading in LISTENER.items()},
     "lines": ("#ee7a24", "#4aa8e0", "#20c997", "#dd93bd", "#f0c53d",
               "#a5d8f7"),
 }

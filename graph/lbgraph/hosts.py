@@ -3,8 +3,9 @@
 import contextlib
 import os
 
+from .readings import ONLY_NAMESPACE
 from .rrd import Error
-from .subjects import ONLY_NAMESPACE, PLUGIN, Listener, Namespace
+from .subjects import PLUGIN, Listener, Namespace
 from .words import count, listed, moment, natural, printable
 
 

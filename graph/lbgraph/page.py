@@ -5,6 +5,7 @@ import html
 from . import VERSION
 from .drawing import VARIANTS
 from .pictures import OVERVIEW_LINES, overview_sentence
+from .readings import LISTENER
 from .subjects import with_fill
 from .words import count, file_name, moment, natural, number, printable
 
@@ -57,25 +58,6 @@ dd { margin: 0 0 .3rem 6.5rem; }
   td.fill { width: 36%; } .bar { gap: .3rem; }
   dt { float: none; } dd { margin-left: 0; } }
 """
-
-MEANING = (
-    ("queue", "connections that wait for accept(). The pale area is the peak, "
-     "or the highest value if one pixel covers several values"),
-    ("limit", "the backlog in force. A limit of N admits N + 1 connections"),
-    ("peak", "the highest queue of any sample in the interval"),
-    ("abandoned", "waiting connections whose client has closed or reset"),
-    ("fill", "the fullest moment of the fullest socket. At 100 % the kernel "
-     "turns the next client away"),
-    ("busy", "the share of the samples with a queue: how often a new client "
-     "meets one"),
-    ("wait", "how long the longest-waiting connection has waited"),
-    ("syn", "half-open connections, the SYN queue"),
-    ("overflows", "connection attempts dropped because the accept queue was "
-     "full"),
-    ("drops", "connection attempts dropped for any reason, including "
-     "overflows"),
-    ("grey", "not measured, which is not a zero"),
-)
 
 
 class Page:
@@ -191,11 +173,12 @@ class Page:
 
     def _meanings(self):
         yield '<section><h2>How to read the graphs</h2><dl class="soft">'
-        for name, meaning in MEANING:
-            if name == "grey" or name in ("queue", "fill") or any(
-                    one.get(name) is not None for one in self.host.listeners):
-                yield f"<dt>{name}</dt><dd>{meaning}</dd>"
-        yield "</dl></section>"
+        for name, reading in LISTENER.items():
+            if reading.meaning and (name in ("queue", "fill") or any(
+                    one.get(name) is not None for one in self.host.listeners)):
+                yield f"<dt>{name}</dt><dd>{reading.meaning}</dd>"
+        yield ("<dt>grey</dt><dd>not measured, which is not a zero</dd></dl>"
+               "</section>")
 
 
 def document(title, body):

@@ -6,24 +6,10 @@ import math
 import os
 import time
 
+from .readings import LISTENER, NAMESPACE, TOGETHER
 from .rrd import Error, rrdtool, source
 from .words import count, moment, natural, number, printable
 
-# What is drawn, by reading: its type and name in the plugin's table of readings,
-# which is the name of its RRD file.
-LISTENER = {
-    "queue": "queue_length-queue", "limit": "queue_length-limit",
-    "peak": "queue_length-peak", "busy": "percent-busy",
-    "fill": "percent-fill", "sockets": "count-sockets",
-    "drops": "derive-drops", "overflows": "derive-overflows",
-    "wait": "duration-wait", "abandoned": "queue_length-abandoned",
-    "syn": "queue_length-syn",
-}
-NAMESPACE = {"drops": "derive-drops", "overflows": "derive-overflows"}
-# A folder with one of these is a network namespace, not a listener.
-ONLY_NAMESPACE = "queue_length-somaxconn", "derive-overflows_unattributed"
-# If one file of a set is there, the others must be there, too.
-TOGETHER = {"queue", "limit", "fill"}, {"drops", "overflows"}
 PLUGIN = "listen_backlog"
 
 
@@ -76,7 +62,7 @@ class Subject:
         self.updated = 0  # the time of the newest value in any file
 
     def file(self, reading):
-        return os.path.join(self.path, self.readings[reading] + ".rrd")
+        return os.path.join(self.path, self.readings[reading].file + ".rrd")
 
     def read(self, span, width):
         """Reads the numbers of the files that exist."""

@@ -23,7 +23,7 @@ from lb.probe import listed_readings
 
 sys.path.insert(0, f"{SRCDIR}/graph")
 import lbgraph
-from lbgraph import pictures, subjects
+from lbgraph import pictures, readings
 
 QUEUE, QUEUE_MAX, QUEUE_LINE = "#56b4e9", "#c4e3f6", "#0072b2"
 GREY = "#8c959f"
@@ -293,16 +293,17 @@ def _():
 def _():
     there = {owner: {name for name, _, its, _ in listed_readings() if its == owner}
              for owner in ("listener", "namespace")}
-    for drawn, owner in (subjects.LISTENER, "listener"), (subjects.NAMESPACE, "namespace"):
-        equal([name.partition("-")[2] for name in drawn.values()], list(drawn), "readings and files")
-        check(set(drawn.values()) <= there[owner], f"a {owner} has {drawn}")
-    check(set(subjects.ONLY_NAMESPACE) <= there["namespace"] - there["listener"], "readings of a namespace alone")
+    for drawn, owner in (readings.LISTENER, "listener"), (readings.NAMESPACE, "namespace"):
+        files = [reading.file for reading in drawn.values()]
+        equal([name.partition("-")[2] for name in files], list(drawn), "readings and files")
+        check(set(files) <= there[owner], f"a {owner} has {files}")
+    check(set(readings.ONLY_NAMESPACE) <= there["namespace"] - there["listener"], "readings of a namespace alone")
     mentions(source("configure.ac"), f"[{lbgraph.VERSION}]")
     man = source("man", "listen_backlog-graph.1").replace("\\-", "-")
     options = set(re.findall(r"--([a-z-]+)", command(GRAPH, "--help")))
     check(len(options) > 9, f"options, {options}")
     mentions(man, *(f"Fl -{option}" for option in options), *(
-        f".It {reading}\n" for reading in set(subjects.LISTENER) - {"sockets"}))
+        f".It {reading}\n" for reading in set(readings.LISTENER) - {"sockets"}))
 
 
 # --------------------------------------------------------------- what is wrong
