@@ -27,9 +27,9 @@ def settled(daemon):
     return agrees_with_kernel(daemon.read())
 
 
-def never_back(daemon, one_namespace=True):
-    """No counter ever decreases, and, in a single namespace, every overflow has one place in each read. Returns how
-    many reads."""
+def never_back(daemon, one_namespace=True, needed=()):
+    """No counter ever decreases, and, in a single namespace, every overflow has one place in each read that has the
+    overflows of all needed listeners. Returns how many reads."""
     last, complete = {}, 0
     for when, table in daemon.reads():
         for name, row in table.items():
@@ -37,7 +37,7 @@ def never_back(daemon, one_namespace=True):
                 check(row[reading] >= last.get((name, reading), 0),
                       f"{name} {reading} at {when}: {row[reading]} after {last.get((name, reading))}")
                 last[name, reading] = row[reading]
-        if not one_namespace or "overflows" not in table.get("", ()):
+        if not one_namespace or any("overflows" not in table.get(name, ()) for name in ("", *needed)):
             continue
         attributed = sum(row.get("overflows", 0) for name, row in table.items() if name)
         equal(attributed + table[""]["overflows_unattributed"], table[""]["overflows"], f"the sum at {when}")
