@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from lb import *
-from lb.stores import rrd_fetch, rrd_path
+from lb.stores import rrd_fetch, rrd_path, rrd_read
 
 
 def both(daemon, port, *readings):
@@ -126,7 +126,7 @@ RRDTOOL = """
 
 def rrd_last(daemon, listener, reading):
     """(time, value) that an RRD file was last updated with; value U: unknown."""
-    when, _, value = command("rrdtool", "lastupdate", rrd_path(f"{daemon.dir}/rrd", listener, reading)).splitlines()[
+    when, _, value = rrd_read("lastupdate", rrd_path(f"{daemon.dir}/rrd", listener, reading)).splitlines()[
         -1].partition(": ")
     return int(when), value
 
@@ -137,7 +137,7 @@ def _():
     daemon = Collectd('LocalPort "8080"', interval=1, plugins=["rrdtool"], extra=RRDTOOL)
 
     def updated():
-        with contextlib.suppress(subprocess.CalledProcessError):  # the file does not exist yet
+        with contextlib.suppress(FileNotFoundError, subprocess.CalledProcessError):  # the file does not exist yet
             when, value = rrd_last(daemon, "8080", "queue")
             return value != "U" and when
     first = until(updated, "the first update") + 1

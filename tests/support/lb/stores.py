@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -74,9 +75,19 @@ def rrd_path(root, listener, reading):
     return f"{root}/{HOST}/listen_backlog{listener and '-' + listener}/{READINGS[reading]}.rrd"
 
 
+def rrd_read(what, path, *options):
+    """What rrdtool prints of an RRD file. It reads a copy: it locks the file that it reads, and meanwhile collectd could
+    not update it. With options of its own rrdtool asks a daemon."""
+    with tempfile.NamedTemporaryFile(suffix=".rrd") as copy:
+        if "--daemon" not in options:
+            shutil.copyfile(path, copy.name)
+            path = copy.name
+        return command("rrdtool", what, path, *options)
+
+
 def rrd_fetch(path, start, end, *options):
     """The known values of an RRD file from start to end, a row each second: [(time, value)]."""
-    text = command("rrdtool", "fetch", path, "AVERAGE", "-r", 1, "-s", start, "-e", end, *options)
+    text = rrd_read("fetch", path, "AVERAGE", "-r", 1, "-s", start, "-e", end, *options)
     rows = [line.split(": ") for line in text.splitlines() if ": " in line]
     return [(int(when), float(value)) for when, value in rows if "nan" not in value]
 
