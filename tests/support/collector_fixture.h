@@ -18,8 +18,8 @@ struct fixture {
 /* Setup and teardown for cmocka; *state is the fixture. */
 int set_up_collector(void **state);
 int tear_down_collector(void **state);
-#define ON_KERNEL(test)                                                        \
-  cmocka_unit_test_setup_teardown(test, set_up_collector, tear_down_collector)
+#define TEST_ON_KERNEL(name)                                                   \
+  TEST_WITH(name, set_up_collector, tear_down_collector)
 
 /* Makes fixture->collector. 0 or -errno. */
 int start_collector(struct fixture *fixture);

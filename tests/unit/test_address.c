@@ -3,8 +3,7 @@
 
 #include "unit.h"
 
-static void an_address_is_parsed_to_16_bytes(void **state) {
-  (void)state;
+TEST_CASE(an_address_is_parsed_to_16_bytes) {
   static const char *const cases[][2] = {
       {"10.0.0.1", "00000000000000000000ffff0a000001"},
       {"0.0.0.0", "00000000000000000000ffff00000000"},
@@ -24,8 +23,7 @@ static void an_address_is_parsed_to_16_bytes(void **state) {
   }
 }
 
-static void a_text_that_is_no_numeric_address_is_refused(void **state) {
-  (void)state;
+TEST_CASE(a_text_that_is_no_numeric_address_is_refused) {
   static const char *const texts[] = {
       "",           " ",          "localhost",  "10.0.0",
       "10.0.0.256", "10.0.0.1 ",  " ::1",       "10.0.0.1:80",
@@ -42,10 +40,4 @@ static void a_text_that_is_no_numeric_address_is_refused(void **state) {
   }
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(an_address_is_parsed_to_16_bytes),
-      cmocka_unit_test(a_text_that_is_no_numeric_address_is_refused),
-  };
-  return cmocka_run_group_tests_name("address", tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

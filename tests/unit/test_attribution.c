@@ -73,8 +73,7 @@ static size_t read_movers(const char *text,
   return len;
 }
 
-static void the_rule_splits_as_the_table_says(void **state) {
-  (void)state;
+TEST_CASE(the_rule_splits_as_the_table_says) {
   for (size_t c = 0; c < LEN(cases); c++) {
     struct text got = {.len = 0};
     struct lb_mover movers[MAX];
@@ -101,8 +100,7 @@ static uint32_t draw(unsigned *seed) {
 }
 
 /* Products of four movements near 2^32 and their sum exceed 64 bits. */
-static void each_unit_gets_exactly_one_place(void **state) {
-  (void)state;
+TEST_CASE(each_unit_gets_exactly_one_place) {
   unsigned seed = 20;
   for (int round = 0; round < 200000; round++) {
     struct lb_mover movers[MAX] = {{0}};
@@ -184,14 +182,13 @@ static const struct story stories[] = {
        "80 0/0, all 4/4, 4 of none"}}},
 };
 
-static void listeners_get_the_shares_that_the_stories_want(void **state) {
-  (void)state;
+TEST_CASE(listeners_get_the_shares_that_the_stories_want) {
   play_stories(stories, LEN(stories), assert_shares);
 }
 
 /* A step back by at least half of 32 bits is the wrap of a 32-bit kernel. No
  * kernel makes another step back. */
-static void only_a_wrap_at_32_bits_counts_as_an_increment(void **state) {
+TEST_ON_KERNEL(only_a_wrap_at_32_bits_counts_as_an_increment) {
   struct fixture *fixture = *state;
   static const struct {
     uint64_t before, now, want;
@@ -211,7 +208,7 @@ static void only_a_wrap_at_32_bits_counts_as_an_increment(void **state) {
   }
 }
 
-static void shares_never_go_back(void **state) {
+TEST_ON_KERNEL(shares_never_go_back) {
   struct fixture *fixture = *state;
   play(fixture, "listen 1 80; end; overflow 1 50; end");
   fixture->kernel.overflows = 10;
@@ -220,22 +217,21 @@ static void shares_never_go_back(void **state) {
 }
 
 /* Linux before 4.7 */
-static void a_kernel_without_sk_drops_has_no_shares(void **state) {
+TEST_ON_KERNEL(a_kernel_without_sk_drops_has_no_shares) {
   struct fixture *fixture = *state;
   listen_on(&fixture->kernel, 1, 80)->has_drops = false;
   play(fixture, "end; drops 9; overflows 9; end");
   assert_shares(fixture, "80 -/-, all 9/9, 9 of none");
 }
 
-static void a_kernel_without_a_counter_has_no_shares(void **state) {
+TEST_ON_KERNEL(a_kernel_without_a_counter_has_no_shares) {
   struct fixture *fixture = *state;
   fixture->kernel.no_overflows = true;
   play(fixture, "listen 1 80; end");
   assert_shares(fixture, "80 -/-, all 0/-, - of none");
 }
 
-static void shares_need_the_counters_of_drops_and_overflows(void **state) {
-  (void)state;
+TEST_CASE(shares_need_the_counters_of_drops_and_overflows) {
   enum { DROPS = 1u << LB_MIB_LISTEN_DROPS };
   enum { OVERFLOWS = 1u << LB_MIB_LISTEN_OVERFLOWS };
   for (unsigned present = 0; present < 1u << LB_MIBS; present++) {
@@ -248,8 +244,7 @@ static void shares_need_the_counters_of_drops_and_overflows(void **state) {
   }
 }
 
-static void without_memory_nothing_is_attributed(void **state) {
-  (void)state;
+TEST_CASE(without_memory_nothing_is_attributed) {
   struct lb_socket socket = {.sock = {.sk_drops = 3, .has_drops = true}};
   struct lb_socket_table table = {.v = &socket, .len = 1, .cap = 1};
   struct lb_attribution attribution = {.is_primed = true};
@@ -268,7 +263,7 @@ static void overflow_before_netstat(struct kernel *kernel, const char *read) {
     overflow(kernel, 1, 5);
 }
 
-static void a_drop_between_dump_and_counters_is_found(void **state) {
+TEST_ON_KERNEL(a_drop_between_dump_and_counters_is_found) {
   struct fixture *fixture = *state;
   play(fixture, "listen 1 80; end");
   fixture->kernel.before = overflow_before_netstat;
@@ -278,7 +273,7 @@ static void a_drop_between_dump_and_counters_is_found(void **state) {
 
 /* The dump before the counters does not show the 5; the noise would cover them.
  */
-static void a_scan_beside_an_overload_gets_nothing(void **state) {
+TEST_ON_KERNEL(a_scan_beside_an_overload_gets_nothing) {
   struct fixture *fixture = *state;
   play(fixture, "listen 1 80 queue 9; listen 2 443; end;"
                 "overflow 1 3; noise 2 100");
@@ -293,7 +288,7 @@ static void overflow_around_netstat(struct kernel *kernel, const char *read) {
 
 /* The dump shows 3, the counters 8, the second dump 11. The next sample reads
  * the counters, although nothing has moved since. */
-static void a_drop_after_the_counters_counts_in_the_next_sample(void **state) {
+TEST_ON_KERNEL(a_drop_after_the_counters_counts_in_the_next_sample) {
   struct fixture *fixture = *state;
   struct kernel *kernel = &fixture->kernel;
   play(fixture, "listen 1 80; end");
@@ -313,7 +308,7 @@ static void overflow_early(struct kernel *kernel, const char *read) {
     kernel->overflows++;
 }
 
-static void an_overflow_counted_before_its_drop_waits_for_it(void **state) {
+TEST_ON_KERNEL(an_overflow_counted_before_its_drop_waits_for_it) {
   struct fixture *fixture = *state;
   play(fixture, "listen 1 80; end");
   fixture->kernel.before = overflow_early;
@@ -332,7 +327,7 @@ static void overflow_and_fail_the_next_dump(struct kernel *kernel,
   }
 }
 
-static void samples_that_fail_lose_no_drop(void **state) {
+TEST_ON_KERNEL(samples_that_fail_lose_no_drop) {
   struct fixture *fixture = *state;
   struct lb_sample_errors errors;
   play(fixture, "listen 1 80; end; overflow 1 3; fail dump");
@@ -351,7 +346,7 @@ static void samples_that_fail_lose_no_drop(void **state) {
 
 /* A namespace restored from a checkpoint may bring the cookies of another one:
  * the first two sockets have not moved from 8. */
-static void counters_go_on_in_another_namespace(void **state) {
+TEST_ON_KERNEL(counters_go_on_in_another_namespace) {
   struct fixture *fixture = *state;
   struct kernel other = new_kernel();
   play(fixture,
@@ -367,7 +362,7 @@ static void counters_go_on_in_another_namespace(void **state) {
   assert_shares(fixture, "80 11/11, 443 1/1, all 112/112, 100 of none");
 }
 
-static void an_early_overflow_in_another_namespace_waits_as_well(void **state) {
+TEST_ON_KERNEL(an_early_overflow_in_another_namespace_waits_as_well) {
   struct fixture *fixture = *state;
   struct kernel other = new_kernel();
   play(fixture, "listen 1 80; overflow 1 100; end");
@@ -434,7 +429,7 @@ static void add_shares(void *data, const struct lb_readings *readings) {
   sums->drops += v[LB_DROPS].counter;
 }
 
-static void shares_and_unattributed_always_add_up_to_the_total(void **state) {
+TEST_ON_KERNEL(shares_and_unattributed_always_add_up_to_the_total) {
   struct fixture *fixture = *state;
   struct kernel *kernel = &fixture->kernel;
   for (uint16_t port = 80; port <= 83; port++)
@@ -467,7 +462,7 @@ static void drop_on_one_socket(struct kernel *kernel, const char *read) {
   noise(kernel, 1, (uint32_t)rand_r(&kernel->seed) % 3);
 }
 
-static void a_socket_that_drops_alone_gets_all_in_each_sample(void **state) {
+TEST_ON_KERNEL(a_socket_that_drops_alone_gets_all_in_each_sample) {
   struct fixture *fixture = *state;
   listen_on(&fixture->kernel, 1, 80);
   listen_on(&fixture->kernel, 2, 81);
@@ -481,26 +476,4 @@ static void a_socket_that_drops_alone_gets_all_in_each_sample(void **state) {
   assert_int_equal(counter_of(fixture, "", LB_OVERFLOWS_UNATTRIBUTED), 0);
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_rule_splits_as_the_table_says),
-      cmocka_unit_test(each_unit_gets_exactly_one_place),
-      cmocka_unit_test(listeners_get_the_shares_that_the_stories_want),
-      ON_KERNEL(only_a_wrap_at_32_bits_counts_as_an_increment),
-      ON_KERNEL(shares_never_go_back),
-      ON_KERNEL(a_kernel_without_sk_drops_has_no_shares),
-      ON_KERNEL(a_kernel_without_a_counter_has_no_shares),
-      cmocka_unit_test(shares_need_the_counters_of_drops_and_overflows),
-      cmocka_unit_test(without_memory_nothing_is_attributed),
-      ON_KERNEL(a_drop_between_dump_and_counters_is_found),
-      ON_KERNEL(a_scan_beside_an_overload_gets_nothing),
-      ON_KERNEL(a_drop_after_the_counters_counts_in_the_next_sample),
-      ON_KERNEL(an_overflow_counted_before_its_drop_waits_for_it),
-      ON_KERNEL(samples_that_fail_lose_no_drop),
-      ON_KERNEL(counters_go_on_in_another_namespace),
-      ON_KERNEL(an_early_overflow_in_another_namespace_waits_as_well),
-      ON_KERNEL(shares_and_unattributed_always_add_up_to_the_total),
-      ON_KERNEL(a_socket_that_drops_alone_gets_all_in_each_sample),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

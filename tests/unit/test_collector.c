@@ -127,12 +127,11 @@ static const struct story stories[] = {
        "0 overflows 0\n"}}},
 };
 
-static void samples_give_the_readings_that_the_stories_want(void **state) {
-  (void)state;
+TEST_CASE(samples_give_the_readings_that_the_stories_want) {
   play_stories(stories, LEN(stories), assert_listeners);
 }
 
-static void the_namespace_has_readings_of_its_own(void **state) {
+TEST_ON_KERNEL(the_namespace_has_readings_of_its_own) {
   struct fixture *fixture = *state;
   fixture->kernel.syn_drops = 3;
   fixture->kernel.cookies = 4;
@@ -148,7 +147,7 @@ static void the_namespace_has_readings_of_its_own(void **state) {
 
 /* --- reads --------------------------------------------------------------- */
 
-static void a_socket_that_one_or_two_dumps_miss_is_not_gone(void **state) {
+TEST_ON_KERNEL(a_socket_that_one_or_two_dumps_miss_is_not_gone) {
   struct fixture *fixture = *state;
   struct kernel *kernel = &fixture->kernel;
   play(fixture, "listen 1 80; listen 2 80; end");
@@ -162,7 +161,7 @@ static void a_socket_that_one_or_two_dumps_miss_is_not_gone(void **state) {
   }
 }
 
-static void a_sample_reads_counters_only_after_movement(void **state) {
+TEST_ON_KERNEL(a_sample_reads_counters_only_after_movement) {
   struct fixture *fixture = *state;
   struct kernel *kernel = &fixture->kernel;
   play(fixture, "listen 1 80; end");
@@ -176,7 +175,7 @@ static void a_sample_reads_counters_only_after_movement(void **state) {
   assert_int_equal(kernel->netstats, netstats + 1);
 }
 
-static void unix_sockets_are_read_only_if_something_wants_them(void **state) {
+TEST_ON_KERNEL(unix_sockets_are_read_only_if_something_wants_them) {
   struct fixture *fixture = *state;
   struct lb_sample_errors errors;
   play(fixture, "listen 1 /run/a; fail paths");
@@ -186,8 +185,7 @@ static void unix_sockets_are_read_only_if_something_wants_them(void **state) {
   assert_listeners(fixture, "");
 }
 
-static void
-unreadable_unix_sockets_are_neither_missed_nor_forgotten(void **state) {
+TEST_ON_KERNEL(unreadable_unix_sockets_are_neither_missed_nor_forgotten) {
   struct fixture *fixture = *state;
   play(fixture, "paths; listen 1 80; listen 2 /run/a; end; fail paths");
   int dumps = fixture->kernel.dumps;
@@ -208,7 +206,7 @@ static void overflow_and_fail_paths(struct kernel *kernel, const char *read) {
   }
 }
 
-static void a_dump_for_the_counters_reads_no_unix_sockets(void **state) {
+TEST_ON_KERNEL(a_dump_for_the_counters_reads_no_unix_sockets) {
   struct fixture *fixture = *state;
   struct kernel *kernel = &fixture->kernel;
   struct lb_sample_errors errors;
@@ -234,7 +232,7 @@ static void listen_and_overflow(struct kernel *kernel, const char *read) {
 }
 
 /* The end reads the counters, and dumps the sockets once more. */
-static void a_socket_found_by_the_end_counts_in_the_next_sample(void **state) {
+TEST_ON_KERNEL(a_socket_found_by_the_end_counts_in_the_next_sample) {
   struct fixture *fixture = *state;
   play(fixture, "listen 1 80; end");
   fixture->kernel.before = listen_and_overflow;
@@ -257,7 +255,7 @@ static void overflow_and_fail_the_next_dump(struct kernel *kernel,
   }
 }
 
-static void an_end_that_fails_continues_the_interval(void **state) {
+TEST_ON_KERNEL(an_end_that_fails_continues_the_interval) {
   struct fixture *fixture = *state;
   struct lb_sample_errors errors;
   play(fixture, "listen 1 80; end; set 1 queue 9; sample; set 1 queue 0;"
@@ -287,7 +285,7 @@ static void listen_and_take_the_memory(struct kernel *kernel,
   }
 }
 
-static void a_dump_of_an_end_that_fails_is_in_the_next_sample(void **state) {
+TEST_ON_KERNEL(a_dump_of_an_end_that_fails_is_in_the_next_sample) {
   struct fixture *fixture = *state;
   struct lb_sample_errors errors;
   play(fixture, "listen 1 80; end; sample; sample");
@@ -300,7 +298,7 @@ static void a_dump_of_an_end_that_fails_is_in_the_next_sample(void **state) {
 
 /* --- labels -------------------------------------------------------------- */
 
-static void sources_with_a_used_label_are_left_out_and_told_once(void **state) {
+TEST_ON_KERNEL(sources_with_a_used_label_are_left_out_and_told_once) {
   struct fixture *fixture = *state;
   play(fixture, "paths; listen 1 80; listen 2 /80 queue 1; listen 3 /a/b;"
                 "listen 4 /a-b queue 3; end");
@@ -311,7 +309,7 @@ static void sources_with_a_used_label_are_left_out_and_told_once(void **state) {
   assert_conflict(fixture, "");
 }
 
-static void the_sockets_of_reported_listeners_are_visited(void **state) {
+TEST_ON_KERNEL(the_sockets_of_reported_listeners_are_visited) {
   struct fixture *fixture = *state;
   play(fixture, "ignore 22; ignore /run/noise; paths; listen 1 22;"
                 "listen 2 80; listen 3 81; listen 4 /run/noise; listen 5 @a;"
@@ -319,7 +317,7 @@ static void the_sockets_of_reported_listeners_are_visited(void **state) {
   assert_sockets(fixture, "80 2\n\"\\x00a\" 5\n");
 }
 
-static void a_namespace_with_a_used_label_reports_only_listeners(void **state) {
+TEST_ON_KERNEL(a_namespace_with_a_used_label_reports_only_listeners) {
   struct fixture *fixture = *state;
   const char *used;
   assert_int_equal(lb_label_registry_claim(fixture->labels, "blue", &used), 0);
@@ -328,7 +326,7 @@ static void a_namespace_with_a_used_label_reports_only_listeners(void **state) {
   assert_conflict(fixture, "blue of the network namespace: taken, 1 in all\n");
 }
 
-static void sockets_of_the_namespace_before_are_forgotten(void **state) {
+TEST_ON_KERNEL(sockets_of_the_namespace_before_are_forgotten) {
   struct fixture *fixture = *state;
   struct kernel other = new_kernel();
   const char *label;
@@ -377,7 +375,7 @@ static void replace_sockets(struct kernel *kernel, unsigned round) {
 }
 
 /* After the first rounds only names are allocated: no array grows. */
-static void names_that_come_and_go_take_no_more_memory(void **state) {
+TEST_ON_KERNEL(names_that_come_and_go_take_no_more_memory) {
   struct fixture *fixture = *state;
   enum { ROUNDS = 200, FIRST_ROUNDS = 20 };
   play(fixture, "paths");
@@ -408,7 +406,7 @@ static void names_that_come_and_go_take_no_more_memory(void **state) {
 /* --- memory -------------------------------------------------------------- */
 
 /* Samples, drops, UNIX sockets and inspections. */
-static void the_steady_state_allocates_nothing(void **state) {
+TEST_ON_KERNEL(the_steady_state_allocates_nothing) {
   struct fixture *fixture = *state;
   struct kernel *kernel = &fixture->kernel;
   struct lb_sample_errors errors;
@@ -448,7 +446,7 @@ static void the_steady_state_allocates_nothing(void **state) {
   assert_int_equal(kernel->inspections, 100);
 }
 
-static void without_memory_there_is_no_collector(void **state) {
+TEST_ON_KERNEL(without_memory_there_is_no_collector) {
   struct fixture *fixture = *state;
   size_t refused = 0;
   play(fixture, "select 80; select /a; ignore /a; service all 80-84");
@@ -492,7 +490,7 @@ static bool sample_without_memory(struct fixture *fixture, size_t fails,
   return refused;
 }
 
-static void whichever_allocation_fails_the_next_sample_has_all(void **state) {
+TEST_ON_KERNEL(whichever_allocation_fails_the_next_sample_has_all) {
   struct fixture *fixture = *state;
   static struct text want, got;
   char name[32];
@@ -511,26 +509,4 @@ static void whichever_allocation_fails_the_next_sample_has_all(void **state) {
   assert_in_range(fails, 30, 1000);
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(samples_give_the_readings_that_the_stories_want),
-      ON_KERNEL(the_namespace_has_readings_of_its_own),
-      ON_KERNEL(a_socket_that_one_or_two_dumps_miss_is_not_gone),
-      ON_KERNEL(a_sample_reads_counters_only_after_movement),
-      ON_KERNEL(unix_sockets_are_read_only_if_something_wants_them),
-      ON_KERNEL(unreadable_unix_sockets_are_neither_missed_nor_forgotten),
-      ON_KERNEL(a_dump_for_the_counters_reads_no_unix_sockets),
-      ON_KERNEL(a_socket_found_by_the_end_counts_in_the_next_sample),
-      ON_KERNEL(an_end_that_fails_continues_the_interval),
-      ON_KERNEL(a_dump_of_an_end_that_fails_is_in_the_next_sample),
-      ON_KERNEL(sources_with_a_used_label_are_left_out_and_told_once),
-      ON_KERNEL(the_sockets_of_reported_listeners_are_visited),
-      ON_KERNEL(a_namespace_with_a_used_label_reports_only_listeners),
-      ON_KERNEL(sockets_of_the_namespace_before_are_forgotten),
-      ON_KERNEL(names_that_come_and_go_take_no_more_memory),
-      ON_KERNEL(the_steady_state_allocates_nothing),
-      ON_KERNEL(without_memory_there_is_no_collector),
-      ON_KERNEL(whichever_allocation_fails_the_next_sample_has_all),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -49,8 +49,7 @@ static const struct story stories[] = {
        "80 1 0, api 1 0, "}}},
 };
 
-static void sockets_give_the_hints_that_the_stories_want(void **state) {
-  (void)state;
+TEST_CASE(sockets_give_the_hints_that_the_stories_want) {
   play_stories(stories, LEN(stories), assert_hints);
 }
 
@@ -61,8 +60,7 @@ static void listen_after_netstat(struct kernel *kernel, const char *read) {
   }
 }
 
-static void
-a_socket_found_by_the_last_dump_hints_in_the_next_interval(void **state) {
+TEST_ON_KERNEL(a_socket_found_by_the_last_dump_hints_in_the_next_interval) {
   struct fixture *fixture = *state;
   play(fixture, "listen 1 80; end");
   fixture->kernel.before = listen_after_netstat;
@@ -72,10 +70,4 @@ a_socket_found_by_the_last_dump_hints_in_the_next_interval(void **state) {
   assert_hints(fixture, "443 1 0, ");
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sockets_give_the_hints_that_the_stories_want),
-      ON_KERNEL(a_socket_found_by_the_last_dump_hints_in_the_next_interval),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -49,14 +49,13 @@ static const struct story plans[] = {
        " 80"}}},
 };
 
-static void plans_ask_for_what_the_stories_want(void **state) {
-  (void)state;
+TEST_CASE(plans_ask_for_what_the_stories_want) {
   play_stories(plans, LEN(plans), assert_plan);
 }
 
 /* --- the run ------------------------------------------------------------- */
 
-static void a_run_adds_its_cost_and_asks_only_what_is_planned(void **state) {
+TEST_ON_KERNEL(a_run_adds_its_cost_and_asks_only_what_is_planned) {
   struct fixture *fixture = *state;
   struct kernel *kernel = &fixture->kernel;
   struct lb_inspection *inspection = &fixture->inspection;
@@ -75,7 +74,7 @@ static void a_run_adds_its_cost_and_asks_only_what_is_planned(void **state) {
   assert_int_equal(kernel->pendings, 3);
 }
 
-static void a_run_that_fails_costs_its_time_and_has_no_results(void **state) {
+TEST_ON_KERNEL(a_run_that_fails_costs_its_time_and_has_no_results) {
   struct fixture *fixture = *state;
   struct kernel *kernel = &fixture->kernel;
   struct lb_inspection *inspection = &fixture->inspection;
@@ -176,8 +175,7 @@ static const struct story endpoints[] = {
        "IPv4 ::ffff:10.0.0.1 80: 1 0 0 0 0\n"}}},
 };
 
-static void connections_belong_to_the_endpoint_of_the_stories(void **state) {
-  (void)state;
+TEST_CASE(connections_belong_to_the_endpoint_of_the_stories) {
   play_stories(endpoints, LEN(endpoints), assert_endpoints);
 }
 
@@ -262,14 +260,13 @@ static const struct story results[] = {
        "80 queue 0 wait 0 syn 0 abandoned 0\nrun-a queue 1\n"}}},
 };
 
-static void listeners_get_the_results_that_the_stories_want(void **state) {
-  (void)state;
+TEST_CASE(listeners_get_the_results_that_the_stories_want) {
   play_stories(results, LEN(results), assert_inspected);
 }
 
 /* --- memory -------------------------------------------------------------- */
 
-static void without_memory_there_is_no_plan_and_no_result(void **state) {
+TEST_ON_KERNEL(without_memory_there_is_no_plan_and_no_result) {
   struct fixture *fixture = *state;
   struct lb_inspection *inspection = &fixture->inspection;
   play(fixture, "paths; listen 1 80 queue 1; listen 2 /a queue 1; sample");
@@ -289,14 +286,4 @@ static void without_memory_there_is_no_plan_and_no_result(void **state) {
   assert_inspected(fixture, "80 queue 1\na queue 1\n");
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(plans_ask_for_what_the_stories_want),
-      ON_KERNEL(a_run_adds_its_cost_and_asks_only_what_is_planned),
-      ON_KERNEL(a_run_that_fails_costs_its_time_and_has_no_results),
-      cmocka_unit_test(connections_belong_to_the_endpoint_of_the_stories),
-      cmocka_unit_test(listeners_get_the_results_that_the_stories_want),
-      ON_KERNEL(without_memory_there_is_no_plan_and_no_result),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

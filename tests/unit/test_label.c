@@ -3,8 +3,7 @@
 
 #include "unit.h"
 
-static void each_port_and_nothing_else_has_a_number_as_label(void **state) {
-  (void)state;
+TEST_CASE(each_port_and_nothing_else_has_a_number_as_label) {
   static const char *const others[] = {
       "",           "0",    "00",  "080",  "80a",   "a80",     " 80",
       "80 ",        "+80",  "-80", "80.0", "65536", "99999",   "100000",
@@ -22,8 +21,7 @@ static void each_port_and_nothing_else_has_a_number_as_label(void **state) {
       fail_msg("\"%s\" is port %u", others[i], lb_label_port(others[i]));
 }
 
-static void a_name_that_collectd_would_change_is_no_label(void **state) {
-  (void)state;
+TEST_CASE(a_name_that_collectd_would_change_is_no_label) {
   static const char *const valid[] = {
       "a",  "api",       "80",  "public web", "caf\xc3\xa9", "a.b", "a:b", "-",
       "..", "@abstract", "a_b", "a\\b",       "\xff",        "%s",  "\"",
@@ -61,8 +59,7 @@ static void check_unix_name(const char *sun_path, size_t len,
   assert_true(lb_label_is_valid(label));
 }
 
-static void a_unix_name_is_labelled_without_slashes_and_odd_bytes(void **s) {
-  (void)s;
+TEST_CASE(a_unix_name_is_labelled_without_slashes_and_odd_bytes) {
 #define NAME(literal) literal, sizeof(literal) - 1
   static const struct {
     const char *sun_path;
@@ -94,8 +91,7 @@ static void a_unix_name_is_labelled_without_slashes_and_odd_bytes(void **s) {
     check_unix_name(cases[i].sun_path, cases[i].len, cases[i].want);
 }
 
-static void the_longest_unix_name_fits_into_a_label(void **state) {
-  (void)state;
+TEST_CASE(the_longest_unix_name_fits_into_a_label) {
   char name[LB_UNIX_NAME_SIZE], want[LB_UNIX_NAME_SIZE + 1] = {0};
   memset(name, 'x', sizeof(name));
   memset(want, 'x', sizeof(name));
@@ -109,8 +105,7 @@ static void the_longest_unix_name_fits_into_a_label(void **state) {
 
 /* --- network namespaces -------------------------------------------------- */
 
-static void a_namespace_is_labelled_like_a_pathname(void **state) {
-  (void)state;
+TEST_CASE(a_namespace_is_labelled_like_a_pathname) {
   static const char *const cases[][2] = {
       {"blue", "blue"},
       {"80", "80"},
@@ -128,8 +123,7 @@ static void a_namespace_is_labelled_like_a_pathname(void **state) {
   }
 }
 
-static void a_namespace_has_no_label_of_more_than_127_bytes(void **state) {
-  (void)state;
+TEST_CASE(a_namespace_has_no_label_of_more_than_127_bytes) {
   char name[4096], label[LB_LABEL_SIZE] = "before";
   memset(name, 'x', sizeof(name));
   name[sizeof(name) - 1] = '\0';
@@ -144,8 +138,7 @@ static void a_namespace_has_no_label_of_more_than_127_bytes(void **state) {
   assert_string_equal(label, name + 1);
 }
 
-static void the_label_of_another_namespace_comes_first(void **state) {
-  (void)state;
+TEST_CASE(the_label_of_another_namespace_comes_first) {
   static const char *const cases[][3] = {
       {"blue", "80", "blue:80"},
       {"a:b", "c:d", "a:b:c:d"},
@@ -158,8 +151,7 @@ static void the_label_of_another_namespace_comes_first(void **state) {
   }
 }
 
-static void a_label_is_never_cut_off(void **state) {
-  (void)state;
+TEST_CASE(a_label_is_never_cut_off) {
   static const struct {
     const char *netns;
     int len; /* of the own label */
@@ -185,16 +177,4 @@ static void a_label_is_never_cut_off(void **state) {
   }
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_port_and_nothing_else_has_a_number_as_label),
-      cmocka_unit_test(a_name_that_collectd_would_change_is_no_label),
-      cmocka_unit_test(a_unix_name_is_labelled_without_slashes_and_odd_bytes),
-      cmocka_unit_test(the_longest_unix_name_fits_into_a_label),
-      cmocka_unit_test(a_namespace_is_labelled_like_a_pathname),
-      cmocka_unit_test(a_namespace_has_no_label_of_more_than_127_bytes),
-      cmocka_unit_test(the_label_of_another_namespace_comes_first),
-      cmocka_unit_test(a_label_is_never_cut_off),
-  };
-  return cmocka_run_group_tests_name("label", tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

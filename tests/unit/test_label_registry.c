@@ -39,8 +39,7 @@ static void assert_in_use(const char *text) {
   assert_string_equal(label, "untouched");
 }
 
-static void a_label_is_in_use_until_it_is_released(void **state) {
-  (void)state;
+TEST_WITH(a_label_is_in_use_until_it_is_released, begin_test, end_test) {
   const char *web = claim("80");
   assert_in_use("80");
   assert_string_equal(web, "80");
@@ -51,8 +50,7 @@ static void a_label_is_in_use_until_it_is_released(void **state) {
   assert_in_use("80");
 }
 
-static void labels_that_differ_in_one_byte_are_two(void **state) {
-  (void)state;
+TEST_WITH(labels_that_differ_in_one_byte_are_two, begin_test, end_test) {
   static const char *const texts[] = {"",    "80",      "8",    "800", "80 ",
                                       "a-b", "blue:80", "blue", "A-b", "\xff"};
   for (size_t i = 0; i < LEN(texts); i++)
@@ -61,8 +59,7 @@ static void labels_that_differ_in_one_byte_are_two(void **state) {
     assert_in_use(texts[i]);
 }
 
-static void a_claimed_label_is_a_copy(void **state) {
-  (void)state;
+TEST_WITH(a_claimed_label_is_a_copy, begin_test, end_test) {
   char text[] = "80";
   const char *label = claim(text);
   text[0] = '9';
@@ -71,8 +68,7 @@ static void a_claimed_label_is_a_copy(void **state) {
   claim("90");
 }
 
-static void two_thousand_labels_are_claimed_and_released(void **state) {
-  (void)state;
+TEST_WITH(two_thousand_labels_are_claimed_and_released, begin_test, end_test) {
   enum { MANY = 2000 };
   static const char *held[MANY];
   unsigned seed = 5;
@@ -92,8 +88,7 @@ static void two_thousand_labels_are_claimed_and_released(void **state) {
   }
 }
 
-static void without_memory_nothing_is_claimed(void **state) {
-  (void)state;
+TEST_WITH(without_memory_nothing_is_claimed, begin_test, end_test) {
   struct lb_label_registry *none = NULL;
   const char *label = NULL;
   memory.fails = 1;
@@ -111,15 +106,4 @@ static void without_memory_nothing_is_claimed(void **state) {
   claim("80");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_test, end_test)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(a_label_is_in_use_until_it_is_released),
-      TEST(labels_that_differ_in_one_byte_are_two),
-      TEST(a_claimed_label_is_a_copy),
-      TEST(two_thousand_labels_are_claimed_and_released),
-      TEST(without_memory_nothing_is_claimed),
-  };
-  return cmocka_run_group_tests_name("labels", tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

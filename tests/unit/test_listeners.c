@@ -93,8 +93,7 @@ static const struct story unix_names[] = {
        "a 1/8, d 0/8, e 0/8, "}}},
 };
 
-static void sockets_count_for_the_listeners_of_the_stories(void **state) {
-  (void)state;
+TEST_CASE(sockets_count_for_the_listeners_of_the_stories) {
   play_stories(ports, LEN(ports), assert_sums);
   play_stories(unix_names, LEN(unix_names), assert_sums);
 }
@@ -119,18 +118,17 @@ static const struct story conflicts[] = {
        "@a-b of the UNIX socket \"@a-b\": taken, 1 in all\n"}}},
 };
 
-static void sources_with_a_used_label_are_told_once(void **state) {
-  (void)state;
+TEST_CASE(sources_with_a_used_label_are_told_once) {
   play_stories(conflicts, LEN(conflicts), assert_conflict);
 }
 
-static void a_listener_without_label_wants_no_socket(void **state) {
+TEST_ON_KERNEL(a_listener_without_label_wants_no_socket) {
   struct fixture *fixture = *state;
   play(fixture, "paths; listen 1 /80; end; listen 2 80; end");
   assert_sockets(fixture, "\"/80\" 1\n");
 }
 
-static void a_label_of_another_namespace_is_used_as_well(void **state) {
+TEST_CASE(a_label_of_another_namespace_is_used_as_well) {
   static const struct {
     const char *label, *script, *want;
   } cases[] = {
@@ -154,7 +152,7 @@ static void a_label_of_another_namespace_is_used_as_well(void **state) {
   }
 }
 
-static void a_label_that_does_not_fit_is_not_cut_off(void **state) {
+TEST_ON_KERNEL(a_label_that_does_not_fit_is_not_cut_off) {
   struct fixture *fixture = *state;
   char script[LB_LABEL_SIZE + 80], name[LB_LABEL_SIZE],
       want[LB_LABEL_SIZE + 32];
@@ -168,13 +166,4 @@ static void a_label_that_does_not_fit_is_not_cut_off(void **state) {
   assert_conflict(fixture, "8080 of port 8080: too long, 1 in all\n");
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sockets_count_for_the_listeners_of_the_stories),
-      cmocka_unit_test(sources_with_a_used_label_are_told_once),
-      ON_KERNEL(a_listener_without_label_wants_no_socket),
-      cmocka_unit_test(a_label_of_another_namespace_is_used_as_well),
-      ON_KERNEL(a_label_that_does_not_fit_is_not_cut_off),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

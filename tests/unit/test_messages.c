@@ -3,16 +3,14 @@
 
 #include "unit.h"
 
-static void control_characters_of_a_message_become_question_marks(void **s) {
-  (void)s;
+TEST_CASE(control_characters_of_a_message_become_question_marks) {
   char out[LB_MESSAGE_SIZE];
   assert_string_equal(
       lb_message(out, "%s \"%s\"", "LocalPath", "a\n\x1f\x7f b"),
       "LocalPath \"a??? b\"");
 }
 
-static void a_message_of_512_bytes_loses_its_last_byte(void **s) {
-  (void)s;
+TEST_CASE(a_message_of_512_bytes_loses_its_last_byte) {
   char out[LB_MESSAGE_SIZE];
   lb_message(out, "%*s", LB_MESSAGE_SIZE, ".");
   assert_int_equal(strlen(out), LB_MESSAGE_SIZE - 1);
@@ -41,8 +39,7 @@ static const char *ports_reason(int err, char buf[static LB_REASON_SIZE]) {
 
 #define NO_NETLINK "; allow AF_NETLINK (RestrictAddressFamilies, seccomp)"
 
-static void each_errno_has_the_reason_of_its_area(void **s) {
-  (void)s;
+TEST_CASE(each_errno_has_the_reason_of_its_area) {
   static const struct {
     const char *(*reason)(int err, char buf[static LB_REASON_SIZE]);
     int err;
@@ -99,11 +96,4 @@ static void each_errno_has_the_reason_of_its_area(void **s) {
   }
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(control_characters_of_a_message_become_question_marks),
-      cmocka_unit_test(a_message_of_512_bytes_loses_its_last_byte),
-      cmocka_unit_test(each_errno_has_the_reason_of_its_area),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -477,7 +477,7 @@ static const struct story stories[] = {
      {{"inspecting; listen 1 80 queue 1; end 3", " 0, 80 1/1/0/1; "}}},
 };
 
-static void namespaces_come_to_what_the_stories_want(void **state) {
+TEST_CASE(namespaces_come_to_what_the_stories_want) {
   for (size_t i = 0; i < LEN(stories); i++) {
     print_message("# %s\n", stories[i].name);
     assert_int_equal(set_up(state), 0);
@@ -494,7 +494,7 @@ static void namespaces_come_to_what_the_stories_want(void **state) {
 
 /* --- what is opened and closed ------------------------------------------- */
 
-static void a_name_that_does_not_fit_a_label_is_left_out(void **state) {
+TEST_WITH(a_name_that_does_not_fit_a_label_is_left_out, set_up, tear_down) {
   struct fixture *fixture = *state;
   char script[LB_LABEL_SIZE + 80], name[LB_LABEL_SIZE + 1];
   memset(name, 'n', LB_LABEL_SIZE);
@@ -509,7 +509,7 @@ static void a_name_that_does_not_fit_a_label_is_left_out(void **state) {
   assert_int_equal(lb_monitor_listing_error(fixture->monitor), 0);
 }
 
-static void a_kernel_without_tcp_diag_is_no_lost_namespace(void **state) {
+TEST_WITH(a_kernel_without_tcp_diag_is_no_lost_namespace, set_up, tear_down) {
   struct fixture *fixture = *state;
   fixture->kernels[0].dump_err = fixture->host.own.dump_err = -ENOENT;
   play(fixture, "netns blue; path /run/netns/blue 10; end 3");
@@ -518,7 +518,7 @@ static void a_kernel_without_tcp_diag_is_no_lost_namespace(void **state) {
   assert_int_equal(there->closed, 0);
 }
 
-static void a_listing_that_fails_takes_no_namespace_away(void **state) {
+TEST_WITH(a_listing_that_fails_takes_no_namespace_away, set_up, tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "netns *; path /run/netns/a 10; path /run/netns/b 11;"
                 "in b listen 1 80; end; in b overflow 1 1000; end");
@@ -533,7 +533,7 @@ static void a_listing_that_fails_takes_no_namespace_away(void **state) {
   assert_outcome(fixture, " 0; b 1001, b:80 0/0/1001; ");
 }
 
-static void namespaces_that_change_places_are_found_again(void **state) {
+TEST_WITH(namespaces_that_change_places_are_found_again, set_up, tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "netns *; path /run/netns/a 10; path /run/netns/b 11;"
                 "in a listen 1 80 queue 1; in b listen 2 80 queue 2; end");
@@ -547,7 +547,8 @@ static void namespaces_that_change_places_are_found_again(void **state) {
 }
 
 /* Beside an inspection, which may be using the source. */
-static void a_lost_source_is_closed_at_the_end_of_the_interval(void **state) {
+TEST_WITH(a_lost_source_is_closed_at_the_end_of_the_interval, set_up,
+          tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "netns blue; path /run/netns/blue 10; end; prepare;"
                 "in blue gone; samples");
@@ -567,8 +568,8 @@ static void a_lost_source_is_closed_at_the_end_of_the_interval(void **state) {
   assert_int_equal(there->closed, 4);
 }
 
-static void
-without_samples_within_the_interval_nothing_stays_open(void **state) {
+TEST_WITH(without_samples_within_the_interval_nothing_stays_open, set_up,
+          tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "netns *; path /run/netns/a 10; end 3");
   assert_int_equal(there->rested, 0);
@@ -606,7 +607,7 @@ static void assert_rhythm(struct fixture *fixture, uint64_t cost_ns,
 }
 
 /* 0.9 % of the 10 s of an interval are 90 ms. */
-static void inspections_that_take_long_are_made_less_often(void **state) {
+TEST_WITH(inspections_that_take_long_are_made_less_often, set_up, tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "inspecting; listen 1 80 queue 1");
   assert_rhythm(fixture, 89999999, "IIIII");
@@ -615,13 +616,13 @@ static void inspections_that_take_long_are_made_less_often(void **state) {
   assert_rhythm(fixture, 1000000, "-IIIIII");
 }
 
-static void time_that_is_left_does_not_add_up(void **state) {
+TEST_WITH(time_that_is_left_does_not_add_up, set_up, tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "inspecting; listen 1 80 queue 1; end 100");
   assert_rhythm(fixture, 250000000, "I-I--I");
 }
 
-static void values_of_an_inspection_left_out_are_absent(void **state) {
+TEST_WITH(values_of_an_inspection_left_out_are_absent, set_up, tear_down) {
   struct fixture *fixture = *state;
   fixture->host.own.cost_ns = 150000000;
   play(fixture, "inspecting; listen 1 80 queue 1; end");
@@ -631,8 +632,8 @@ static void values_of_an_inspection_left_out_are_absent(void **state) {
   assert_int_equal(cost_of(fixture).cost_ns, 150000000);
 }
 
-static void
-an_inspection_error_is_told_until_the_next_inspection(void **state) {
+TEST_WITH(an_inspection_error_is_told_until_the_next_inspection, set_up,
+          tear_down) {
   struct fixture *fixture = *state;
   struct kernel *own = &fixture->host.own;
   own->cost_ns = 150000000; /* so that the second one is left out */
@@ -645,7 +646,7 @@ an_inspection_error_is_told_until_the_next_inspection(void **state) {
   assert_outcome(fixture, " 0, 80 0/0/0/0; ");
 }
 
-static void several_namespaces_take_turns(void **state) {
+TEST_WITH(several_namespaces_take_turns, set_up, tear_down) {
   struct fixture *fixture = *state;
   struct kernel *kernels[] = {&fixture->host.own, &fixture->kernels[0],
                               &fixture->kernels[1]};
@@ -672,7 +673,7 @@ static void several_namespaces_take_turns(void **state) {
   assert_int_equal(cost_of(fixture).cost_ns, 30000000);
 }
 
-static void a_namespace_that_cannot_be_sampled_takes_no_turn(void **state) {
+TEST_WITH(a_namespace_that_cannot_be_sampled_takes_no_turn, set_up, tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "inspecting; netns *; path /run/netns/a 10; listen 1 80;"
                 "in a listen 1 80; in a refuses EPERM; end 3");
@@ -712,7 +713,8 @@ static void change_paths(struct fixture *fixture, unsigned *seed) {
   }
 }
 
-static void whatever_comes_and_goes_is_opened_and_closed_once(void **state) {
+TEST_WITH(whatever_comes_and_goes_is_opened_and_closed_once, set_up,
+          tear_down) {
   struct fixture *fixture = *state;
   unsigned seed = 11;
   fixture->settings.inspect = true;
@@ -742,7 +744,7 @@ static void whatever_comes_and_goes_is_opened_and_closed_once(void **state) {
 
 /* --- memory -------------------------------------------------------------- */
 
-static void the_steady_state_allocates_nothing(void **state) {
+TEST_WITH(the_steady_state_allocates_nothing, set_up, tear_down) {
   struct fixture *fixture = *state;
   fixture->settings.inspect = true;
   play(fixture, "netns *");
@@ -762,7 +764,7 @@ static void the_steady_state_allocates_nothing(void **state) {
   assert_int_equal(memory.calls, before);
 }
 
-static void without_memory_there_is_no_monitor(void **state) {
+TEST_WITH(without_memory_there_is_no_monitor, set_up, tear_down) {
   struct fixture *fixture = *state;
   size_t refused = 0;
   play(fixture, "netns a");
@@ -776,8 +778,8 @@ static void without_memory_there_is_no_monitor(void **state) {
   assert_in_range(refused, 8, 50);
 }
 
-static void
-without_memory_a_namespace_is_found_in_the_next_interval(void **state) {
+TEST_WITH(without_memory_a_namespace_is_found_in_the_next_interval, set_up,
+          tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "netns *");
   struct netns *a = script_netns("/run/netns/a", "a", 0, &fixture->kernels[0]);
@@ -966,41 +968,16 @@ static void check_stories(struct fixture *fixture, bool lasts) {
   assert_in_range(round, 60, 1000);
 }
 
-static void whichever_allocation_fails_nothing_is_lost(void **state) {
+TEST_WITH(whichever_allocation_fails_nothing_is_lost, set_up, tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "netns *");
   check_stories(fixture, false);
 }
 
-static void however_long_allocations_fail_nothing_is_lost(void **state) {
+TEST_WITH(however_long_allocations_fail_nothing_is_lost, set_up, tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "netns *");
   check_stories(fixture, true);
 }
 
-#define ON_PATHS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(namespaces_come_to_what_the_stories_want),
-      ON_PATHS(a_name_that_does_not_fit_a_label_is_left_out),
-      ON_PATHS(a_kernel_without_tcp_diag_is_no_lost_namespace),
-      ON_PATHS(a_listing_that_fails_takes_no_namespace_away),
-      ON_PATHS(namespaces_that_change_places_are_found_again),
-      ON_PATHS(a_lost_source_is_closed_at_the_end_of_the_interval),
-      ON_PATHS(without_samples_within_the_interval_nothing_stays_open),
-      ON_PATHS(inspections_that_take_long_are_made_less_often),
-      ON_PATHS(time_that_is_left_does_not_add_up),
-      ON_PATHS(values_of_an_inspection_left_out_are_absent),
-      ON_PATHS(an_inspection_error_is_told_until_the_next_inspection),
-      ON_PATHS(several_namespaces_take_turns),
-      ON_PATHS(a_namespace_that_cannot_be_sampled_takes_no_turn),
-      ON_PATHS(whatever_comes_and_goes_is_opened_and_closed_once),
-      ON_PATHS(the_steady_state_allocates_nothing),
-      ON_PATHS(without_memory_there_is_no_monitor),
-      ON_PATHS(without_memory_a_namespace_is_found_in_the_next_interval),
-      ON_PATHS(whichever_allocation_fails_nothing_is_lost),
-      ON_PATHS(however_long_allocations_fail_nothing_is_lost),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -231,9 +231,7 @@ static void check_faults(const struct fault_case *fault, int (*request)(void)) {
   assert_int_equal(count_fds(), fds);
 }
 
-static void dumps_retry_interruptions_and_close_the_socket_after_other_faults(
-    void **state) {
-  (void)state;
+TEST_CASE(dumps_retry_interruptions_and_close_the_socket_after_other_faults) {
   for (size_t i = 0; i < LEN(cases); i++)
     check_faults(&cases[i], dump_tcp);
   assert_false(wire.socket_is_bad);
@@ -241,17 +239,14 @@ static void dumps_retry_interruptions_and_close_the_socket_after_other_faults(
 
 static int get_local_pending(void) { return get_pending(local.cookie); }
 
-static void
-single_answers_retry_interruptions_and_close_after_other_faults(void **state) {
-  (void)state;
+TEST_CASE(single_answers_retry_interruptions_and_close_after_other_faults) {
   if (!has_unix_diag())
     skip();
   for (size_t i = 0; i < LEN(cases); i++)
     check_faults(&cases[i], get_local_pending);
 }
 
-static void a_single_answer_may_be_an_error(void **state) {
-  (void)state;
+TEST_WITH(a_single_answer_may_be_an_error, open_netlink, free_netlink) {
   if (!has_unix_diag())
     skip();
   assert_int_equal(get_pending(local.cookie + 1), -ESTALE);
@@ -260,8 +255,7 @@ static void a_single_answer_may_be_an_error(void **state) {
   assert_string_equal(wire.log.at, "open, send, open, send, ");
 }
 
-static void dumps_and_single_answers_may_alternate(void **state) {
-  (void)state;
+TEST_WITH(dumps_and_single_answers_may_alternate, open_netlink, free_netlink) {
   if (!has_unix_diag())
     skip();
   for (int i = 0; i < 2; i++) {
@@ -280,8 +274,7 @@ static void on_signal(int number) {
   signals++;
 }
 
-static void a_storm_of_signals_costs_no_answer(void **state) {
-  (void)state;
+TEST_WITH(a_storm_of_signals_costs_no_answer, open_netlink, free_netlink) {
   struct sigaction action = {.sa_handler = on_signal};
   const struct itimerval storm = {{0, 50}, {0, 50}}, calm = {{0, 0}, {0, 0}};
   sigaction(SIGALRM, &action, NULL); /* for good: one may come late */
@@ -304,9 +297,8 @@ static int no_more(void *data, const void *bytes, size_t len) {
   return 0;
 }
 
-static void
-each_request_gets_a_number_and_the_port_id_of_the_socket(void **state) {
-  (void)state;
+TEST_WITH(each_request_gets_a_number_and_the_port_id_of_the_socket,
+          open_netlink, free_netlink) {
   for (uint32_t i = 1; i <= 4; i++) {
     _Alignas(8) char buf[LB_LISTEN_REQUEST_SIZE];
     struct nlmsghdr *request = lb_inet_request_listen_socks(buf, AF_INET);
@@ -321,8 +313,7 @@ each_request_gets_a_number_and_the_port_id_of_the_socket(void **state) {
   }
 }
 
-static void a_socket_is_opened_once_and_closed_once(void **state) {
-  (void)state;
+TEST_WITH(a_socket_is_opened_once_and_closed_once, open_netlink, free_netlink) {
   int fds = count_fds();
   reset_wire((struct script){.open = {EPERM}});
   assert_false(lb_netlink_is_open(netlink));
@@ -346,10 +337,7 @@ static void a_socket_is_opened_once_and_closed_once(void **state) {
   assert_string_equal(wire.log.at, "open: EPERM, open, send, open, send, ");
 }
 
-static void a_socket_that_does_not_exist_can_be_freed(void **state) {
-  (void)state;
-  lb_netlink_free(NULL);
-}
+TEST_CASE(a_socket_that_does_not_exist_can_be_freed) { lb_netlink_free(NULL); }
 
 static int open_servers(void) {
   if (open_server(&tcp, AF_INET, false, 5) || fill_queue(&tcp, clients, 2) ||
@@ -368,20 +356,6 @@ static void close_servers(void) {
 }
 
 int main(void) {
-#define WITH_SOCKET(test)                                                      \
-  cmocka_unit_test_setup_teardown(test, open_netlink, free_netlink)
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(
-          dumps_retry_interruptions_and_close_the_socket_after_other_faults),
-      cmocka_unit_test(
-          single_answers_retry_interruptions_and_close_after_other_faults),
-      WITH_SOCKET(a_single_answer_may_be_an_error),
-      WITH_SOCKET(dumps_and_single_answers_may_alternate),
-      WITH_SOCKET(a_storm_of_signals_costs_no_answer),
-      WITH_SOCKET(each_request_gets_a_number_and_the_port_id_of_the_socket),
-      WITH_SOCKET(a_socket_is_opened_once_and_closed_once),
-      cmocka_unit_test(a_socket_that_does_not_exist_can_be_freed),
-  };
   const char *missing = !has_sock_diag() ? "sock_diag"
                         : open_servers() ? "sockets to listen on"
                                          : NULL;
@@ -389,7 +363,7 @@ int main(void) {
     printf("1..0 # SKIP no %s here\n", missing);
     return 0;
   }
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = run_all_tests(NULL, NULL);
   close_servers();
   return failed;
 }

@@ -47,8 +47,7 @@ static struct lb_netns_id identify(const char *path) {
 
 /* --- identity ------------------------------------------------------------ */
 
-static void a_namespace_is_known_by_device_and_inode(void **state) {
-  (void)state;
+TEST_CASE(a_namespace_is_known_by_device_and_inode) {
   const struct lb_netns_id a = {4, 4026531840}, b = {4, 4026531841},
                            c = {5, 4026531840};
   struct lb_netns_id none = identify(NULL), own = identify(OWN_NETNS);
@@ -62,8 +61,7 @@ static void a_namespace_is_known_by_device_and_inode(void **state) {
   assert_false(lb_netns_is_same(&a, &c));
 }
 
-static void a_path_that_leads_nowhere_is_an_error(void **state) {
-  (void)state;
+TEST_CASE(a_path_that_leads_nowhere_is_an_error) {
   struct lb_netns_id id = {7, 8};
   assert_int_equal(lb_netns_identify("/proc/self/ns/nothing", &id), -ENOENT);
   assert_int_equal(lb_netns_identify("/dev/null/x", &id), -ENOTDIR);
@@ -106,9 +104,7 @@ static struct other open_other(void) {
   return other;
 }
 
-static void elsewhere_the_function_runs_in_a_thread_and_the_caller_stays_here(
-    void **state) {
-  (void)state;
+TEST_CASE(elsewhere_the_function_runs_in_a_thread_and_the_caller_stays_here) {
   struct lb_netns_id own = identify(NULL);
   static const int results[] = {0, 1, 4711, -1, -ENOBUFS};
   struct other others[2] = {open_other(), open_other()};
@@ -149,8 +145,7 @@ static void check_blocked(const sigset_t *blocked, bool all) {
       fail_msg("signal %d", number);
 }
 
-static void elsewhere_all_signals_are_blocked(void **state) {
-  (void)state;
+TEST_CASE(elsewhere_all_signals_are_blocked) {
   struct other other = open_other();
   struct visit visit = {.calls = 0};
   sigset_t before = block_one(), after;
@@ -186,8 +181,7 @@ static void check_refused(const char *path, const struct lb_netns_id *id,
   assert_true(lb_netns_is_same(&now, &own));
 }
 
-static void another_namespace_at_the_path_is_not_entered(void **state) {
-  (void)state;
+TEST_CASE(another_namespace_at_the_path_is_not_entered) {
   struct lb_netns_id ids[2] = {identify(NULL), identify(NULL)};
   ids[0].ino++;
   ids[1].dev++;
@@ -197,16 +191,14 @@ static void another_namespace_at_the_path_is_not_entered(void **state) {
   check_refused("/dev/null/x", &ids[0], -ENOTDIR);
 }
 
-static void without_the_privilege_none_is_entered(void **state) {
-  (void)state;
+TEST_CASE(without_the_privilege_none_is_entered) {
   struct lb_netns_id own = identify(NULL);
   uint32_t had = set_capabilities(0);
   check_refused(OWN_NETNS, &own, -EPERM);
   set_capabilities(had);
 }
 
-static void if_the_thread_or_the_check_fails_none_is_entered(void **state) {
-  (void)state;
+TEST_CASE(if_the_thread_or_the_check_fails_none_is_entered) {
   struct lb_netns_id own = identify(NULL);
   errors.create = EAGAIN;
   check_refused(OWN_NETNS, &own, -EAGAIN);
@@ -247,9 +239,7 @@ static void check_no_netns(const char *path) {
 }
 
 /* A FIFO without a writer must not be waited for. */
-static void
-a_file_that_is_not_a_network_namespace_is_not_entered(void **state) {
-  (void)state;
+TEST_CASE(a_file_that_is_not_a_network_namespace_is_not_entered) {
   struct folder folder = make_folder();
   check_no_netns("/proc/self/ns/uts");
   check_no_netns(folder.at);
@@ -320,9 +310,8 @@ check_list(const char *const *dirs, size_t len, const char *stop_at,
 #define LIST_A "10 %1$s/10\n9 %1$s/9\nZ %1$s/Z\nblue %1$s/blue\nred %1$s/red\n"
 #define LIST_B "default %2$s/default\nred %2$s/red\n"
 
-static void
-directories_are_visited_one_by_one_in_the_order_of_names(void **state) {
-  (void)state;
+TEST_WITH(directories_are_visited_one_by_one_in_the_order_of_names, make_lists,
+          remove_lists) {
   const char *const dirs[] = {a.at, b.at};
   check_list(dirs, 2, NULL, LIST_A LIST_B "= 0\n", a.at, b.at);
   check_list(dirs, 2, "9", "10 %1$s/10\n9 %1$s/9\n= 4711\n", a.at, b.at);
@@ -330,9 +319,8 @@ directories_are_visited_one_by_one_in_the_order_of_names(void **state) {
              b.at);
 }
 
-static void
-a_directory_that_is_missing_or_unreadable_costs_only_itself(void **state) {
-  (void)state;
+TEST_WITH(a_directory_that_is_missing_or_unreadable_costs_only_itself,
+          make_lists, remove_lists) {
   const char *const missing[] = {"/proc/self/ns/nothing", a.at};
   check_list(missing, 2, NULL, LIST_A "= 0\n", a.at);
   check_list(missing, 1, NULL, "= 0\n", a.at);
@@ -345,8 +333,7 @@ a_directory_that_is_missing_or_unreadable_costs_only_itself(void **state) {
   free(loop);
 }
 
-static void without_memory_or_descriptors_the_list_is_an_error(void **state) {
-  (void)state;
+TEST_CASE(without_memory_or_descriptors_the_list_is_an_error) {
   static const int codes[] = {ENOMEM, EMFILE, ENFILE, EACCES};
   struct list list = {.stop_at = NULL};
   for (size_t i = 0; i < LEN(codes); i++) {
@@ -358,8 +345,7 @@ static void without_memory_or_descriptors_the_list_is_an_error(void **state) {
   assert_string_equal(list.text.at, "");
 }
 
-static void a_path_of_more_than_511_bytes_is_an_error(void **state) {
-  (void)state;
+TEST_WITH(a_path_of_more_than_511_bytes_is_an_error, make_lists, remove_lists) {
   char dir[512];
   const char *const dirs[] = {dir};
   memset(dir, '/', sizeof(dir));
@@ -372,8 +358,7 @@ static void a_path_of_more_than_511_bytes_is_an_error(void **state) {
 }
 
 /* Others may change what is there meanwhile. */
-static void the_directories_of_iproute2_and_docker_are_listed(void **state) {
-  (void)state;
+TEST_CASE(the_directories_of_iproute2_and_docker_are_listed) {
   static const char *const dirs[] = {"/run/netns", "/run/docker/netns"};
   struct list before, got, after;
   int status;
@@ -388,27 +373,9 @@ static void the_directories_of_iproute2_and_docker_are_listed(void **state) {
 }
 
 int main(void) {
-#define LISTED(test)                                                           \
-  cmocka_unit_test_setup_teardown(test, make_lists, remove_lists)
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_namespace_is_known_by_device_and_inode),
-      cmocka_unit_test(a_path_that_leads_nowhere_is_an_error),
-      cmocka_unit_test(
-          elsewhere_the_function_runs_in_a_thread_and_the_caller_stays_here),
-      cmocka_unit_test(elsewhere_all_signals_are_blocked),
-      cmocka_unit_test(another_namespace_at_the_path_is_not_entered),
-      cmocka_unit_test(without_the_privilege_none_is_entered),
-      cmocka_unit_test(if_the_thread_or_the_check_fails_none_is_entered),
-      cmocka_unit_test(a_file_that_is_not_a_network_namespace_is_not_entered),
-      LISTED(directories_are_visited_one_by_one_in_the_order_of_names),
-      LISTED(a_directory_that_is_missing_or_unreadable_costs_only_itself),
-      cmocka_unit_test(without_memory_or_descriptors_the_list_is_an_error),
-      LISTED(a_path_of_more_than_511_bytes_is_an_error),
-      cmocka_unit_test(the_directories_of_iproute2_and_docker_are_listed),
-  };
   if (!enter_new_netns()) {
     printf("# no network namespaces here: nothing is tested elsewhere\n");
     cmocka_set_skip_filter("elsewhere_*");
   }
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return run_all_tests(NULL, NULL);
 }

@@ -132,8 +132,7 @@ static void check_malformed(const char *const *inputs, size_t len) {
   }
 }
 
-static void columns_are_found_by_name_in_any_kernel(void **state) {
-  (void)state;
+TEST_CASE(columns_are_found_by_name_in_any_kernel) {
   struct text old = make_file(LINUX_2_6_34, 100),
               later = make_file(LINUX_3_10, 200),
               recent = make_file(LINUX_6_18, 1000);
@@ -146,8 +145,7 @@ static void columns_are_found_by_name_in_any_kernel(void **state) {
   check(cases, LEN(cases));
 }
 
-static void the_prefix_is_found_among_others(void **state) {
-  (void)state;
+TEST_CASE(the_prefix_is_found_among_others) {
   static const struct netstat_case cases[] = {
       {"IpExt: ListenDrops InOctets\nIpExt: 1 2\n"
        "TcpExt: ListenDrops\nTcpExt: 3\n",
@@ -162,8 +160,7 @@ static void the_prefix_is_found_among_others(void **state) {
   check(cases, LEN(cases));
 }
 
-static void an_absent_name_is_absent(void **state) {
-  (void)state;
+TEST_CASE(an_absent_name_is_absent) {
   static const struct netstat_case cases[] = {
       {"TcpExt: ListenOverflows\nTcpExt: 3\n", "0 overflows 3"},
       {"TcpExt: TW\nTcpExt: 3\n", "0"},
@@ -174,8 +171,7 @@ static void an_absent_name_is_absent(void **state) {
   check(cases, LEN(cases));
 }
 
-static void a_name_is_compared_whole(void **state) {
-  (void)state;
+TEST_CASE(a_name_is_compared_whole) {
   static const struct netstat_case cases[] = {
       {"TcpExt: ListenDropsX XListenDrops ListenDrop Listen listendrops\n"
        "TcpExt: 1 2 3 4 5\n",
@@ -189,8 +185,7 @@ static void a_name_is_compared_whole(void **state) {
   check(cases, LEN(cases));
 }
 
-static void counters_have_64_bits(void **state) {
-  (void)state;
+TEST_CASE(counters_have_64_bits) {
   static const struct netstat_case cases[] = {
       {"TcpExt: ListenDrops ListenOverflows\n"
        "TcpExt: 18446744073709551615 4294967296\n",
@@ -202,8 +197,7 @@ static void counters_have_64_bits(void **state) {
   check(cases, LEN(cases));
 }
 
-static void a_file_without_a_whole_pair_of_lines_is_malformed(void **state) {
-  (void)state;
+TEST_CASE(a_file_without_a_whole_pair_of_lines_is_malformed) {
   static const char *const inputs[] = {
       "",
       "\n",
@@ -230,8 +224,7 @@ static void a_file_without_a_whole_pair_of_lines_is_malformed(void **state) {
   check_malformed(inputs, LEN(inputs));
 }
 
-static void a_value_that_is_no_number_is_malformed(void **state) {
-  (void)state;
+TEST_CASE(a_value_that_is_no_number_is_malformed) {
   static const char *const inputs[] = {
       "TcpExt: ListenDrops\nTcpExt: -1\n",
       "TcpExt: ListenDrops\nTcpExt: +1\n",
@@ -249,9 +242,7 @@ static void a_value_that_is_no_number_is_malformed(void **state) {
 }
 
 /* A number may have lost its last digits. */
-static void
-a_cut_off_file_is_malformed_up_to_the_end_of_the_values(void **state) {
-  (void)state;
+TEST_CASE(a_cut_off_file_is_malformed_up_to_the_end_of_the_values) {
   struct text file = make_file(LINUX_6_18, 1000);
   const char *values = strchr(file.at, '\n') + 1;
   size_t whole = (size_t)(strchr(values, '\n') + 1 - file.at);
@@ -265,8 +256,7 @@ a_cut_off_file_is_malformed_up_to_the_end_of_the_values(void **state) {
   }
 }
 
-static void a_sysctl_is_one_number_of_32_bits(void **state) {
-  (void)state;
+TEST_CASE(a_sysctl_is_one_number_of_32_bits) {
   static const struct {
     const char *input;
     uint32_t want;
@@ -281,8 +271,7 @@ static void a_sysctl_is_one_number_of_32_bits(void **state) {
   }
 }
 
-static void any_other_sysctl_is_malformed(void **state) {
-  (void)state;
+TEST_CASE(any_other_sysctl_is_malformed) {
   static const char *const inputs[] = {
       "",
       "\n",
@@ -306,18 +295,4 @@ static void any_other_sysctl_is_malformed(void **state) {
   }
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(columns_are_found_by_name_in_any_kernel),
-      cmocka_unit_test(the_prefix_is_found_among_others),
-      cmocka_unit_test(an_absent_name_is_absent),
-      cmocka_unit_test(a_name_is_compared_whole),
-      cmocka_unit_test(counters_have_64_bits),
-      cmocka_unit_test(a_file_without_a_whole_pair_of_lines_is_malformed),
-      cmocka_unit_test(a_value_that_is_no_number_is_malformed),
-      cmocka_unit_test(a_cut_off_file_is_malformed_up_to_the_end_of_the_values),
-      cmocka_unit_test(a_sysctl_is_one_number_of_32_bits),
-      cmocka_unit_test(any_other_sysctl_is_malformed),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -370,8 +370,7 @@ static void configure_half(void) {
   configure("LocalPort %u\n", (unsigned)host.half.port);
 }
 
-static void values_come_in_each_of_two_lives(void **state) {
-  (void)state;
+TEST_WITH(values_come_in_each_of_two_lives, set_up, tear_down) {
   for (int life = 0; life < 2; life++) {
     start_daemon();
     configure_all();
@@ -385,8 +384,8 @@ static void values_come_in_each_of_two_lives(void **state) {
 }
 
 /* Our two are in the order of the kernel's table. */
-static void without_a_selection_every_listening_port_is_reported(void **state) {
-  (void)state;
+TEST_WITH(without_a_selection_every_listening_port_is_reported, set_up,
+          tear_down) {
   for (int has_block = 0; has_block < 2; has_block++) {
     struct text want = {.len = 0}, other_order = {.len = 0};
     say_namespace(&want, 20);
@@ -410,8 +409,7 @@ static void without_a_selection_every_listening_port_is_reported(void **state) {
   }
 }
 
-static void a_server_that_comes_and_goes_keeps_its_counters(void **state) {
-  (void)state;
+TEST_WITH(a_server_that_comes_and_goes_keeps_its_counters, set_up, tear_down) {
   struct text absent = {.len = 0}, present = {.len = 0};
   struct server server;
   assert_int_equal(open_server(&server, AF_INET, false, -1), 0);
@@ -432,8 +430,7 @@ static void a_server_that_comes_and_goes_keeps_its_counters(void **state) {
 
 /* --- configuration -------------------------------------------------------- */
 
-static void a_bad_option_is_logged_and_the_rest_is_used(void **state) {
-  (void)state;
+TEST_WITH(a_bad_option_is_logged_and_the_rest_is_used, set_up, tear_down) {
   struct text want = {.len = 0};
   configure("LocalPort \"htps\" \"%u\"\n"
             "Port 80\n",
@@ -463,8 +460,8 @@ static void a_bad_option_is_logged_and_the_rest_is_used(void **state) {
   do_shutdown();
 }
 
-static void init_fails_and_frees_all_if_no_selection_is_valid(void **state) {
-  (void)state;
+TEST_WITH(init_fails_and_frees_all_if_no_selection_is_valid, set_up,
+          tear_down) {
   for (int life = 0; life < 2; life++) {
     configure("LocalPort \"htps\"\n");
     reset_log();
@@ -481,8 +478,7 @@ static void init_fails_and_frees_all_if_no_selection_is_valid(void **state) {
   do_shutdown();
 }
 
-static void a_second_init_changes_nothing(void **state) {
-  (void)state;
+TEST_WITH(a_second_init_changes_nothing, set_up, tear_down) {
   configure_all();
   for (int i = 0; i < 2; i++) {
     do_init();
@@ -491,8 +487,7 @@ static void a_second_init_changes_nothing(void **state) {
   do_shutdown();
 }
 
-static void shutdown_works_without_init_and_twice(void **state) {
-  (void)state;
+TEST_WITH(shutdown_works_without_init_and_twice, set_up, tear_down) {
   do_shutdown();
   configure_half();
   do_shutdown();
@@ -503,8 +498,8 @@ static void shutdown_works_without_init_and_twice(void **state) {
 
 #define READING "Reading the listening sockets"
 
-static void without_the_kernel_there_are_one_line_and_no_values(void **state) {
-  (void)state;
+TEST_WITH(without_the_kernel_there_are_one_line_and_no_values, set_up,
+          tear_down) {
   configure_all();
   do_init();
   for (int i = 0; i < 2; i++) {
@@ -540,8 +535,8 @@ static struct text without_lines(const struct text *all, const char *word) {
   return rest;
 }
 
-static void a_file_that_cannot_be_read_costs_its_own_values_alone(void **s) {
-  (void)s;
+TEST_WITH(a_file_that_cannot_be_read_costs_its_own_values_alone, set_up,
+          tear_down) {
   static const struct {
     const char *file, *bad, *good;
     const char *lost; /* in the lines of the values that are missing */
@@ -583,8 +578,8 @@ static void a_file_that_cannot_be_read_costs_its_own_values_alone(void **s) {
 
 /* The read that begins finds the namespaces anew. The path is no namespace,
  * which is another error than no path. */
-static void a_namespace_is_looked_for_at_the_beginning_of_a_read(void **state) {
-  (void)state;
+TEST_WITH(a_namespace_is_looked_for_at_the_beginning_of_a_read, set_up,
+          tear_down) {
   struct text half = values_of_half();
   configure("LocalPort %u\nNetNamespace \"%s\"\n", (unsigned)host.half.port,
             proc_path(&proc, "ns"));
@@ -600,8 +595,8 @@ static void a_namespace_is_looked_for_at_the_beginning_of_a_read(void **state) {
   do_shutdown();
 }
 
-static void a_limit_that_equals_somaxconn_is_a_hint_in_the_log(void **state) {
-  (void)state;
+TEST_WITH(a_limit_that_equals_somaxconn_is_a_hint_in_the_log, set_up,
+          tear_down) {
   write_somaxconn("3\n");
   configure("<Listener \"a\">\n  LocalPort %u\n</Listener>\n"
             "<Listener \"b\">\n  LocalPort %u\n</Listener>\n",
@@ -622,8 +617,7 @@ static void a_limit_that_equals_somaxconn_is_a_hint_in_the_log(void **state) {
 }
 
 /* In a label a space becomes "_". */
-static void a_label_that_is_in_use_is_an_error_in_the_log(void **state) {
-  (void)state;
+TEST_WITH(a_label_that_is_in_use_is_an_error_in_the_log, set_up, tear_down) {
   static const char separators[] = {' ', '_'};
   struct server sockets[LEN(separators)];
   for (size_t i = 0; i < LEN(separators); i++) {
@@ -660,8 +654,8 @@ static double last_value(const char *name) {
   return strtod(found, NULL);
 }
 
-static void samples_see_a_queue_that_is_empty_again_at_the_read(void **state) {
-  (void)state;
+TEST_WITH(samples_see_a_queue_that_is_empty_again_at_the_read, set_up,
+          tear_down) {
   struct server server;
   int clients[3];
   assert_int_equal(open_server(&server, AF_INET, false, 5), 0);
@@ -694,8 +688,7 @@ static void samples_see_a_queue_that_is_empty_again_at_the_read(void **state) {
   do_shutdown();
 }
 
-static void samples_go_on_during_an_inspection(void **state) {
-  (void)state;
+TEST_WITH(samples_go_on_during_an_inspection, set_up, tear_down) {
   collectd.interval = TIME_T_TO_CDTIME_T(10);
   configure("SampleInterval 0.001\nInspectQueue true\nLocalPort %u\n",
             (unsigned)host.half.port);
@@ -708,8 +701,8 @@ static void samples_go_on_during_an_inspection(void **state) {
 }
 
 /* Sanitizers show leaks, and races between the two threads. */
-static void a_thousand_intervals_with_all_options_in_three_lives(void **state) {
-  (void)state;
+TEST_WITH(a_thousand_intervals_with_all_options_in_three_lives, set_up,
+          tear_down) {
   for (int life = 0; life < 3; life++) {
     start_daemon();
     collectd.interval = TIME_T_TO_CDTIME_T(10);
@@ -735,8 +728,7 @@ static void a_thousand_intervals_with_all_options_in_three_lives(void **state) {
 
 /* --- what is missing at the start ----------------------------------------- */
 
-static void each_read_tries_again_to_start_the_thread(void **state) {
-  (void)state;
+TEST_WITH(each_read_tries_again_to_start_the_thread, set_up, tear_down) {
   for (int life = 0; life < 2; life++) {
     start_daemon();
     collectd.interval = TIME_T_TO_CDTIME_T(10);
@@ -778,8 +770,8 @@ static void check_log_of_refusal(bool is_refused, bool is_running) {
   reset_log();
 }
 
-static void after_any_refused_allocation_the_next_read_is_right(void **state) {
-  (void)state;
+TEST_WITH(after_any_refused_allocation_the_next_read_is_right, set_up,
+          tear_down) {
   size_t lives = 0, not_running = 0;
   for (bool is_refused_one = true; is_refused_one; lives++) {
     start_daemon();
@@ -802,28 +794,7 @@ static void after_any_refused_allocation_the_next_read_is_right(void **state) {
   assert_in_range(not_running, 10, lives / 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(values_come_in_each_of_two_lives),
-      TEST(without_a_selection_every_listening_port_is_reported),
-      TEST(a_server_that_comes_and_goes_keeps_its_counters),
-      TEST(a_bad_option_is_logged_and_the_rest_is_used),
-      TEST(init_fails_and_frees_all_if_no_selection_is_valid),
-      TEST(a_second_init_changes_nothing),
-      TEST(shutdown_works_without_init_and_twice),
-      TEST(without_the_kernel_there_are_one_line_and_no_values),
-      TEST(a_file_that_cannot_be_read_costs_its_own_values_alone),
-      TEST(a_namespace_is_looked_for_at_the_beginning_of_a_read),
-      TEST(a_limit_that_equals_somaxconn_is_a_hint_in_the_log),
-      TEST(a_label_that_is_in_use_is_an_error_in_the_log),
-      TEST(samples_see_a_queue_that_is_empty_again_at_the_read),
-      TEST(samples_go_on_during_an_inspection),
-      TEST(each_read_tries_again_to_start_the_thread),
-      TEST(after_any_refused_allocation_the_next_read_is_right),
-      TEST(a_thousand_intervals_with_all_options_in_three_lives),
-  };
   const char *missing = !has_sock_diag() ? "sock_diag"
                         : open_host()    ? "loopback to listen on"
                                          : NULL;
@@ -831,7 +802,7 @@ int main(void) {
     printf("1..0 # SKIP no %s here\n", missing);
     return 0;
   }
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = run_all_tests(NULL, NULL);
   close_host();
   return failed;
 }

@@ -32,8 +32,7 @@ static void check_parse(const char *text, int want_err, struct lb_ports want) {
   assert_string_equal(got.at, wanted.at);
 }
 
-static void a_number_a_range_or_a_service_is_parsed(void **state) {
-  (void)state;
+TEST_CASE(a_number_a_range_or_a_service_is_parsed) {
   static const struct port_case cases[] = {
       {"1", {1, 1}},
       {"80", {80, 80}},
@@ -56,8 +55,7 @@ static void a_number_a_range_or_a_service_is_parsed(void **state) {
     check_parse(cases[i].text, 0, cases[i].want);
 }
 
-static void each_wrong_text_has_an_error_of_its_kind(void **state) {
-  (void)state;
+TEST_CASE(each_wrong_text_has_an_error_of_its_kind) {
   static const struct {
     int err;
     const char *texts[20];
@@ -81,8 +79,7 @@ static void each_wrong_text_has_an_error_of_its_kind(void **state) {
       check_parse(cases[i].texts[j], cases[i].err, (struct lb_ports){11, 12});
 }
 
-static void a_set_has_exactly_the_ports_that_were_added(void **state) {
-  (void)state;
+TEST_CASE(a_set_has_exactly_the_ports_that_were_added) {
   static const uint16_t ports[] = {0, 1, 7, 8, 80, 255, 256, 8191, 65535};
   struct lb_portset set = {{0}};
   for (size_t i = 0; i < LEN(ports); i++)
@@ -94,11 +91,4 @@ static void a_set_has_exactly_the_ports_that_were_added(void **state) {
   assert_string_equal(got.at, "0 1 7 8 80 255 256 8191 65535 ");
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_number_a_range_or_a_service_is_parsed),
-      cmocka_unit_test(each_wrong_text_has_an_error_of_its_kind),
-      cmocka_unit_test(a_set_has_exactly_the_ports_that_were_added),
-  };
-  return cmocka_run_group_tests_name("ports", tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -6,9 +6,7 @@
 
 #include "unit.h"
 
-static void
-a_namespace_has_six_readings_and_shares_two_with_a_listener(void **state) {
-  (void)state;
+TEST_CASE(a_namespace_has_six_readings_and_shares_two_with_a_listener) {
   struct text both = {.len = 0}, namespace_alone = {.len = 0};
   for (int i = 0; i < LB_READINGS; i++) {
     const struct lb_reading *reading = &lb_reading_table[i];
@@ -26,8 +24,7 @@ a_namespace_has_six_readings_and_shares_two_with_a_listener(void **state) {
 }
 
 /* The dashboards put a full stop after it. */
-static void each_meaning_is_a_phrase_without_a_full_stop(void **state) {
-  (void)state;
+TEST_CASE(each_meaning_is_a_phrase_without_a_full_stop) {
   for (int i = 0; i < LB_READINGS; i++) {
     const char *meaning = lb_reading_table[i].meaning;
     size_t len = strlen(meaning);
@@ -37,8 +34,7 @@ static void each_meaning_is_a_phrase_without_a_full_stop(void **state) {
   }
 }
 
-static void no_two_readings_of_a_subject_share_a_name(void **state) {
-  (void)state;
+TEST_CASE(no_two_readings_of_a_subject_share_a_name) {
   for (int i = 0; i < LB_READINGS; i++)
     for (int j = 0; j < i; j++)
       if (lb_reading_table[i].subjects & lb_reading_table[j].subjects &&
@@ -46,8 +42,7 @@ static void no_two_readings_of_a_subject_share_a_name(void **state) {
         fail_msg("%s twice", lb_reading_table[i].name);
 }
 
-static void types_are_stock_types_and_only_derive_is_a_counter(void **state) {
-  (void)state;
+TEST_CASE(types_are_stock_types_and_only_derive_is_a_counter) {
   static const struct {
     const char *type;
     unsigned is_counter;
@@ -68,8 +63,7 @@ static void types_are_stock_types_and_only_derive_is_a_counter(void **state) {
   }
 }
 
-static void only_values_that_were_put_are_present(void **state) {
-  (void)state;
+TEST_CASE(only_values_that_were_put_are_present) {
   struct lb_values values = {.present = 0};
   lb_put_gauge(&values, LB_QUEUE, 0);
   lb_put_gauge(&values, LB_SOMAXCONN, 4096);
@@ -89,14 +83,4 @@ static void only_values_that_were_put_are_present(void **state) {
                               "somaxconn 4096\n");
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(
-          a_namespace_has_six_readings_and_shares_two_with_a_listener),
-      cmocka_unit_test(each_meaning_is_a_phrase_without_a_full_stop),
-      cmocka_unit_test(no_two_readings_of_a_subject_share_a_name),
-      cmocka_unit_test(types_are_stock_types_and_only_derive_is_a_counter),
-      cmocka_unit_test(only_values_that_were_put_are_present),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

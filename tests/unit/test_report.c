@@ -45,8 +45,7 @@ static void report_outcomes(const struct lb_outcome *outcomes) {
 
 /* --- errors -------------------------------------------------------------- */
 
-static void an_error_is_one_line_and_its_end_another(void **state) {
-  (void)state;
+TEST_WITH(an_error_is_one_line_and_its_end_another, set_up, tear_down) {
   static const struct {
     struct lb_outcome outcome;
     const char *failed;
@@ -104,8 +103,7 @@ static void an_error_is_one_line_and_its_end_another(void **state) {
 
 #define LISTING PLUGIN "Listing /run/netns and /run/docker/netns"
 
-static void an_error_of_the_list_of_namespaces_is_one_line(void **state) {
-  (void)state;
+TEST_WITH(an_error_of_the_list_of_namespaces_is_one_line, set_up, tear_down) {
   static const struct {
     int err;
     const char *want;
@@ -126,8 +124,7 @@ static void an_error_of_the_list_of_namespaces_is_one_line(void **state) {
   }
 }
 
-static void the_first_namespace_with_an_error_is_named(void **state) {
-  (void)state;
+TEST_WITH(the_first_namespace_with_an_error_is_named, set_up, tear_down) {
   OUTCOMES(OWN(), AT(RED, "red", .errors.netstat = -EIO),
            AT(BLUE, "blue", .errors.netstat = -EACCES));
   check_log("ERR: " PLUGIN "Reading /proc/net/netstat in network namespace red "
@@ -141,15 +138,13 @@ static unsigned count_lines(const char *of) {
   return count;
 }
 
-static void reasons_that_alternate_have_growing_pauses(void **state) {
-  (void)state;
+TEST_WITH(reasons_that_alternate_have_growing_pauses, set_up, tear_down) {
   for (int i = 0; i < 100; i++)
     OUTCOMES(OWN(.err = i % 2 ? -ETIMEDOUT : -ENOSPC));
   assert_int_equal(count_lines("ERR: "), 7);
 }
 
-static void an_error_that_comes_and_goes_has_growing_pauses(void **state) {
-  (void)state;
+TEST_WITH(an_error_that_comes_and_goes_has_growing_pauses, set_up, tear_down) {
   for (int i = 0; i < 100; i++)
     OUTCOMES(OWN(.err = i % 2 ? 0 : -ETIMEDOUT));
   assert_int_equal(count_lines("ERR: "), 7);
@@ -161,8 +156,7 @@ static void an_error_that_comes_and_goes_has_growing_pauses(void **state) {
 #define SAMPLING PLUGIN "Sampling network namespace"
 #define GONE(place, name) AT(place, name, .err = -ENOENT)
 
-static void namespaces_with_one_error_share_a_line(void **state) {
-  (void)state;
+TEST_WITH(namespaces_with_one_error_share_a_line, set_up, tear_down) {
   OUTCOMES(OWN(), GONE(RED, "red"), AT("/run/netns/green", "green"),
            AT("/a", "a", .err = -EPERM), GONE(BLUE, "blue"));
   check_log("ERR: " SAMPLING " red, blue failed: it does not exist\n");
@@ -178,8 +172,7 @@ static void namespaces_with_one_error_share_a_line(void **state) {
             "NOTICE: " SAMPLING " blue works again.\n");
 }
 
-static void an_error_within_a_pause_is_logged_after_it(void **state) {
-  (void)state;
+TEST_WITH(an_error_within_a_pause_is_logged_after_it, set_up, tear_down) {
   OUTCOMES(GONE(BLUE, "blue"));
   OUTCOMES(GONE(BLUE, "blue"), GONE(RED, "red"));
   reset_log();
@@ -190,8 +183,8 @@ static void an_error_within_a_pause_is_logged_after_it(void **state) {
   check_log("ERR: " SAMPLING " a failed: it does not exist\n");
 }
 
-static void a_namespace_whose_error_was_not_logged_has_no_end(void **state) {
-  (void)state;
+TEST_WITH(a_namespace_whose_error_was_not_logged_has_no_end, set_up,
+          tear_down) {
   OUTCOMES(GONE(BLUE, "blue"));
   OUTCOMES(GONE(BLUE, "blue"), GONE(RED, "red"));
   reset_log();
@@ -200,8 +193,8 @@ static void a_namespace_whose_error_was_not_logged_has_no_end(void **state) {
   check_log("");
 }
 
-static void a_namespace_that_is_no_longer_visited_is_forgotten(void **state) {
-  (void)state;
+TEST_WITH(a_namespace_that_is_no_longer_visited_is_forgotten, set_up,
+          tear_down) {
   OUTCOMES(OWN(), GONE(BLUE, "blue"));
   reset_log();
   OUTCOMES(OWN());
@@ -210,8 +203,7 @@ static void a_namespace_that_is_no_longer_visited_is_forgotten(void **state) {
   check_log("");
 }
 
-static void many_namespaces_are_counted_after_the_first(void **state) {
-  (void)state;
+TEST_WITH(many_namespaces_are_counted_after_the_first, set_up, tear_down) {
   static char names[60][8];
   struct lb_outcome outcomes[LEN(names) + 1] = {0};
   struct text want = {.len = 0};
@@ -227,8 +219,8 @@ static void many_namespaces_are_counted_after_the_first(void **state) {
   check_log(want.at);
 }
 
-static void without_memory_an_error_is_logged_but_not_its_end(void **state) {
-  (void)state;
+TEST_WITH(without_memory_an_error_is_logged_but_not_its_end, set_up,
+          tear_down) {
   for (size_t fails = 1; fails <= 2; fails++) {
     memory.fails = fails;
     memory.refused = 0;
@@ -242,8 +234,7 @@ static void without_memory_an_error_is_logged_but_not_its_end(void **state) {
   }
 }
 
-static void a_steady_error_takes_no_memory(void **state) {
-  (void)state;
+TEST_WITH(a_steady_error_takes_no_memory, set_up, tear_down) {
   const struct lb_outcome outcomes[] = {
       OWN(.errors.netstat = -EIO), GONE(BLUE, "blue"), {.label = NULL}};
   report_outcomes(outcomes);
@@ -267,8 +258,8 @@ static void end_read(void) {
                 (struct lb_sample_counts){0});
 }
 
-static void a_hint_names_all_its_listeners_with_several_sockets(void **state) {
-  (void)state;
+TEST_WITH(a_hint_names_all_its_listeners_with_several_sockets, set_up,
+          tear_down) {
   lb_report_begin(&report);
   lb_report_somaxconn(&report, 128);
   hint("80", 1, 0);
@@ -284,8 +275,7 @@ static void a_hint_names_all_its_listeners_with_several_sockets(void **state) {
   check_log("");
 }
 
-static void each_somaxconn_has_its_own_hint(void **state) {
-  (void)state;
+TEST_WITH(each_somaxconn_has_its_own_hint, set_up, tear_down) {
   lb_report_begin(&report);
   lb_report_somaxconn(&report, 128);
   hint("80", 1, 0);
@@ -302,8 +292,8 @@ static void each_somaxconn_has_its_own_hint(void **state) {
 
 /* --- conflicts ----------------------------------------------------------- */
 
-static void a_conflict_names_the_first_source_and_counts_the_rest(void **s) {
-  (void)s;
+TEST_WITH(a_conflict_names_the_first_source_and_counts_the_rest, set_up,
+          tear_down) {
   static const struct {
     struct lb_conflict conflict;
     const char *want;
@@ -329,8 +319,8 @@ static void a_conflict_names_the_first_source_and_counts_the_rest(void **s) {
   }
 }
 
-static void each_conflict_is_news_but_there_are_growing_pauses(void **state) {
-  (void)state;
+TEST_WITH(each_conflict_is_news_but_there_are_growing_pauses, set_up,
+          tear_down) {
   for (int i = 0; i < 100; i++) {
     struct lb_conflict conflict = {1, -EEXIST, "80", "port 80"};
     collectd.now += collectd.interval;
@@ -342,8 +332,8 @@ static void each_conflict_is_news_but_there_are_growing_pauses(void **state) {
 
 /* --- samples and inspections --------------------------------------------- */
 
-static void missed_samples_are_logged_if_they_are_most_and_many(void **state) {
-  (void)state;
+TEST_WITH(missed_samples_are_logged_if_they_are_most_and_many, set_up,
+          tear_down) {
   static const struct {
     uint64_t made, missed;
     const char *want;
@@ -368,8 +358,7 @@ static void missed_samples_are_logged_if_they_are_most_and_many(void **state) {
   }
 }
 
-static void slowed_inspections_are_logged_once(void **state) {
-  (void)state;
+TEST_WITH(slowed_inspections_are_logged_once, set_up, tear_down) {
   static const bool slowed[] = {false, true, true, false, true};
   for (size_t i = 0; i < LEN(slowed); i++) {
     collectd.now += (cdtime_t)100 * collectd.interval;
@@ -384,28 +373,4 @@ static void slowed_inspections_are_logged_once(void **state) {
   }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(an_error_is_one_line_and_its_end_another),
-      TEST(an_error_of_the_list_of_namespaces_is_one_line),
-      TEST(the_first_namespace_with_an_error_is_named),
-      TEST(reasons_that_alternate_have_growing_pauses),
-      TEST(an_error_that_comes_and_goes_has_growing_pauses),
-      TEST(namespaces_with_one_error_share_a_line),
-      TEST(an_error_within_a_pause_is_logged_after_it),
-      TEST(a_namespace_whose_error_was_not_logged_has_no_end),
-      TEST(a_namespace_that_is_no_longer_visited_is_forgotten),
-      TEST(many_namespaces_are_counted_after_the_first),
-      TEST(without_memory_an_error_is_logged_but_not_its_end),
-      TEST(a_steady_error_takes_no_memory),
-      TEST(a_hint_names_all_its_listeners_with_several_sockets),
-      TEST(each_somaxconn_has_its_own_hint),
-      TEST(a_conflict_names_the_first_source_and_counts_the_rest),
-      TEST(each_conflict_is_news_but_there_are_growing_pauses),
-      TEST(missed_samples_are_logged_if_they_are_most_and_many),
-      TEST(slowed_inspections_are_logged_once),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -176,8 +176,7 @@ static struct lb_sample_counts take_counts(void) {
 
 /* --- samples -------------------------------------------------------------- */
 
-static void samples_are_taken_at_the_period_and_counted(void **state) {
-  (void)state;
+TEST_WITH(samples_are_taken_at_the_period_and_counted, set_up, tear_down) {
   enum { PERIOD_MS = 2, SAMPLES = 20 };
   uint64_t before = lb_sampler_now_ms();
   start((double)PERIOD_MS / 1000);
@@ -189,8 +188,7 @@ static void samples_are_taken_at_the_period_and_counted(void **state) {
   assert_in_range(counts.made + counts.missed, SAMPLES, periods);
 }
 
-static void counts_begin_at_0_after_they_are_taken(void **state) {
-  (void)state;
+TEST_WITH(counts_begin_at_0_after_they_are_taken, set_up, tear_down) {
   start(0.001);
   wait_for_samples(5);
   lb_sampler_lock(sampler);
@@ -202,8 +200,7 @@ static void counts_begin_at_0_after_they_are_taken(void **state) {
   assert_int_equal(second.missed, 0);
 }
 
-static void there_are_no_samples_while_the_lock_is_held(void **state) {
-  (void)state;
+TEST_WITH(there_are_no_samples_while_the_lock_is_held, set_up, tear_down) {
   start(0.001);
   wait_for_samples(3);
   lb_sampler_lock(sampler);
@@ -214,8 +211,8 @@ static void there_are_no_samples_while_the_lock_is_held(void **state) {
   wait_for_samples(samples + 3);
 }
 
-static void samples_missed_during_a_lock_are_counted_not_made_up(void **state) {
-  (void)state;
+TEST_WITH(samples_missed_during_a_lock_are_counted_not_made_up, set_up,
+          tear_down) {
   enum { PERIOD_MS = 4, PERIODS = 12 };
   uint64_t before = lb_sampler_now_ms();
   start((double)PERIOD_MS / 1000);
@@ -230,8 +227,7 @@ static void samples_missed_during_a_lock_are_counted_not_made_up(void **state) {
   assert_in_range(counts.made + counts.missed, PERIODS, periods);
 }
 
-static void samples_missed_during_a_slow_sample_are_counted(void **state) {
-  (void)state;
+TEST_WITH(samples_missed_during_a_slow_sample_are_counted, set_up, tear_down) {
   set_blocks(true);
   start(0.002);
   wait_for_samples(1);
@@ -241,16 +237,14 @@ static void samples_missed_during_a_slow_sample_are_counted(void **state) {
   assert_in_range(take_counts().missed, 8, UINT64_MAX);
 }
 
-static void each_sample_is_of_all_namespaces(void **state) {
-  (void)state;
+TEST_WITH(each_sample_is_of_all_namespaces, set_up, tear_down) {
   start(0.001);
   wait_for_samples(5);
   assert_in_range(samples_of(1), 4, INT32_MAX);
 }
 
 /* The sample under way ends when the lock is asked for. */
-static void the_lock_waits_for_one_sample_of_one_namespace(void **state) {
-  (void)state;
+TEST_WITH(the_lock_waits_for_one_sample_of_one_namespace, set_up, tear_down) {
   set_blocks(true);
   start(0.001);
   wait_for_samples(1);
@@ -265,8 +259,7 @@ static void the_lock_waits_for_one_sample_of_one_namespace(void **state) {
 
 /* --- the thread ----------------------------------------------------------- */
 
-static void without_a_period_there_is_no_thread(void **state) {
-  (void)state;
+TEST_WITH(without_a_period_there_is_no_thread, set_up, tear_down) {
   start(0);
   assert_int_equal(created, 0);
   struct lb_sample_counts counts = take_counts();
@@ -276,8 +269,7 @@ static void without_a_period_there_is_no_thread(void **state) {
   assert_int_equal(samples_of(0), 0);
 }
 
-static void stopping_ends_the_thread_and_may_be_repeated(void **state) {
-  (void)state;
+TEST_WITH(stopping_ends_the_thread_and_may_be_repeated, set_up, tear_down) {
   for (int i = 1; i <= 50; i++) {
     start(0.001);
     if (i % 2)
@@ -292,8 +284,7 @@ static void stopping_ends_the_thread_and_may_be_repeated(void **state) {
   lb_sampler_stop(NULL);
 }
 
-static void stopping_does_not_wait_for_the_next_sample(void **state) {
-  (void)state;
+TEST_WITH(stopping_does_not_wait_for_the_next_sample, set_up, tear_down) {
   uint64_t before = lb_sampler_now_ms();
   start(3600);
   wait_for(&monitor.waits, 1);
@@ -303,8 +294,7 @@ static void stopping_does_not_wait_for_the_next_sample(void **state) {
   assert_in_range(lb_sampler_now_ms() - before, 0, PATIENCE_S * 1000);
 }
 
-static void stopping_waits_for_the_sample_under_way(void **state) {
-  (void)state;
+TEST_WITH(stopping_waits_for_the_sample_under_way, set_up, tear_down) {
   set_blocks(true);
   start(0.001);
   wait_for_samples(1);
@@ -314,8 +304,8 @@ static void stopping_waits_for_the_sample_under_way(void **state) {
   assert_int_equal(samples_of(0), 1);
 }
 
-static void the_thread_has_a_name_a_small_stack_and_no_signals(void **state) {
-  (void)state;
+TEST_WITH(the_thread_has_a_name_a_small_stack_and_no_signals, set_up,
+          tear_down) {
   sigset_t one, after;
   sigemptyset(&one);
   sigaddset(&one, SIGUSR2);
@@ -333,8 +323,7 @@ static void the_thread_has_a_name_a_small_stack_and_no_signals(void **state) {
   assert_int_equal(monitor.stack, 256 * 1024);
 }
 
-static void without_a_thread_or_memory_there_is_no_sampler(void **state) {
-  (void)state;
+TEST_WITH(without_a_thread_or_memory_there_is_no_sampler, set_up, tear_down) {
   sigset_t set;
   create_fails_with = EAGAIN;
   assert_int_equal(lb_sampler_start(MONITOR, 1, &sampler), -EAGAIN);
@@ -351,23 +340,4 @@ static void without_a_thread_or_memory_there_is_no_sampler(void **state) {
   assert_int_equal(created, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(samples_are_taken_at_the_period_and_counted),
-      TEST(counts_begin_at_0_after_they_are_taken),
-      TEST(there_are_no_samples_while_the_lock_is_held),
-      TEST(samples_missed_during_a_lock_are_counted_not_made_up),
-      TEST(samples_missed_during_a_slow_sample_are_counted),
-      TEST(each_sample_is_of_all_namespaces),
-      TEST(the_lock_waits_for_one_sample_of_one_namespace),
-      TEST(without_a_period_there_is_no_thread),
-      TEST(stopping_ends_the_thread_and_may_be_repeated),
-      TEST(stopping_does_not_wait_for_the_next_sample),
-      TEST(stopping_waits_for_the_sample_under_way),
-      TEST(the_thread_has_a_name_a_small_stack_and_no_signals),
-      TEST(without_a_thread_or_memory_there_is_no_sampler),
-  };
-  return cmocka_run_group_tests_name("sampler", tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -81,8 +81,8 @@ static int sample_netns(const char *text, bool for_all) {
 
 /* --- labels -------------------------------------------------------------- */
 
-static void selections_keep_the_order_in_which_they_were_added(void **state) {
-  (void)state;
+TEST_WITH(selections_keep_the_order_in_which_they_were_added, begin_test,
+          end_test) {
   struct lb_ports ports[] = {{8000, 8010}, {9000, 9000}};
   struct lb_address addresses[] = {address_of("10.0.0.1"), address_of("::1")};
   struct lb_unix_name names[] = {unix_name_of("/run/api.sock"),
@@ -118,8 +118,8 @@ static void selections_keep_the_order_in_which_they_were_added(void **state) {
                   "web: 80\n");
 }
 
-static void a_label_in_use_is_refused_to_ports_names_and_blocks(void **state) {
-  (void)state;
+TEST_WITH(a_label_in_use_is_refused_to_ports_names_and_blocks, begin_test,
+          end_test) {
   assert_int_equal(add_port(80), 0);
   assert_int_equal(add_port(80), -EEXIST);
   assert_int_equal(add_listener("80", 8080, 8080), -EEXIST);
@@ -139,8 +139,7 @@ static void a_label_in_use_is_refused_to_ports_names_and_blocks(void **state) {
       "port 80\n8080: 80\napi: 1-2\na-b: \"/a/b\"\n443: \"/443\"\n");
 }
 
-static void a_label_in_use_is_refused_to_namespaces(void **state) {
-  (void)state;
+TEST_WITH(a_label_in_use_is_refused_to_namespaces, begin_test, end_test) {
   static const char *const used[] = {"80", "api", "run-x", "/80", "/run/x"};
   assert_int_equal(add_port(80), 0);
   assert_int_equal(add_listener("api", 1, 2), 0);
@@ -150,8 +149,7 @@ static void a_label_in_use_is_refused_to_namespaces(void **state) {
   assert_settings("port 80\napi: 1-2\nrun-x: \"/run/x\"\n");
 }
 
-static void the_label_of_a_namespace_is_refused_to_others(void **state) {
-  (void)state;
+TEST_WITH(the_label_of_a_namespace_is_refused_to_others, begin_test, end_test) {
   assert_int_equal(sample_netns("443", true), 0);
   assert_int_equal(sample_netns("/proc/1/ns/net", true), 0);
   assert_int_equal(sample_netns("*", true), 0);
@@ -170,8 +168,7 @@ static void the_label_of_a_namespace_is_refused_to_others(void **state) {
                   "namespace *: * for all\n");
 }
 
-static void labels_that_differ_in_one_byte_are_two(void **state) {
-  (void)state;
+TEST_WITH(labels_that_differ_in_one_byte_are_two, begin_test, end_test) {
   static const char *const labels[] = {"80 ", "080",  "+80", "API",  "api",
                                        "ap",  "apis", "0",   "65536"};
   assert_int_equal(add_port(80), 0);
@@ -185,8 +182,7 @@ static void labels_that_differ_in_one_byte_are_two(void **state) {
   assert_false(lb_settings_has_label(&settings, "Api"));
 }
 
-static void every_port_can_be_selected_once(void **state) {
-  (void)state;
+TEST_WITH(every_port_can_be_selected_once, begin_test, end_test) {
   for (unsigned port = 1; port <= 65535; port++)
     assert_int_equal(add_port((uint16_t)port), 0);
   for (unsigned port = 1; port <= 65535; port++) {
@@ -198,8 +194,8 @@ static void every_port_can_be_selected_once(void **state) {
   assert_int_equal(settings.selections_len, 65535);
 }
 
-static void ignored_names_use_no_label_and_may_be_repeated(void **state) {
-  (void)state;
+TEST_WITH(ignored_names_use_no_label_and_may_be_repeated, begin_test,
+          end_test) {
   static const char *const texts[] = {"/run/a", "@b", "/run/a"};
   settings.listening_paths = true;
   for (size_t i = 0; i < LEN(texts); i++) {
@@ -210,8 +206,8 @@ static void ignored_names_use_no_label_and_may_be_repeated(void **state) {
   assert_settings("other paths but \"/run/a\" \"\\x00b\" \"/run/a\"\n");
 }
 
-static void freed_settings_are_empty_and_can_be_filled_again(void **state) {
-  (void)state;
+TEST_WITH(freed_settings_are_empty_and_can_be_filled_again, begin_test,
+          end_test) {
   struct lb_unix_name ignored = unix_name_of("/run/b");
   assert_int_equal(add_port(80), 0);
   assert_int_equal(add_path("/run/a"), 0);
@@ -225,8 +221,7 @@ static void freed_settings_are_empty_and_can_be_filled_again(void **state) {
   assert_settings("port 80\n");
 }
 
-static void without_memory_nothing_is_added(void **state) {
-  (void)state;
+TEST_WITH(without_memory_nothing_is_added, begin_test, end_test) {
   struct lb_netns_spec netns[] = {netns_of("red")};
   size_t refused = 0;
   for (int err = -ENOMEM; err; refused += err != 0) {
@@ -244,8 +239,8 @@ static void without_memory_nothing_is_added(void **state) {
 
 /* --- ports --------------------------------------------------------------- */
 
-static void a_selection_has_a_port_if_it_is_narrowed_by_nothing(void **state) {
-  (void)state;
+TEST_WITH(a_selection_has_a_port_if_it_is_narrowed_by_nothing, begin_test,
+          end_test) {
   struct lb_ports ports[] = {{8000, 8010}, {9000, 9000}};
   struct lb_address loopback = address_of("127.0.0.1");
   struct lb_unix_name name = unix_name_of("/80");
@@ -273,8 +268,7 @@ static void a_selection_has_a_port_if_it_is_narrowed_by_nothing(void **state) {
 
 /* --- network namespaces -------------------------------------------------- */
 
-static void a_namespace_in_two_spellings_is_sampled_once(void **state) {
-  (void)state;
+TEST_WITH(a_namespace_in_two_spellings_is_sampled_once, begin_test, end_test) {
   static const struct {
     const char *text;
     bool for_all;
@@ -318,8 +312,8 @@ static void say_applies(struct text *got) {
   }
 }
 
-static void a_selection_applies_in_its_namespaces_or_those_for_all(void **s) {
-  (void)s;
+TEST_WITH(a_selection_applies_in_its_namespaces_or_those_for_all, begin_test,
+          end_test) {
   static const struct {
     const char *netns;
     bool for_all;
@@ -351,22 +345,4 @@ static void a_selection_applies_in_its_namespaces_or_those_for_all(void **s) {
   }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_test, end_test)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(selections_keep_the_order_in_which_they_were_added),
-      TEST(a_label_in_use_is_refused_to_ports_names_and_blocks),
-      TEST(a_label_in_use_is_refused_to_namespaces),
-      TEST(the_label_of_a_namespace_is_refused_to_others),
-      TEST(labels_that_differ_in_one_byte_are_two),
-      TEST(every_port_can_be_selected_once),
-      TEST(ignored_names_use_no_label_and_may_be_repeated),
-      TEST(freed_settings_are_empty_and_can_be_filled_again),
-      TEST(without_memory_nothing_is_added),
-      TEST(a_selection_has_a_port_if_it_is_narrowed_by_nothing),
-      TEST(a_namespace_in_two_spellings_is_sampled_once),
-      TEST(a_selection_applies_in_its_namespaces_or_those_for_all),
-  };
-  return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -70,7 +70,7 @@ static const struct lb_socket *get(const struct fixture *fixture,
 
 /* --- tests --------------------------------------------------------------- */
 
-static void a_socket_that_a_dump_shows_twice_is_one(void **state) {
+TEST_WITH(a_socket_that_a_dump_shows_twice_is_one, set_up, tear_down) {
   struct fixture *fixture = *state;
   see(fixture, 1, 0);
   see(fixture, 2, 0);
@@ -82,7 +82,7 @@ static void a_socket_that_a_dump_shows_twice_is_one(void **state) {
   assert_int_equal(get(fixture, 1)->sock.sk_drops, 9);
 }
 
-static void a_socket_is_missing_until_some_dump_shows_it(void **state) {
+TEST_WITH(a_socket_is_missing_until_some_dump_shows_it, set_up, tear_down) {
   struct fixture *fixture = *state;
   see(fixture, 1, 0);
   see(fixture, 2, 0);
@@ -99,8 +99,8 @@ static void a_socket_is_missing_until_some_dump_shows_it(void **state) {
   assert_int_equal(fixture->table.present, 3);
 }
 
-static void
-a_socket_that_is_back_does_not_make_up_for_a_missing_one(void **state) {
+TEST_WITH(a_socket_that_is_back_does_not_make_up_for_a_missing_one, set_up,
+          tear_down) {
   struct fixture *fixture = *state;
   see(fixture, 1, 0);
   see(fixture, 2, 0);
@@ -117,7 +117,7 @@ a_socket_that_is_back_does_not_make_up_for_a_missing_one(void **state) {
   assert_false(lb_socket_table_is_same(&fixture->table));
 }
 
-static void a_socket_without_a_dump_is_kept_for_a_minute(void **state) {
+TEST_WITH(a_socket_without_a_dump_is_kept_for_a_minute, set_up, tear_down) {
   struct fixture *fixture = *state;
   see(fixture, 1, 0);
   see(fixture, 2, 0);
@@ -136,8 +136,8 @@ static void a_socket_without_a_dump_is_kept_for_a_minute(void **state) {
   assert_null(find(fixture, 1));
 }
 
-static void
-full_is_of_any_dump_of_this_sample_and_the_one_before(void **state) {
+TEST_WITH(full_is_of_any_dump_of_this_sample_and_the_one_before, set_up,
+          tear_down) {
   struct fixture *fixture = *state;
   see(fixture, 1, 6);
   see(fixture, 1, 5);
@@ -160,7 +160,7 @@ full_is_of_any_dump_of_this_sample_and_the_one_before(void **state) {
 }
 
 /* The attribution resets it; drops of a new socket are movement. */
-static void movement_is_told_until_it_is_attributed(void **state) {
+TEST_WITH(movement_is_told_until_it_is_attributed, set_up, tear_down) {
   struct fixture *fixture = *state;
   struct lb_socket_table *table = &fixture->table;
   see(fixture, 1, 0);
@@ -182,7 +182,8 @@ static void movement_is_told_until_it_is_attributed(void **state) {
   assert_true(table->drops_moved);
 }
 
-static void a_tcp_socket_without_drops_is_told_a_unix_socket_not(void **state) {
+TEST_WITH(a_tcp_socket_without_drops_is_told_a_unix_socket_not, set_up,
+          tear_down) {
   struct fixture *fixture = *state;
   see(fixture, 1, 0);
   see_unix(fixture, 2, 0);
@@ -193,7 +194,7 @@ static void a_tcp_socket_without_drops_is_told_a_unix_socket_not(void **state) {
   assert_true(fixture->table.lacks_drops);
 }
 
-static void a_sample_is_the_same_if_only_drops_differ(void **state) {
+TEST_WITH(a_sample_is_the_same_if_only_drops_differ, set_up, tear_down) {
   struct fixture *fixture = *state;
   static const struct {
     uint32_t queue, limit, drops;
@@ -219,7 +220,7 @@ static void a_sample_is_the_same_if_only_drops_differ(void **state) {
 
 /* --- UNIX sockets -------------------------------------------------------- */
 
-static void unix_sockets_that_could_not_be_read_stay_present(void **state) {
+TEST_WITH(unix_sockets_that_could_not_be_read_stay_present, set_up, tear_down) {
   struct fixture *fixture = *state;
   struct lb_socket_table *table = &fixture->table;
   see(fixture, 1, 0);
@@ -244,7 +245,7 @@ static void unix_sockets_that_could_not_be_read_stay_present(void **state) {
   assert_null(find(fixture, 3));
 }
 
-static void a_unix_socket_is_forgotten_after_two_samples(void **state) {
+TEST_WITH(a_unix_socket_is_forgotten_after_two_samples, set_up, tear_down) {
   struct fixture *fixture = *state;
   struct lb_socket_table *table = &fixture->table;
   see(fixture, 1, 0);
@@ -260,7 +261,7 @@ static void a_unix_socket_is_forgotten_after_two_samples(void **state) {
   assert_true(table->forgot_unix);
 }
 
-static void only_forgotten_unix_sockets_are_told(void **state) {
+TEST_WITH(only_forgotten_unix_sockets_are_told, set_up, tear_down) {
   struct fixture *fixture = *state;
   see(fixture, 1, 0);
   see_unix(fixture, 2, 0);
@@ -278,7 +279,7 @@ static void only_forgotten_unix_sockets_are_told(void **state) {
 
 /* Random sockets, compared with a plain list. The cookies differ in their high
  * half only. */
-static void many_sockets_come_and_go(void **state) {
+TEST_WITH(many_sockets_come_and_go, set_up, tear_down) {
   enum { COOKIES = 3000, SAMPLES = 60 };
   static uint32_t drops[COOKIES];
   static bool is_there[COOKIES];
@@ -305,22 +306,4 @@ static void many_sockets_come_and_go(void **state) {
   }
 }
 
-#define ON_TABLE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      ON_TABLE(a_socket_that_a_dump_shows_twice_is_one),
-      ON_TABLE(a_socket_is_missing_until_some_dump_shows_it),
-      ON_TABLE(a_socket_that_is_back_does_not_make_up_for_a_missing_one),
-      ON_TABLE(a_socket_without_a_dump_is_kept_for_a_minute),
-      ON_TABLE(full_is_of_any_dump_of_this_sample_and_the_one_before),
-      ON_TABLE(movement_is_told_until_it_is_attributed),
-      ON_TABLE(a_tcp_socket_without_drops_is_told_a_unix_socket_not),
-      ON_TABLE(a_sample_is_the_same_if_only_drops_differ),
-      ON_TABLE(unix_sockets_that_could_not_be_read_stay_present),
-      ON_TABLE(a_unix_socket_is_forgotten_after_two_samples),
-      ON_TABLE(only_forgotten_unix_sockets_are_told),
-      ON_TABLE(many_sockets_come_and_go),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -207,16 +207,14 @@ static void check_query(enum lb_query_kind kind, int want_err,
 
 /* --- requests ------------------------------------------------------------ */
 
-static void each_query_is_one_dump_unless_something_is_wrong(void **state) {
-  (void)state;
+TEST_WITH(each_query_is_one_dump_unless_something_is_wrong, set_up, tear_down) {
   static const char *const logs[] = {"both, end 0: 0", "UNIX, end 1: 0",
                                      "both, end 2: 0", "one UNIX, end 3: 0"};
   for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
     check_query((enum lb_query_kind)kind, 0, logs[kind]);
 }
 
-static void a_lost_answer_is_asked_for_once_more(void **state) {
-  (void)state;
+TEST_WITH(a_lost_answer_is_asked_for_once_more, set_up, tear_down) {
   static const struct {
     int errors[2];
     int want;
@@ -250,16 +248,15 @@ static void a_lost_answer_is_asked_for_once_more(void **state) {
     }
 }
 
-static void an_answer_to_another_request_is_asked_for_once_more(void **state) {
-  (void)state;
+TEST_WITH(an_answer_to_another_request_is_asked_for_once_more, set_up,
+          tear_down) {
   script.foreign = 1;
   check_query(LB_QUERY_TCP_SOCKS, 0, "both, both, end 0: 0");
   script.foreign = 2;
   check_query(LB_QUERY_PENDING, -EPROTO, "one UNIX, one UNIX, end 3: EPROTO");
 }
 
-static void refused_both_families_it_asks_for_each(void **state) {
-  (void)state;
+TEST_WITH(refused_both_families_it_asks_for_each, set_up, tear_down) {
   static const int refusals[] = {-EOPNOTSUPP, -EINVAL};
   for (size_t i = 0; i < LEN(refusals); i++) {
     set_up(state);
@@ -273,25 +270,22 @@ static void refused_both_families_it_asks_for_each(void **state) {
   }
 }
 
-static void
-a_refusal_is_forgotten_if_asking_for_each_does_not_help(void **state) {
-  (void)state;
+TEST_WITH(a_refusal_is_forgotten_if_asking_for_each_does_not_help, set_up,
+          tear_down) {
   script.refusal = -EOPNOTSUPP;
   script.errors[0] = -ETIMEDOUT;
   check_query(LB_QUERY_TCP_SOCKS, -ETIMEDOUT, "both, IPv4, end 0: ETIMEDOUT");
   check_query(LB_QUERY_TCP_SOCKS, 0, "both, IPv4, IPv6, end 0: 0");
 }
 
-static void if_one_family_is_lost_both_are_asked_for_again(void **state) {
-  (void)state;
+TEST_WITH(if_one_family_is_lost_both_are_asked_for_again, set_up, tear_down) {
   script.refusal = -EOPNOTSUPP;
   check_query(LB_QUERY_TCP_SOCKS, 0, "both, IPv4, IPv6, end 0: 0");
   script.errors[0] = -ENOBUFS;
   check_query(LB_QUERY_TCP_SOCKS, 0, "IPv4, IPv4, IPv6, end 0: 0");
 }
 
-static void any_other_refusal_is_an_error(void **state) {
-  (void)state;
+TEST_WITH(any_other_refusal_is_an_error, set_up, tear_down) {
   script.refusal = -EPERM;
   check_query(LB_QUERY_TCP_SOCKS, -EPERM, "both, end 0: EPERM");
   script.refusal = 0;
@@ -300,17 +294,15 @@ static void any_other_refusal_is_an_error(void **state) {
 
 /* --- results ------------------------------------------------------------- */
 
-static void
-an_inode_of_another_socket_means_that_this_one_is_gone(void **state) {
-  (void)state;
+TEST_WITH(an_inode_of_another_socket_means_that_this_one_is_gone, set_up,
+          tear_down) {
   script.answer = -ESTALE;
   check_query(LB_QUERY_PENDING, -ENOENT, "one UNIX, end 3: ENOENT");
   script.answer = -EMSGSIZE;
   check_query(LB_QUERY_PENDING, -EMSGSIZE, "one UNIX, end 3: EMSGSIZE");
 }
 
-static void the_transport_has_the_last_word_on_the_status(void **state) {
-  (void)state;
+TEST_WITH(the_transport_has_the_last_word_on_the_status, set_up, tear_down) {
   static const char *const logs[] = {"both, end 0: 0", "UNIX, end 1: 0",
                                      "both, end 2: 0", "one UNIX, end 3: 0"};
   script.status = -EREMOTEIO;
@@ -318,8 +310,8 @@ static void the_transport_has_the_last_word_on_the_status(void **state) {
     check_query((enum lb_query_kind)kind, -EREMOTEIO, logs[kind]);
 }
 
-static void the_cost_of_inspections_is_added_also_if_they_fail(void **state) {
-  (void)state;
+TEST_WITH(the_cost_of_inspections_is_added_also_if_they_fail, set_up,
+          tear_down) {
   for (int kind = LB_QUERY_CONNS; kind < LB_QUERY_KINDS; kind++) {
     struct text ignored = {.len = 0};
     uint64_t cost_ns = 5;
@@ -339,8 +331,7 @@ static void the_cost_of_inspections_is_added_also_if_they_fail(void **state) {
   }
 }
 
-static void without_memory_no_connections_are_asked_for(void **state) {
-  (void)state;
+TEST_WITH(without_memory_no_connections_are_asked_for, set_up, tear_down) {
   struct lb_conns conns = {0};
   uint64_t cost_ns = 0;
   memory.fails = 1;
@@ -351,8 +342,7 @@ static void without_memory_no_connections_are_asked_for(void **state) {
   check_query(LB_QUERY_CONNS, 0, "both, end 2: 0");
 }
 
-static void files_rest_and_close_are_those_of_the_transport(void **state) {
-  (void)state;
+TEST_WITH(files_rest_and_close_are_those_of_the_transport, set_up, tear_down) {
   char buf[16];
   assert_int_equal(lb_source_read_file(&source, LB_FILE_SOMAXCONN, buf, 16), 6);
   assert_string_equal(buf, "file 1");
@@ -364,21 +354,4 @@ static void files_rest_and_close_are_those_of_the_transport(void **state) {
   assert_string_equal(script.log.at, "close");
 }
 
-int main(void) {
-#define SCRIPTED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-  const struct CMUnitTest tests[] = {
-      SCRIPTED(each_query_is_one_dump_unless_something_is_wrong),
-      SCRIPTED(a_lost_answer_is_asked_for_once_more),
-      SCRIPTED(an_answer_to_another_request_is_asked_for_once_more),
-      SCRIPTED(refused_both_families_it_asks_for_each),
-      SCRIPTED(a_refusal_is_forgotten_if_asking_for_each_does_not_help),
-      SCRIPTED(if_one_family_is_lost_both_are_asked_for_again),
-      SCRIPTED(any_other_refusal_is_an_error),
-      SCRIPTED(an_inode_of_another_socket_means_that_this_one_is_gone),
-      SCRIPTED(the_transport_has_the_last_word_on_the_status),
-      SCRIPTED(the_cost_of_inspections_is_added_also_if_they_fail),
-      SCRIPTED(without_memory_no_connections_are_asked_for),
-      SCRIPTED(files_rest_and_close_are_those_of_the_transport),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }

@@ -46,8 +46,8 @@ static void assert_bytes(const struct lb_unix_name *name, const char *want) {
 
 #define NAME(literal) literal, sizeof(literal) - 1
 
-static void the_name_in_sun_path_ends_at_its_nul_or_last_nuls(void **state) {
-  (void)state;
+TEST_WITH(the_name_in_sun_path_ends_at_its_nul_or_last_nuls, begin_test,
+          end_test) {
   static const struct {
     const char *sun_path;
     size_t len;
@@ -77,8 +77,7 @@ static void the_name_in_sun_path_ends_at_its_nul_or_last_nuls(void **state) {
 }
 
 /* The kernel appends a NUL to a pathname that fills sun_path. */
-static void a_name_may_fill_sun_path(void **state) {
-  (void)state;
+TEST_WITH(a_name_may_fill_sun_path, begin_test, end_test) {
   static const struct {
     char first, after; /* the last byte of the name */
     size_t len;
@@ -97,8 +96,7 @@ static void a_name_may_fill_sun_path(void **state) {
   }
 }
 
-static void a_pathname_or_an_abstract_name_is_parsed(void **state) {
-  (void)state;
+TEST_WITH(a_pathname_or_an_abstract_name_is_parsed, begin_test, end_test) {
   static const char *const cases[][2] = {
       {"/run/gunicorn.sock", "\"/run/gunicorn.sock\""},
       {"gunicorn.sock", "\"gunicorn.sock\""},
@@ -131,8 +129,7 @@ static void assert_no_name(const char *text, int want) {
   assert_memory_equal(&name, &before, sizeof(name));
 }
 
-static void an_empty_name_or_a_bad_escape_is_refused(void **state) {
-  (void)state;
+TEST_WITH(an_empty_name_or_a_bad_escape_is_refused, begin_test, end_test) {
   static const char *const texts[] = {
       "",      "@",      "@\\x00",  "@\\x00\\x00", "@a\\x",
       "@\\x4", "@\\xg0", "@\\x0g1", "@\\x+1",      "@a\\x 1",
@@ -141,8 +138,7 @@ static void an_empty_name_or_a_bad_escape_is_refused(void **state) {
     assert_no_name(texts[i], -EINVAL);
 }
 
-static void a_parsed_name_has_at_most_108_bytes(void **state) {
-  (void)state;
+TEST_WITH(a_parsed_name_has_at_most_108_bytes, begin_test, end_test) {
   static const char first[] = {'x', '/', '@'};
   for (size_t i = 0; i < LEN(first); i++) {
     char text[4096];
@@ -166,8 +162,7 @@ static void a_parsed_name_has_at_most_108_bytes(void **state) {
   assert_no_name(escaped.at, -ENAMETOOLONG);
 }
 
-static void a_name_is_formatted_as_it_is_parsed(void **state) {
-  (void)state;
+TEST_WITH(a_name_is_formatted_as_it_is_parsed, begin_test, end_test) {
   static const struct {
     const char *sun_path;
     size_t len;
@@ -219,8 +214,7 @@ static void say_freed(void *data, uint32_t number) {
   say(data, "%u freed\n", number);
 }
 
-static void a_name_has_one_number(void **state) {
-  (void)state;
+TEST_WITH(a_name_has_one_number, begin_test, end_test) {
   static const char *const texts[] = {"/run/a", "/run/b", "/run/a", "/run/",
                                       "/run/b", "/run/",  "/run/a"};
   struct text got = {.len = 0};
@@ -233,8 +227,8 @@ static void a_name_has_one_number(void **state) {
   assert_int_equal(lb_unix_names_end(names), 3);
 }
 
-static void names_that_differ_in_a_byte_or_their_length_are_two(void **state) {
-  (void)state;
+TEST_WITH(names_that_differ_in_a_byte_or_their_length_are_two, begin_test,
+          end_test) {
   static const struct {
     const char *sun_path;
     size_t len;
@@ -258,16 +252,14 @@ static void names_that_differ_in_a_byte_or_their_length_are_two(void **state) {
   }
 }
 
-static void bytes_after_the_name_do_not_count(void **state) {
-  (void)state;
+TEST_WITH(bytes_after_the_name_do_not_count, begin_test, end_test) {
   struct lb_unix_name a = parsed_name("/run/a"), same = a;
   memset(same.bytes + same.len, 'x', sizeof(same.bytes) - same.len);
   assert_int_equal(number_of(a), 0);
   assert_int_equal(number_of(same), 0);
 }
 
-static void five_thousand_names_keep_their_numbers(void **state) {
-  (void)state;
+TEST_WITH(five_thousand_names_keep_their_numbers, begin_test, end_test) {
   struct text got = {.len = 0};
   for (unsigned round = 0; round < 2; round++)
     for (unsigned i = 0; i < 5000; i++)
@@ -280,8 +272,8 @@ static void five_thousand_names_keep_their_numbers(void **state) {
 
 /* --- sweeps -------------------------------------------------------------- */
 
-static void a_sweep_frees_the_numbers_that_are_not_kept_in_it(void **state) {
-  (void)state;
+TEST_WITH(a_sweep_frees_the_numbers_that_are_not_kept_in_it, begin_test,
+          end_test) {
   struct text got = {.len = 0};
   for (unsigned i = 0; i < 5; i++)
     number_of_nth(i);
@@ -304,8 +296,7 @@ static void a_sweep_frees_the_numbers_that_are_not_kept_in_it(void **state) {
                               "0 freed\n3 freed\n");
 }
 
-static void a_new_name_gets_the_lowest_free_number(void **state) {
-  (void)state;
+TEST_WITH(a_new_name_gets_the_lowest_free_number, begin_test, end_test) {
   struct text got = {.len = 0};
   for (unsigned i = 0; i < 5; i++)
     number_of_nth(i);
@@ -327,8 +318,7 @@ static bool is_in_use(unsigned name, unsigned round) {
   return name * 7919 % 40 != round && name * 104729 % 37 != round % 37;
 }
 
-static void numbers_stay_unique_while_names_come_and_go(void **state) {
-  (void)state;
+TEST_WITH(numbers_stay_unique_while_names_come_and_go, begin_test, end_test) {
   enum { NAMES = 1000 };
   static uint32_t numbers[NAMES];
   for (unsigned round = 0; round < 40; round++) {
@@ -353,8 +343,8 @@ static void numbers_stay_unique_while_names_come_and_go(void **state) {
 
 /* --- memory -------------------------------------------------------------- */
 
-static void a_name_costs_its_own_length_and_a_known_one_nothing(void **state) {
-  (void)state;
+TEST_WITH(a_name_costs_its_own_length_and_a_known_one_nothing, begin_test,
+          end_test) {
   struct lb_unix_name other = parsed_name("/run/a");
   struct lb_unix_name name = parsed_name("/run/gunicorn.sock");
   uint32_t number = 0;
@@ -378,8 +368,8 @@ static void a_name_costs_its_own_length_and_a_known_one_nothing(void **state) {
   assert_int_equal(memory.calls, 0);
 }
 
-static void a_refused_allocation_is_enomem_and_can_be_tried_again(void **s) {
-  (void)s;
+TEST_WITH(a_refused_allocation_is_enomem_and_can_be_tried_again, begin_test,
+          end_test) {
   struct lb_unix_names *none = NULL;
   unsigned errors = 0;
   for (unsigned i = 0; i < 300; i++) {
@@ -409,25 +399,4 @@ static void a_refused_allocation_is_enomem_and_can_be_tried_again(void **s) {
   lb_unix_names_free(NULL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_test, end_test)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(the_name_in_sun_path_ends_at_its_nul_or_last_nuls),
-      TEST(a_name_may_fill_sun_path),
-      TEST(a_pathname_or_an_abstract_name_is_parsed),
-      TEST(an_empty_name_or_a_bad_escape_is_refused),
-      TEST(a_parsed_name_has_at_most_108_bytes),
-      TEST(a_name_is_formatted_as_it_is_parsed),
-      TEST(a_name_has_one_number),
-      TEST(names_that_differ_in_a_byte_or_their_length_are_two),
-      TEST(bytes_after_the_name_do_not_count),
-      TEST(five_thousand_names_keep_their_numbers),
-      TEST(a_sweep_frees_the_numbers_that_are_not_kept_in_it),
-      TEST(a_new_name_gets_the_lowest_free_number),
-      TEST(numbers_stay_unique_while_names_come_and_go),
-      TEST(a_name_costs_its_own_length_and_a_known_one_nothing),
-      TEST(a_refused_allocation_is_enomem_and_can_be_tried_again),
-  };
-  return cmocka_run_group_tests_name("unix_names", tests, NULL, NULL);
-}
+int main(void) { return run_all_tests(NULL, NULL); }
