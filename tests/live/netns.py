@@ -28,6 +28,11 @@ def served(port, backlog, waiting, place=None):
         return fill(Listener(port, backlog=backlog), waiting)
 
 
+def errors(daemon):
+    """The errors except those of a namespace whose file was not mounted for two reads: a loaded machine takes so long."""
+    return [line for line in daemon.errors() if message("LB_WHY_NETNS_UNMOUNTED") not in line]
+
+
 class Watched(Collectd):
     """A daemon that ends with the subtest, with status 0 and with each thread in the daemon's own namespace."""
 
@@ -142,7 +147,7 @@ def _():
     finally:
         command("ip", "netns", "del", "green")
     until(lambda: set(daemon.read()) == {""}, "it is gone")
-    equal(daemon.errors(), [])
+    equal(errors(daemon), [])
 
 
 @test('"*" is all namespaces of ip-netns and Docker, each once under its first name, and not the own one; a file among '
@@ -249,7 +254,7 @@ def _():
     until(lambda: daemon.read()["blue:80"]["queue"] == 3, "it is the new one")
     equal({tuple(part(table, "blue:80", "queue", "limit").values()) for _, table in daemon.reads()
            if {"queue", "limit"} <= set(table.get("blue:80", ()))}, {(2, 10), (3, 20)})
-    equal(daemon.errors(), [])
+    equal(errors(daemon), [])
 
 
 for config in "SampleInterval 0.01", "SampleInterval 0.01\nInspectQueue true", "SampleInterval 0":
@@ -419,7 +424,7 @@ def _():
     for name in pods.names:
         pods.check(name, daemon.series(f"{name}:80", "limit"), dict(daemon.series(f"{name}:80", "queue")))
     equal({value for _, value in daemon.series("80", "limit")}, {10})
-    equal(daemon.errors(), [])
+    equal(errors(daemon), [])
 
 
 if __name__ == "__main__":
