@@ -51,7 +51,7 @@ build() {
     (cd "$out" && printf '%s\n' $core $(printf "$LB_SRCDIR/fuzz/fuzz_%s.c " $targets) |
         xargs -P "$(nproc)" -n 1 "$@" -std=gnu11 -D_GNU_SOURCE -g -pthread $LB_CPPFLAGS -c) || return
     for target in $targets; do
-        # shellcheck disable=SC2086
+        # shellcheck disable=SC2046,SC2086
         (cd "$out" && "$@" $LB_CPPFLAGS -D_GNU_SOURCE $main "fuzz_$target.o" $objects $LB_LIBS -pthread \
             $(wraps "$target") -o "fuzz_$target") || return
     done

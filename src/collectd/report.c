@@ -186,10 +186,10 @@ static void log_slowed(struct lb_report *report,
 /* Any host misses some samples now and then. */
 static void log_missed_samples(struct lb_report *report,
                                struct lb_sample_counts counts) {
-  if (counts.missed > 10 && counts.missed > counts.made)
+  unsigned long long made = counts.made, missed = counts.missed;
+  if (missed > 10 && missed > made)
     lb_condition_begin(&report->missed_samples, LOG_WARNING, -ETIME,
-                       LB_MSG_SAMPLES_MISSED, (unsigned long long)counts.missed,
-                       (unsigned long long)(counts.missed + counts.made));
+                       LB_MSG_SAMPLES_MISSED, missed, missed + made);
   else
     lb_condition_end(&report->missed_samples);
 }

@@ -22,9 +22,11 @@ void for_each_statement(const char *script,
 }
 
 static const char *text_after(const struct words *words, const char *option) {
-  for (size_t i = 2; i + 1 < words->len; i++)
+  for (size_t i = 2; i + 1 < words->len; i++) {
+    assert_non_null(words->v[i]);
     if (strcmp(words->v[i], option) == 0)
       return words->v[i + 1];
+  }
   return NULL;
 }
 

@@ -3,10 +3,10 @@
 # What part of src/ the tests run: builds a copy of the tree with gcc --coverage in a folder of its own,
 # runs the unit tests and those live tests that reach what they do not (LB_COVERAGE_TESTS, where it is
 # set), and prints for each file how many lines there are, how many of them were run, and which were
-# not. Fails under LB_COVERAGE_LEAST percent, 95 by default. "make coverage" calls it.
+# not. Fails under LB_COVERAGE_LEAST percent, 99 by default. "make coverage" calls it.
 set -eu
 
-least=${LB_COVERAGE_LEAST:-95}
+least=${LB_COVERAGE_LEAST:-99}
 live=${LB_COVERAGE_TESTS-$(printf 'tests/live/%s.py ' errors fault_matrix netns probe recording)}
 folder=$LB_BUILDDIR/coverage
 log=$folder/log

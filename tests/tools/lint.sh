@@ -96,7 +96,7 @@ end $status
 
 begin cppcheck "$(cppcheck --version | number)"
 cppcheck -q -j "$jobs" --enable=warning,style,performance,portability --inline-suppr --error-exitcode=1 \
-    --std=c11 --suppressions-list=tests/tools/cppcheck.suppressions -D_GNU_SOURCE -Isrc \
+    --std=c11 --suppressions-list=tests/tools/cppcheck.suppressions -D_GNU_SOURCE -Isrc -Itests/support \
     --file-list="$scratch/all" >"$scratch/said" 2>&1
 end $?
 

@@ -770,6 +770,7 @@ REPLAY_TEST(nothing_after_the_end_is_read) {
     struct recording recording = recording_of("S 1;F 2");
     struct text got = {.len = 0};
     uint32_t *old = malloc(64 + 8);
+    assert_non_null(old);
     assert_int_equal(recording.len, 64);
     for (size_t j = 0; j < (64 + 8) / sizeof(*old); j++)
       old[j] = kinds[i];

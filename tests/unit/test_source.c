@@ -153,7 +153,9 @@ static const struct lb_conn_filter filter = {&port_80, 1, .queued = true};
 static int say_sock_query(struct text *got, enum lb_query_kind kind) {
   struct lb_listen_socks socks = {0};
   assert_int_equal(lb_unix_names_new(&socks.unix_names), 0);
-  *lb_listen_socks_add(&socks) = (struct lb_listen_sock){.port = 7};
+  struct lb_listen_sock *first = lb_listen_socks_add(&socks);
+  assert_non_null(first);
+  *first = (struct lb_listen_sock){.port = 7};
   int err = kind == LB_QUERY_TCP_SOCKS ? lb_source_tcp_socks(&source, &socks)
                                        : lb_source_unix_socks(&source, &socks);
   for (size_t i = 0; i < socks.len; i++)
