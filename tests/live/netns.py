@@ -29,7 +29,8 @@ def served(port, backlog, waiting, place=None):
 
 
 def errors(daemon):
-    """The errors except those of a namespace whose file was not mounted for two reads: a loaded machine takes so long."""
+    """The errors except those of a namespace whose file was not mounted for two reads: a loaded machine takes so
+    long."""
     return [line for line in daemon.errors() if message("LB_WHY_NETNS_UNMOUNTED") not in line]
 
 

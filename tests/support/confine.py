@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: MIT
 """confine.py [--writable DIR]... DROP-IN... -- COMMAND...
 
-Runs a command under the restrictions of a systemd service, where there is no
-systemd to do it: the drop-ins are read in the order of their names. A line that
-this program does not know is an error, so that none goes untested. As root, in
-a mount namespace whose "/" is a mount."""
+Runs a command under the restrictions of a systemd service without systemd. The drop-ins are read in the order of their
+names. A line that this program does not know is an error, so that every line is tested. It needs root, and a mount
+namespace whose "/" is a mount point."""
 import ctypes
 import errno
 import os
@@ -18,32 +17,26 @@ libc = ctypes.CDLL(None, use_errno=True)
 seccomp = ctypes.CDLL("libseccomp.so.2")
 seccomp.seccomp_init.restype = ctypes.c_void_p
 
-CAPABILITIES = {"CAP_DAC_READ_SEARCH": 2, "CAP_NET_ADMIN": 12,
-                "CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21}
+CAPABILITIES = {"CAP_DAC_READ_SEARCH": 2, "CAP_NET_ADMIN": 12, "CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21}
 FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16}
-NAMESPACES = {"cgroup": 0x02000000, "ipc": 0x08000000, "net": 0x40000000,
-              "mnt": 0x00020000, "pid": 0x20000000, "user": 0x10000000,
-              "uts": 0x04000000}
+NAMESPACES = {"cgroup": 0x02000000, "ipc": 0x08000000, "net": 0x40000000, "mnt": 0x00020000, "pid": 0x20000000,
+              "user": 0x10000000, "uts": 0x04000000}
 
-# Nothing is left of what these take away for a process that has none of the
-# capabilities and system calls.
-IMPLIED = {"ProtectKernelModules", "ProtectKernelLogs", "ProtectClock",
-           "ProtectHostname", "PrivateDevices", "RemoveIPC",
-           "ProtectControlGroups", "SystemCallArchitectures"}
-# What the caller makes and says by --writable.
-GIVEN = {"StateDirectory", "RuntimeDirectory"}
-FLAGS = {"NoNewPrivileges", "ProtectHome", "PrivateTmp", "LockPersonality",
-         "ProtectKernelTunables", "MemoryDenyWriteExecute", "RestrictRealtime",
-         "RestrictSUIDSGID"}
+# A process without the capabilities and system calls has nothing left that these could take away.
+IMPLIED = {"ProtectKernelModules", "ProtectKernelLogs", "ProtectClock", "ProtectHostname", "PrivateDevices",
+           "RemoveIPC", "ProtectControlGroups", "SystemCallArchitectures"}
+GIVEN = {"StateDirectory", "RuntimeDirectory"}  # the caller makes them and passes them with --writable
+FLAGS = {"NoNewPrivileges", "ProtectHome", "PrivateTmp", "LockPersonality", "ProtectKernelTunables",
+         "MemoryDenyWriteExecute", "RestrictRealtime", "RestrictSUIDSGID"}
 SINGLE = {"User", "ProtectSystem", "ProtectProc", "SystemCallErrorNumber"}
-LISTS = {"CapabilityBoundingSet", "AmbientCapabilities",
-         "RestrictAddressFamilies", "SystemCallFilter", "RestrictNamespaces"}
+LISTS = {"CapabilityBoundingSet", "AmbientCapabilities", "RestrictAddressFamilies", "SystemCallFilter",
+         "RestrictNamespaces"}
 
 
-# ------------------------------------------------------------- what is written
+# -------------------------------------------------------------- the drop-ins
 
 def settings(paths):
-    """{name: value or list of assignments} of all [Service] sections."""
+    """The [Service] sections: {name: value or list of assignments}."""
     found = {name: [] for name in LISTS}
     for path in sorted(paths, key=os.path.basename):
         with open(path) as file:
@@ -53,7 +46,7 @@ def settings(paths):
                 continue
             name, is_set, value = line.partition("=")
             if not is_set or name not in IMPLIED | GIVEN | FLAGS | SINGLE | LISTS:
-                sys.exit(f"confine.py: {path}: it cannot do this: {line}")
+                sys.exit(f"confine.py: {path}: unknown line: {line}")
             if name in LISTS:
                 found[name].append(value.strip())
             else:
@@ -65,7 +58,7 @@ def settings(paths):
 
 
 def members(assignments):
-    """An empty assignment takes away all that was before it."""
+    """The words of a list. An empty assignment clears it."""
     found = []
     for value in assignments:
         found = found + value.split() if value else []
@@ -73,7 +66,7 @@ def members(assignments):
 
 
 def namespaces(assignments):
-    """The flags of the namespaces that are allowed. "yes" is an empty list."""
+    """The clone(2) flags of the allowed namespaces. RestrictNamespaces=yes allows none."""
     allowed = 0
     for value in assignments:
         if value in ("yes", "no"):
@@ -84,7 +77,7 @@ def namespaces(assignments):
 
 
 def calls(assignments):
-    """The names of the system calls that are allowed."""
+    """The names of the allowed system calls."""
     allowed = set()
     for value in assignments:
         remove, names = value[:1] == "~", value.lstrip("~").split()
@@ -96,19 +89,16 @@ def calls(assignments):
             else:
                 expanded.add(name)
         allowed = allowed - expanded if remove else allowed | expanded
-    # an allow list always has these, systemd.exec(5)
-    return allowed | {"execve", "exit", "exit_group", "rt_sigreturn",
-                      "getrlimit", "brk", "mmap", "mprotect"}
+    # Every allow list has these, systemd.exec(5).
+    return allowed | {"execve", "exit", "exit_group", "rt_sigreturn", "getrlimit", "brk", "mmap", "mprotect"}
 
 
 def group(name):
-    env = {**os.environ}
-    env.pop("NOTIFY_SOCKET", None)  # it would tell its own exit status
-    text = subprocess.run(["systemd-analyze", "syscall-filter", name],
-                          check=True, capture_output=True, text=True,
+    """The members of a group of system calls."""
+    env = {name_: value for name_, value in os.environ.items() if name_ != "NOTIFY_SOCKET"}  # it would notify there
+    text = subprocess.run(["systemd-analyze", "syscall-filter", name], check=True, capture_output=True, text=True,
                           env=env).stdout
-    words = [line.strip() for line in text.splitlines()[1:]]
-    return [word for word in words if word and word[0] != "#"]
+    return [word for word in map(str.strip, text.splitlines()[1:]) if word and word[0] != "#"]
 
 
 # -------------------------------------------------------------------- seccomp
@@ -122,12 +112,11 @@ def refuse(number):
 
 
 class Compare(ctypes.Structure):
-    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int),
-                ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
+    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
 
 
 class Filter:
-    """One of several that all have to let a call through."""
+    """A seccomp filter. A call has to pass all that are loaded."""
 
     def __init__(self, otherwise):
         self.context = ctypes.c_void_p(seccomp.seccomp_init(otherwise))
@@ -136,17 +125,15 @@ class Filter:
     def add(self, action, name, *compares):
         number = seccomp.seccomp_syscall_resolve_name(name.encode())
         if number == -1:
-            return  # a call of another architecture
+            return  # another architecture has the call
         array = (Compare * len(compares))(*[Compare(*c) for c in compares])
-        error = seccomp.seccomp_rule_add_array(self.context, action, number,
-                                               len(compares), array)
+        error = seccomp.seccomp_rule_add_array(self.context, action, number, len(compares), array)
         if error not in (0, -errno.EDOM):
             sys.exit(f"confine.py: rule for {name}: {os.strerror(-error)}")
         self.rules += 1
 
     def load(self):
-        # Whoever drops its privileges has no_new_privs set already, or not.
-        seccomp.seccomp_attr_set(self.context, 3, 0)  # SCMP_FLTATR_CTL_NNP
+        seccomp.seccomp_attr_set(self.context, 3, 0)  # SCMP_FLTATR_CTL_NNP: leave no_new_privs as it is
         error = seccomp.seccomp_load(self.context)
         if error:
             sys.exit(f"confine.py: seccomp_load: {os.strerror(-error)}")
@@ -158,7 +145,7 @@ def allow_calls(names, number):
     for name in sorted(names):
         result.add(ALLOW, name)
     if result.rules < 100:
-        sys.exit("confine.py: few system calls are known here")
+        sys.exit("confine.py: libseccomp knows only few of the system calls")
     return result
 
 
@@ -204,8 +191,7 @@ def refuse_some(service):
         result.add(eperm, "personality", (0, NE, 0xffffffff))
     if service["RestrictSUIDSGID"] == "yes":
         for bit in 0o4000, 0o2000:
-            for name, arg in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2),
-                              ("open", 2), ("openat", 3), ("mkdir", 1)):
+            for name, arg in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("open", 2), ("openat", 3), ("mkdir", 1)):
                 result.add(eperm, name, (arg, MASKED_EQ, bit, bit))
     return result
 
@@ -214,13 +200,11 @@ def refuse_some(service):
 
 def call(function, *args):
     if function(*args):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()),
-                      args)
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), args)
 
 
 def mount(source, target, kind=None, flags=0, data=None):
-    call(libc.mount, *[each and each.encode() for each in
-                       (source, target, kind)], ctypes.c_ulong(flags),
+    call(libc.mount, *[each and each.encode() for each in (source, target, kind)], ctypes.c_ulong(flags),
          data and data.encode())
 
 
@@ -229,16 +213,15 @@ MS_RDONLY, MS_BIND, MS_REC, MS_SLAVE = 1, 1 << 12, 1 << 14, 1 << 19
 
 
 def set_read_only(path, is_set, recursive=False):
-    """By mount_setattr(2)."""
-    attr = struct.pack("QQQQ", is_set, not is_set, 0, 0)  # MOUNT_ATTR_RDONLY
-    call(libc.syscall, 442, -100, path.encode(), 0x8000 if recursive else 0,
-         attr, len(attr))
+    """mount_setattr(2) with MOUNT_ATTR_RDONLY"""
+    attr = struct.pack("QQQQ", is_set, not is_set, 0, 0)
+    call(libc.syscall, 442, -100, path.encode(), 0x8000 if recursive else 0, attr, len(attr))
 
 
 def protect_files(service, writable):
-    """A mount namespace in which only some directories can be written to."""
+    """Enters a mount namespace in which only these directories are writable."""
     call(libc.unshare, CLONE_NEWNS)
-    mount(None, "/", flags=MS_REC | MS_SLAVE)  # what is mounted later is seen
+    mount(None, "/", flags=MS_REC | MS_SLAVE)  # later mounts of the host appear in it
     places = {path: os.open(path, os.O_PATH) for path in writable}
     if service["PrivateTmp"] == "yes":
         mount("tmpfs", "/tmp", "tmpfs")
@@ -271,19 +254,16 @@ def prctl(*args):
 
 def drop_privileges(service):
     bounding, ambient = ({CAPABILITIES[name] for name in members(service[set_])}
-                         for set_ in ("CapabilityBoundingSet",
-                                      "AmbientCapabilities"))
+                         for set_ in ("CapabilityBoundingSet", "AmbientCapabilities"))
     ambient &= bounding
     for capability in range(64):
-        if capability not in bounding and \
-                libc.prctl(PR_CAPBSET_READ, capability) == 1:
+        if capability not in bounding and libc.prctl(PR_CAPBSET_READ, capability) == 1:
             prctl(PR_CAPBSET_DROP, capability)
     if "User" in service:
         prctl(PR_SET_KEEPCAPS, 1)
         become_nobody()
     mask = sum(1 << capability for capability in ambient)
-    call(libc.capset, struct.pack("Ii", 0x20080522, 0),
-         struct.pack("6I", mask, mask, mask, 0, 0, 0))
+    call(libc.capset, struct.pack("Ii", 0x20080522, 0), struct.pack("6I", mask, mask, mask, 0, 0, 0))
     for capability in ambient:
         prctl(PR_CAP_AMBIENT, 2, capability)
     if service["NoNewPrivileges"] == "yes":
@@ -291,8 +271,8 @@ def drop_privileges(service):
 
 
 def become_nobody():
-    """Who is root of a user namespace in which there is no other stays it: it
-    is an ordinary user outside, and without capabilities inside, too."""
+    """Changes to the user nobody. In a user namespace without other users root stays root, which is an ordinary user
+    outside; it has no capabilities inside either."""
     try:
         os.setresgid(65534, 65534, 65534)
     except OSError:
@@ -307,12 +287,10 @@ def confine(drop_ins, writable):
     number = getattr(errno, service["SystemCallErrorNumber"])
     filters = [refuse_some(service)]
     if service["RestrictAddressFamilies"]:
-        filters.append(refuse_families({FAMILIES[name] for name in members(
-            service["RestrictAddressFamilies"])}))
+        filters.append(refuse_families({FAMILIES[name] for name in members(service["RestrictAddressFamilies"])}))
     if service["RestrictNamespaces"]:
-        filters.append(refuse_namespaces(
-            namespaces(service["RestrictNamespaces"])))
-    filters.append(allow_calls(allowed, number))  # has no seccomp(2)
+        filters.append(refuse_namespaces(namespaces(service["RestrictNamespaces"])))
+    filters.append(allow_calls(allowed, number))  # last, because it does not allow seccomp(2)
     protect_files(service, writable)
     drop_privileges(service)
     for each in filters:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# The words that the shell tests are written in; to be sourced.
+# What the shell tests share; they source it.
 
 n=0
 failed=0
 
-# check WHAT COMMAND...: ok when the command succeeds; what it prints says why not
+# check NAME COMMAND...: one test. It passes if the command succeeds; otherwise the output of the command is printed.
 check() {
   n=$((n + 1))
   what=$1
@@ -15,16 +15,16 @@ check() {
   else
     failed=1
     echo "not ok $n - $what"
-    echo "$why" | sed 's/^/# /'
+    echo "$why" | tail -n 40 | sed 's/^/# /'
   fi
 }
 
-# scratch: a directory for this script, $tmp, that goes with it
+# scratch: makes a directory, $tmp, and deletes it when the script ends
 scratch() {
   tmp=$(mktemp -d) || exit 1
   trap 'rm -rf "$tmp"' EXIT
   trap 'exit 1' HUP INT TERM
 }
 
-# all_ok: whether every check was, for a script that make calls by itself
+# all_ok: whether all tests have passed; for scripts whose exit status make looks at
 all_ok() { [ "$failed" = 0 ]; }

@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What part of src/ the tests run: builds a copy of the tree with gcc --coverage in a folder of its own,
-# runs the unit tests and those live tests that reach what they do not (LB_COVERAGE_TESTS, where it is
-# set), and prints for each file how many lines there are, how many of them were run, and which were
-# not. Fails under LB_COVERAGE_LEAST percent, 99 by default. "make coverage" calls it.
+# What part of src/ the tests run; make coverage calls it. Builds a copy of the tree with gcc --coverage, runs the unit
+# tests and the live tests that reach the other lines (LB_COVERAGE_TESTS, if set), and prints for each file the number of
+# lines, the share that was run, and the lines that were not. Fails below LB_COVERAGE_LEAST percent, 99 by default.
 set -eu
 
 least=${LB_COVERAGE_LEAST:-99}
@@ -13,23 +12,23 @@ log=$folder/log
 
 failed() {
     tail -n 60 "$log" >&2
-    echo "coverage: $1; all that was said is in $log" >&2
+    echo "coverage: $1; the whole output is in $log" >&2
     exit 1
 }
 
 chmod -R u+w "$folder" 2>/dev/null || true
 rm -rf "$folder"
 mkdir -p "$folder/build"
-# From what is distributed, because a source folder that is built in cannot be configured from outside.
+# A copy of what is distributed: a source folder in which somebody has run configure cannot be configured from outside.
 "${MAKE:-make}" -C "$LB_BUILDDIR" distdir distdir="$folder/tree" >"$log" 2>&1 || failed 'copying the tree failed'
 cd "$folder/build"
-# The words that configure had are quoted for a shell; later ones win.
+# config.status prints the arguments of configure quoted for a shell. Later ones take precedence.
 eval "set -- $("$LB_BUILDDIR/config.status" --config)"
 ../tree/configure "$@" --disable-sanitizers CC=gcc CFLAGS='-g -O0 --coverage -fprofile-update=atomic' \
     >>"$log" 2>&1 || failed 'configure failed'
 "${MAKE:-make}" -j2 >>"$log" 2>&1 || failed 'the build failed'
 "${MAKE:-make}" -j2 check TESTS= >>"$log" 2>&1 || failed 'building the tests failed'
-# What fails is for make check to judge: this build is slow, and some tests are about time.
+# A failure here is not judged: make check does that, with a build that is not so slow.
 "${MAKE:-make}" -k -j2 check SHELL_TESTS= "LIVE_TESTS=$live" >>"$log" 2>&1 || true
 grep -E '^(FAIL|XPASS|SKIP|ERROR): ' "$log" | sed 's/^/not passed: /' || true
 

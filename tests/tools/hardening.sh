@@ -1,18 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The module exports what collectd asks it for and nothing else; and built with the distribution's flags, as its
-# packages are, it and the probe have all that these flags are for. TAP; run by make check.
+# The module exports only what collectd calls. Built with the distribution's flags, as its packages are, the module and the
+# probe have the protection that these flags are for. TAP; run by make check.
 set -u
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 # shellcheck source=tests/support/tap.sh
 . "$LB_SRCDIR/tests/support/tap.sh"
 scratch
-module=$tmp/.libs/listen_backlog.so
-probe=$tmp/listen_backlog-probe
 
-exports() { # exports FILE: module_register, and nothing else
-    nm -D --defined-only "$1" | tee "$tmp/symbols"
+exports() {
+    nm -D --defined-only "$LB_PLUGIN" | tee "$tmp/symbols"
     [ "$(cut -d' ' -f3 "$tmp/symbols")" = module_register ]
 }
 
@@ -23,12 +21,12 @@ build() {
         make -j2 listen_backlog.la listen_backlog-probe
 }
 
-# Of what they would be in a package, which has no debugging sections.
-hardened() {
-    strip --strip-debug "$module" "$probe" && "$LB_SRCDIR/packaging/check-elf.sh" "$module" "$probe"
+hardened() { # as in a package, without debugging sections
+    set -- "$tmp/.libs/listen_backlog.so" "$tmp/listen_backlog-probe"
+    strip --strip-debug "$@" && "$LB_SRCDIR/packaging/check-elf.sh" "$@"
 }
 
 echo 1..3
-check 'the module exports module_register alone' exports "$LB_PLUGIN"
-check "it builds with the distribution's flags" build
-check 'so built, it and the probe are hardened, and it exports no more' hardened
+check 'the module exports module_register alone' exports
+check "module and probe build with the distribution's flags" build
+check 'built with these flags, module and probe are hardened, and the module exports no more' hardened

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Everything that reads the sources without running them: make lint. LB_LINT_INCLUDES: the -I options
-# with which they compile.
+# Runs all tools that read the sources without running them; make lint calls it. LB_LINT_INCLUDES: the -I options with
+# which the sources compile.
 set -u
 export LC_ALL=C
 
@@ -26,20 +26,20 @@ need shellcheck shellcheck
 need pyflakes3 pyflakes3
 [ -z "$failed" ] || exit 1
 
-# scripts FIRST-LINE NAME: files that begin with such a line or have such a name.
+# scripts FIRST-LINE NAME: the files whose first line or name matches
 scripts() {
     find . -type d \( -name '.?*' ! -name .ci -o -name build -o -name build-\* -o -name autom4te.cache \
         -o -name listen_backlog-\* \) -prune -o -type f -exec awk -v line="$1" -v name="$2" \
         '$0 ~ line || FILENAME ~ name { print FILENAME } { nextfile }' {} + | sort
 }
 
-# each COMMAND: for each file on stdin "COMMAND FILE", all at a time; shows what those say that fail
+# each COMMAND: runs "COMMAND FILE" for each file on stdin, in parallel; prints the output of those that fail
 each() {
     # shellcheck disable=SC2016
     xargs -P "$jobs" -n 1 sh -c 'said=$($1 "$2" 2>&1) || { printf "%s\n" "$said"; exit 1; }' sh "$1"
 }
 
-# begin NAME VERSION, end STATUS: one tool
+# begin NAME VERSION, end STATUS: print the result of one tool
 begin() {
     printf '%s %s: ' "$1" "$2"
     start=$(date +%s)

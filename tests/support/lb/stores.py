@@ -76,8 +76,8 @@ def rrd_path(root, listener, reading):
 
 
 def rrd_read(what, path, *options):
-    """What rrdtool prints of an RRD file. It reads a copy: it locks the file that it reads, and meanwhile collectd could
-    not update it. With options of its own rrdtool asks a daemon."""
+    """What rrdtool prints of an RRD file. It reads a copy: it locks the file that it reads, and meanwhile collectd
+    could not update it. With options of its own rrdtool asks a daemon."""
     with tempfile.NamedTemporaryFile(suffix=".rrd") as copy:
         if "--daemon" not in options:
             shutil.copyfile(path, copy.name)
