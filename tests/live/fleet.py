@@ -11,7 +11,7 @@ import signal
 import time
 
 from lb import *
-from lb.stores import InfluxDB, rrd_fetch, snippet
+from lb.stores import InfluxDB, rrd_fetch, rrd_last, snippet
 
 HOSTS = ["host1", "host2", "host3", "host4", "host5"]
 INTERVAL = 1  # seconds; an RRD file has no fraction of one
@@ -115,9 +115,7 @@ def fed(stamps):
 
 def await_written(center, influx, hosts, since):
     """Waits until each RRD file and each series of these hosts has a value from after this time."""
-    last = "".join(f"last {path}\n" for host in hosts for path in center.files(host))
-    until(lambda: min(map(int, re.findall(r"^\d+$", command("rrdtool", "-", input=last), re.M))) > since,
-          "the RRD files are written")
+    until(lambda: min(rrd_last(path) for host in hosts for path in center.files(host)) > since, "RRD files are written")
     names = {host.name for host in hosts}
     until(lambda: all(when > since for (name, *_), (when, _) in influx.last().items() if name in names),
           "InfluxDB has values")

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import tempfile
 import urllib.error
 import urllib.parse
@@ -83,6 +84,14 @@ def rrd_read(what, path, *options):
             shutil.copyfile(path, copy.name)
             path = copy.name
         return command("rrdtool", what, path, *options)
+
+
+def rrd_last(path):
+    """When an RRD file of a 64-bit system was last updated: last_up follows the definitions in its header."""
+    with open(path, "rb") as file:
+        sources, archives = struct.unpack_from("QQ", file.read(128), 24)
+        file.seek(128 + 120 * (sources + archives))
+        return struct.unpack("q", file.read(8))[0]
 
 
 def rrd_fetch(path, start, end, *options):
