@@ -113,7 +113,7 @@ static int answer_conns(struct kernel *kernel, const struct nlmsghdr *request,
 
 static void put_clients(struct datagram *datagram,
                         const struct listening *socket) {
-  uint32_t inodes[800];
+  uint32_t inodes[800] = {0};
   assert_in_range(socket->row.queue, 0, LEN(inodes));
   for (uint32_t i = 0; i < socket->row.queue; i++)
     inodes[i] = i < socket->closed ? 0 : 1000 + i;

@@ -540,6 +540,7 @@ THERE_TEST(elsewhere_nothing_keeps_a_namespace_that_has_left_its_path) {
 
 THERE_TEST(elsewhere_another_namespace_at_the_path_is_not_used) {
   int aside = dup(there.fd), other = open_new_netns(), fds = count_fds();
+  assert_true(aside >= 0);
   say_all_there();
   assert_int_equal(dup2(other, there.fd), there.fd);
   say_all_there();
