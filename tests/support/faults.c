@@ -9,11 +9,13 @@
  * below. WHERE is "-", a part of the path, or what a dump asks for: listeners,
  * paths, waiting or pending. A new NUMBER starts counting the calls anew.
  *
- * Beside that file, three others have its name and
- *   .hits      a line for each call that failed
- *   .requests  a line for each request: the socket states that it asks for, as
- * a number .heap      two 64-bit numbers: blocks and bytes that the plugin has
- * allocated and not freed
+ * Beside that file, others have its name and an ending:
+ *
+ *     .hits      a line for each call that failed
+ *     .requests  a line for each request: the socket states that it asks for
+ *     .entered   a line for each thread that calls setns(2): its number
+ *     .heap      two 64-bit numbers: the blocks and bytes that the plugin has
+ *                allocated and not freed
  *
  * Faults in lb/faults.py compiles this and makes the files. */
 #define _GNU_SOURCE
@@ -90,6 +92,14 @@ static void note_hit(const struct fault *fault) {
   if (fd < 0)
     return;
   dprintf(fd, "%s %s %s\n", fault->number, fault->call, fault->effect);
+  syscall(SYS_close, fd);
+}
+
+static void note_number(const char *ending, unsigned number) {
+  int fd = open_beside(ending, O_WRONLY | O_APPEND);
+  if (fd < 0)
+    return;
+  dprintf(fd, "%u\n", number);
   syscall(SYS_close, fd);
 }
 
@@ -213,11 +223,7 @@ static const char *what_asks(const struct nlmsghdr *request) {
 static void note_request(int fd, const struct nlmsghdr *request) {
   if (fd >= 0 && fd < MAX_FDS)
     asked[fd] = what_asks(request);
-  int file = open_beside(".requests", O_WRONLY | O_APPEND);
-  if (file < 0)
-    return;
-  dprintf(file, "%u\n", states_of(request));
-  syscall(SYS_close, file);
+  note_number(".requests", states_of(request));
 }
 
 /* swallow: nobody will answer */
@@ -338,6 +344,7 @@ FILE *fopen(const char *restrict path, const char *restrict mode) {
 
 int setns(int fd, int type) {
   FAIL(setns, -1);
+  note_number(".entered", (unsigned)gettid());
   return REAL(setns)(fd, type);
 }
 

@@ -32,7 +32,7 @@ class Faults:
     def __init__(self, *faults):
         self.path = os.path.join(scratch(0o777), "fault")
         self.number = 0
-        for name in "requests", "heap":
+        for name in "requests", "entered", "heap":
             os.chmod(write(f"{self.path}.{name}", "\0" * 16 * (name == "heap")), 0o666)
         self.env = {"LD_PRELOAD": _library(), "LB_FAULT": self.path}
         self.set(*faults)
@@ -55,7 +55,11 @@ class Faults:
 
     def requests(self):
         """The sets of socket states, as numbers, in all requests until now."""
-        return [int(line) for line in content(self.path + ".requests").splitlines()]
+        return list(map(int, content(self.path + ".requests").split()))
+
+    def entered(self):
+        """The threads that have entered a namespace, by their numbers in the pid namespace of the program."""
+        return set(map(int, content(self.path + ".entered").split()))
 
     def sampled(self):
         """Waits until a sample that began after this call has ended: the next one has begun."""
