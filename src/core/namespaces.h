@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* The network namespaces that the monitor samples: our own first, then the
+ * configured ones and those that "*" finds.
+ *
+ * Each end of an interval finds them anew, by path and by id. If another
+ * namespace has taken a path, its sockets are counted where those of the one
+ * before were. If a path has lost its namespace, the first sample that notices
+ * closes everything that would keep the namespace alive; the source itself
+ * stays until the end of the interval, because an inspection may be using it.
+ */
+#ifndef LB_CORE_NAMESPACES_H
+#define LB_CORE_NAMESPACES_H
+
+#include "core/collector.h"
+#include "core/monitor.h"
+#include "kernel/netns.h"
+
+struct lb_namespace {
+  struct lb_netns_ref ref; /* owns path and label; path NULL: our own */
+  bool is_configured;      /* else found by "*" */
+  bool is_listed;          /* by the last listing */
+  uint64_t seen_ms;        /* when it was last there */
+
+  struct lb_netns_id id;          /* of what the source is for */
+  struct lb_source source;        /* closed: the namespace is not there */
+  struct lb_collector *collector; /* NULL: it never was */
+  struct lb_inspection inspection;
+
+  int err;            /* of the last sample, or why there is no source */
+  unsigned unmounted; /* intervals in a row with nothing mounted at the path */
+  struct lb_sample_errors errors;
+};
+
+struct lb_namespaces {
+  const struct lb_settings *settings;
+  struct lb_transport_opener opener;
+  struct lb_label_registry *labels;
+  struct lb_namespace **v; /* our own first */
+  size_t len;
+  bool has_long_names; /* in the last listing */
+  int listing_err;     /* as lb_monitor_listing_error() */
+};
+
+/* Adds our own namespace and the configured ones. Borrows settings. Returns 0,
+ * -errno of the opener or -ENOMEM; free it in any case. */
+int lb_namespaces_init(struct lb_namespaces *all,
+                       const struct lb_settings *settings,
+                       struct lb_transport_opener opener);
+void lb_namespaces_free(struct lb_namespaces *all);
+
+/* Finds out which namespaces are there. No inspection is running. */
+void lb_namespaces_find(struct lb_namespaces *all, uint64_t now_ms);
+
+static inline bool lb_namespace_is_open(const struct lb_namespace *ns) {
+  return ns->source.transport != NULL;
+}
+
+/* Opens the source of what is at the path. Returns 0, -errno of the opener or
+ * -ENOMEM. */
+int lb_namespace_enter(struct lb_namespaces *all, struct lb_namespace *ns);
+
+/* Closes the source; err is why. Keeps the collector, and so the counters. */
+void lb_namespace_leave(struct lb_namespace *ns, int err);
+
+/* After a sample: whether another namespace has taken the path and, by chance,
+ * the id. */
+bool lb_namespace_is_replaced(const struct lb_namespace *ns);
+
+/* After a sample or an interval: whether the namespace is not at its path any
+ * more. */
+bool lb_namespace_is_gone(const struct lb_namespace *ns);
+
+#endif
