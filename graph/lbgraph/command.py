@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -15,10 +16,10 @@ from .drawing import DAY, HOUR, MINUTE, VARIANTS, WIDE
 from .hosts import Host, chosen_hosts
 from .page import Page, index
 from .pictures import listener_picture, overview_picture
-from .rrd import Error, linked, rrdtool
+from .rrd import Error, copies, naming, rrdtool
 from .stack import picture_size
 from .subjects import PLUGIN, Listener, Span
-from .words import file_name, printable
+from .words import file_name, folder_name, printable
 
 
 class Progress:
@@ -44,18 +45,115 @@ class Progress:
             print("\r" + " " * 30 + "\r", end="", file=sys.stderr, flush=True)
 
 
-def write(path, data):
-    """Replaces a file as a whole."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".new", "wb") as file:
-        file.write(data)
-    os.replace(path + ".new", path)
+# ------------------------------------------------------------ the end of a run
+
+SIGNALS = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 
 
-def draw(make, base, output, picture_format, scratch):
+class Stopped(BaseException):
+    """A signal asked the program to end."""
+
+
+def stop_on_signals():
+    def stop(number, _):
+        ignore_signals()
+        raise Stopped(number)
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
+def ignore_signals():
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def unstopped():
+    """A part of the program that signals do not interrupt."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Workers:
+    """Threads, each with an rrdtool."""
+
+    def __enter__(self):
+        self.pool = concurrent.futures.ThreadPoolExecutor(
+            min(32, os.cpu_count() or 1))
+        return self
+
+    def each(self, function, items):
+        for _ in self.pool.map(function, items):
+            pass
+
+    def __exit__(self, kind, *_):
+        if kind:
+            rrdtool.stop()
+        self.pool.shutdown(cancel_futures=True)
+        rrdtool.end()
+
+
+# ------------------------------------------------------------------ the output
+
+class Output:
+    """The output directory. What is written waits in a folder of its own until
+    all of it is there. A run that is stopped changes nothing."""
+
+    def __init__(self, path):
+        self.path, self.made, self.stage = path, [], None
+
+    def __enter__(self):
+        return self
+
+    def open(self):
+        with naming(self.path), unstopped():
+            self._make(os.path.abspath(self.path))
+            self.stage = tempfile.mkdtemp(prefix=".new-", dir=self.path)
+
+    def _make(self, path):
+        if not os.path.isdir(path):
+            self._make(os.path.dirname(path))
+            os.mkdir(path)
+            self.made.append(path)
+
+    def __exit__(self, *_):
+        if self.stage:
+            shutil.rmtree(self.stage, ignore_errors=True)
+        for path in reversed(self.made):
+            with contextlib.suppress(OSError):  # it is not empty
+                os.rmdir(path)
+
+    def write(self, path, data):
+        path = os.path.join(self.stage, path)
+        with naming(self.path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(data)
+
+    def finish(self):
+        """Replaces the files: first the pictures, then the pages."""
+        with unstopped():
+            self._replace()
+
+    def _replace(self):
+        found = [os.path.relpath(os.path.join(folder, file), self.stage)
+                 for folder, _, files in os.walk(self.stage) for file in files]
+        for path in sorted(found, key=lambda path: (
+                os.path.basename(path) == "index.html", -path.count("/"))):
+            target = os.path.join(self.path, path)
+            with naming(target):
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                os.replace(os.path.join(self.stage, path), target)
+
+
+def draw(make, base, output, picture_format):
     """Draws all variants of a picture: {folder: (url, width, height)}."""
     found = {}
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(dir=copies.folder) as folder:
         for variant in VARIANTS:
             picture = make(variant)
             if picture is None:
@@ -63,12 +161,12 @@ def draw(make, base, output, picture_format, scratch):
             data = picture.draw(picture_format, folder)
             url = "/".join(filter(None, (
                 variant.folder, f"{base}.{picture_format}")))
-            write(os.path.join(output, url), data)
+            output(url, data)
             found[variant.folder] = (url, *picture_size(data, picture_format))
     return found
 
 
-def draw_host(host, span, output, options, each, progress, scratch):
+def draw_host(host, span, output, options, each, progress):
     """Draws all pictures of a host, and writes its page."""
     pictures = {}
 
@@ -76,10 +174,11 @@ def draw_host(host, span, output, options, each, progress, scratch):
         make = listener_picture if isinstance(one, Listener) \
             else overview_picture
         try:
-            pictures[one.name] = draw(
-                lambda variant: make(one, span, variant),
-                file_name(f"{PLUGIN}-{one.name}") if one.name else "overview",
-                output, options.format, scratch)
+            with copies.kept():
+                pictures[one.name] = draw(
+                    lambda variant: make(one, span, variant), file_name(
+                        f"{PLUGIN}-{one.name}") if one.name else "overview",
+                    output, options.format)
             if not pictures[one.name]:
                 del pictures[one.name]
         except Error as error:
@@ -87,8 +186,8 @@ def draw_host(host, span, output, options, each, progress, scratch):
         progress.step()
 
     each(one_picture, [*host.drawn, *host.listeners])
-    write(os.path.join(output, "index.html"),
-          Page(host, span, pictures, options.format).html().encode())
+    output("index.html",
+           Page(host, span, pictures, options.format).html().encode())
 
 
 def run(options, complain):
@@ -98,41 +197,42 @@ def run(options, complain):
         complain(error)
     if not shutil.which("rrdtool"):
         raise Error("rrdtool is not installed")
-    start = options.start or f"end-{options.span}s"
-    span = Span(start, options.end)
-    found = [Host(datadir, name) for name in names]
-    workers = min(32, os.cpu_count() or 1)
     with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(
-            concurrent.futures.ThreadPoolExecutor(workers))
-        stack.callback(rrdtool.end)
-        scratch = stack.enter_context(tempfile.TemporaryDirectory())
-        linked.folder = scratch
-
-        def each(function, items):
-            for _ in pool.map(function, items):
-                pass
-
+        with unstopped():
+            copies.folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="listen_backlog-graph-"))
+            output = stack.enter_context(Output(options.output))
+            each = stack.enter_context(Workers()).each
+            stack.callback(ignore_signals)
+        start = options.start or f"end-{options.span}s"
+        span = Span(start, options.end)
+        found = [Host(datadir, name) for name in names]
         for host in found:
             host.read(options.listener, span, WIDE.width, each)
-        progress = Progress(
-            sum(len(host.listeners) + len(host.drawn) for host in found
-                if host.listeners), options.progress)
-        several = len(names) + len(unknown) > 1 or options.all_hosts
         drawn = [host for host in found if host.listeners]
-        for host in drawn:
-            output = os.path.join(options.output, file_name(host.name)) \
-                if several else options.output
-            draw_host(host, span, output, options, each, progress, scratch)
-        progress.end()
+        several = len(names) + len(unknown) > 1 or options.all_hosts
+        if drawn:
+            draw_all(drawn, span, output, options, several, each)
     for host in found:
         for error in host.errors:
             complain(error)
-    if drawn and several:
-        write(os.path.join(options.output, "index.html"),
-              index(drawn, span).encode())
     if drawn:
         print(os.path.join(options.output, "index.html"))
+
+
+def draw_all(drawn, span, output, options, several, each):
+    """Draws these hosts, in a folder for each if there are several."""
+    output.open()
+    progress = Progress(sum(len(host.listeners) + len(host.drawn)
+                            for host in drawn), options.progress)
+    for host in drawn:
+        folder = folder_name(host.name) if several else ""
+        draw_host(host, span, lambda path, data: output.write(
+            os.path.join(folder, path), data), options, each, progress)
+    progress.end()
+    if several:
+        output.write("index.html", index(drawn, span).encode())
+    output.finish()
 
 
 def seconds(text):
@@ -187,12 +287,14 @@ def main():
 
     sys.stderr.reconfigure(errors="replace")
     sys.stdout.reconfigure(errors="surrogateescape")
+    stop_on_signals()
     try:
         run(options, complain)
     except Error as error:
         complain(str(error))
     except OSError as error:
-        complain(f"{error.filename}: {error.strerror}")
-    except KeyboardInterrupt:
-        return 130
+        complain(f"{error.filename}: {error.strerror}" if error.filename
+                 else error.strerror or str(error))
+    except Stopped as stopped:
+        return 128 + stopped.args[0]
     return 1 if failed else 0

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """The hosts that have RRD files of the plugin, and what these hold."""
-import contextlib
 import os
 
 from .readings import ONLY_NAMESPACE
@@ -23,7 +22,7 @@ class Host:
     def names(self):
         """The names of the listeners and of the other namespaces."""
         listeners, namespaces = [], []
-        for entry in os.listdir(self.path):
+        for entry in _entries(self.path):
             folder = os.path.join(self.path, entry)
             if entry.startswith(PLUGIN + "-") and os.path.isdir(folder):
                 is_namespace = any(os.path.exists(f"{folder}/{file}.rrd")
@@ -34,7 +33,11 @@ class Host:
 
     def read(self, wanted, span, width, each):
         """Reads the numbers of the wanted listeners, or of all."""
-        names, namespaces = self.names()
+        try:
+            names, namespaces = self.names()
+        except Error as error:
+            self.errors.append(str(error))
+            return
         self.others = [Namespace(self, name) for name in namespaces]
         for name in wanted:
             if name not in names and not any(
@@ -125,35 +128,49 @@ def _newest(subjects, span):
         if updated > span.start else "")
 
 
-def hosts(datadir):
-    """The hosts with files of the plugin."""
+def _entries(path):
     try:
-        entries = os.listdir(datadir)
+        return os.listdir(path)
     except OSError as error:
-        raise Error(f"{printable(datadir)}: {error.strerror}; set --datadir "
-                    "to the directory of collectd's RRD files") from None
-    found = []
-    for host in entries:
-        with contextlib.suppress(OSError):
-            if any(entry == PLUGIN or entry.startswith(PLUGIN + "-")
-                   for entry in os.listdir(os.path.join(datadir, host))):
+        raise Error(f"{printable(path)}: {error.strerror}") from None
+
+
+def hosts(datadir):
+    """The hosts with files of the plugin, and {host: error} of those that
+    cannot be read."""
+    try:
+        entries = _entries(datadir)
+    except Error as error:
+        raise Error(f"{error}; set --datadir to the directory of collectd's "
+                    "RRD files") from None
+    found, broken = [], {}
+    for host in sorted(entries, key=natural):
+        path = os.path.join(datadir, host)
+        if host == "lost+found" or not os.path.isdir(path):
+            continue
+        try:
+            if any((entry == PLUGIN or entry.startswith(PLUGIN + "-")) and
+                   os.path.isdir(os.path.join(path, entry))
+                   for entry in _entries(path)):
                 found.append(host)
-    return sorted(found, key=natural)
+        except Error as error:
+            broken[host] = str(error)
+    return found, broken
 
 
 def chosen_hosts(datadir, wanted, everyone):
     """The hosts to draw, and an error for each that does not exist."""
-    there = hosts(datadir)
+    there, broken = hosts(datadir)
     known = f"hosts in {printable(datadir)}: {listed(there)}"
-    if not there:
+    if not there and not broken:
         raise Error(f"no {PLUGIN} RRD files of any host in "
                     f"{printable(datadir)}")
-    if everyone:
-        return there, []
+    if everyone or not wanted and not there:
+        return there, list(broken.values())
     if wanted:
         wanted = list(dict.fromkeys(wanted))
         return ([host for host in wanted if host in there],
-                [f"no host {printable(host)!r}; {known}"
+                [broken.get(host, f"no host {printable(host)!r}; {known}")
                  for host in wanted if host not in there])
     if len(there) > 1:
         raise Error(f"several {known}; choose one with --host, or draw all "

@@ -7,7 +7,7 @@ from .drawing import VARIANTS
 from .pictures import OVERVIEW_LINES, overview_sentence
 from .readings import LISTENER
 from .subjects import with_fill
-from .words import count, file_name, moment, natural, number, printable
+from .words import count, folder_name, moment, natural, number, printable
 
 STYLE = """
 :root { color-scheme: light dark; --back: #ffffff; --text: #1f2328;
@@ -253,7 +253,7 @@ def index(drawn, span):
         "Accept queues", "<h1>Accept queues</h1>"
         f'<p class="soft">{span}</p><p>{count(len(drawn), "host")}, the '
         "fullest first.</p>\n" + _comparison("Host", "name", (
-            (f"{file_name(host.name)}/index.html", host.label, host,
+            (f"{folder_name(host.name)}/index.html", host.label, host,
              host.overflows) for host in sorted(drawn, key=host_rank))))
 
 

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The numbers of a listener or a network namespace, from its RRD files."""
 import collections
-import contextlib
 import math
 import os
 import time
 
 from .readings import LISTENER, NAMESPACE, TOGETHER
-from .rrd import Error, rrdtool, source
+from .rrd import Error, copies, rrdtool, source
 from .words import count, moment, natural, number, printable
 
 PLUGIN = "listen_backlog"
@@ -66,20 +65,32 @@ class Subject:
 
     def read(self, span, width):
         """Reads the numbers of the files that exist."""
-        self.files = {reading: self.file(reading) for reading in self.readings
-                      if os.path.lexists(self.file(reading))}
-        for reading, path in list(self.files.items()):
-            try:
-                updated = int(rrdtool("last", path)[0])
-                self.numbers[reading] = numbers(path, span, width, updated)
-                self.updated = max(self.updated, updated)
-            except Error as error:
-                del self.files[reading]
-                why = str(error) if path in str(error) else f"{path}: {error}"
-                self.error(f"cannot read an RRD file: {why}" +
-                           _if_empty(path))
+        try:
+            there = set(os.listdir(self.path))
+        except FileNotFoundError:
+            there = set()
+        except OSError as error:
+            self.error(f"cannot read {printable(self.path)}: "
+                       f"{error.strerror}")
+            return
+        for reading, its in self.readings.items():
+            if its.file + ".rrd" in there:
+                self._read_file(reading, self.file(reading), span, width)
         if not self.errors:
             self._missing()
+
+    def _read_file(self, reading, path, span, width):
+        try:
+            with copies.kept():
+                updated = int(rrdtool("last", copies(path))[0])
+                self.numbers[reading] = numbers(path, span, width, updated)
+        except Error as error:
+            why = str(error) if printable(path) in str(error) \
+                else f"{path}: {error}"
+            self.error(f"cannot read an RRD file: {why}")
+            return
+        self.files[reading] = path
+        self.updated = max(self.updated, updated)
 
     def _missing(self):
         for group in self.together:
@@ -215,9 +226,3 @@ class Namespace(Subject):
 def with_fill(listeners):
     """The listeners that have a fill, in their order."""
     return [one for one in listeners if one.get("fill") is not None]
-
-
-def _if_empty(path):
-    with contextlib.suppress(OSError):
-        return "; it is empty" if not os.path.getsize(path) else ""
-    return ""

@@ -51,6 +51,12 @@ def file_name(name):
     return escaped[:130] + "==" + hashlib.sha1(os.fsencode(name)).hexdigest()
 
 
+def folder_name(host):
+    """The folder of a host, beside the list of hosts."""
+    name = file_name(host)
+    return "=69" + name[1:] if name == "index.html" else name
+
+
 def natural(name):
     """A sort key: port 80 comes before port 443."""
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part)

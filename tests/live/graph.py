@@ -3,6 +3,7 @@
 """listen_backlog-graph draws RRD files, of the real daemon and made-up ones: the pictures, the text of the page, and
 the page in a browser."""
 import contextlib
+import fcntl
 import functools
 import glob
 import html
@@ -12,6 +13,7 @@ import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -23,7 +25,7 @@ from lb.probe import listed_readings
 
 sys.path.insert(0, f"{SRCDIR}/graph")
 import lbgraph
-from lbgraph import pictures, readings
+from lbgraph import pictures, readings, rrd
 
 QUEUE, QUEUE_MAX, QUEUE_LINE = "#56b4e9", "#c4e3f6", "#0072b2"
 GREY = "#8c959f"
@@ -308,7 +310,13 @@ def _():
 
 # --------------------------------------------------------------- what is wrong
 
-@test("a broken or missing RRD file is one error, which names it, and the rest is drawn")
+def huge(head, path):
+    with open(path, "wb") as file:
+        file.write(head)
+        file.truncate(1 << 33)
+
+
+@test("a broken or missing RRD file, or what is none, is one error, which names it, and the rest is drawn")
 def _():
     for spoil, why in ((lambda file: file.truncate(900), ""), (lambda file: file.truncate(9000), "too small"),
                        (lambda file: file.write(b"garbage" * 40), "not an RRD"),
@@ -321,6 +329,18 @@ def _():
         equal(len(drawn.alts()), 2, "pictures")
         mentions(drawn.alts()[0], "1,790 overflows")
         mentions(drawn.page().text, path)
+    for make, why in ((os.mkfifo, "not a regular file"), (os.mkdir, "Is a directory"),
+                      (functools.partial(os.symlink, "/dev/zero"), "not a regular file"),
+                      (functools.partial(os.symlink, "nothing"), "No such file or directory"),
+                      (functools.partial(os.symlink, "queue_length-queue.rrd"), "Too many levels of symbolic links"),
+                      (functools.partial(os.symlink, "/proc/self/mem"), "Input/output error"),
+                      (functools.partial(huge, b"RRD\0"), "more than 64 MB"),
+                      (functools.partial(huge, b""), "not an RRD")):
+        datadir = two_listeners()
+        path = f"{folder(datadir, '80')}/queue_length-queue.rrd"
+        os.unlink(path)
+        make(path)
+        equal(len(Drawn(datadir).bad("Port 80 on web1", path, "cannot read", why).alts()), 2, "pictures")
     datadir = two_listeners()
     path = f"{folder(datadir, '443')}/queue_length-limit.rrd"
     os.unlink(path)
@@ -384,6 +404,89 @@ def _():
     equal((run.returncode, run.stderr), (1, "listen_backlog-graph: rrdtool is not installed\n"))
     drawn = Drawn(datadir, "--progress")
     equal((drawn.run.returncode, drawn.errors), (0, ["1 of 3", "2 of 3", "3 of 3"]))
+
+
+@test("a host may be named index.html, and a folder of pictures among the hosts is none")
+def _():
+    datadir = two_listeners()
+    for host in "index.html", "Index.html":
+        listener(datadir, "25", constant(1), 50, host=host)
+        namespace(datadir, host=host)
+    os.mkdir(f"{datadir}/drawn")
+    write(f"{datadir}/drawn/listen_backlog-80.png", "")
+    drawn = Drawn(datadir, "--all-hosts").good()
+    links = [link["href"] for link in drawn.page().all("a")]
+    equal(sorted(links), ["=69ndex.html/index.html", "Index.html/index.html", "web1/index.html"], "links to the hosts")
+    check(all(os.path.isfile(f"{drawn.dir}/{link}") for link in links), "they lead to pages")
+
+
+@test("an error of the output is one line, and changes nothing that was there")
+def _():
+    datadir, output = two_listeners(), scratch()
+    os.mkdir(f"{output}/index.html")
+    write(f"{output}/file", "")
+    for path, why in ((output, "Is a directory"), (f"{output}/file", "File exists"), ("/proc/x/y", "No such file")):
+        run = subprocess.run([GRAPH, "--datadir", datadir, "--start", str(START), "--end", str(END), "--output", path],
+                             text=True, capture_output=True)
+        equal((run.returncode, run.stderr.count("\n")), (1, 1), run.stderr)
+        mentions(run.stderr, path, why)
+    equal(sorted(name for name in os.listdir(output) if name.startswith(".")), [], "leftovers")
+
+
+@test("a run that a signal ends leaves no file and no process, and the pages of the run before it stay")
+def _():
+    datadir = scratch()
+    for port in range(8000, 8008):
+        listener(datadir, str(port), constant(4), 10)
+    temporary, fresh, used = scratch(), f"{scratch()}/a/b", scratch()
+    write(f"{used}/index.html", "the page before")
+    for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
+        for output in fresh, used:
+            program = Process([GRAPH, "--datadir", datadir, "--start", str(START), "--end", str(END),
+                               "--output", output], env={"TMPDIR": temporary})
+            until(lambda: glob.glob(f"{glob.escape(output)}/.new-*/**/*.png", recursive=True), "a picture is drawn")
+            os.kill(program.pid, number)
+            equal(program.wait(), 128 + number, "exit status")
+            equal((os.listdir(temporary), processes(program.pid), program.text()), ([], {}, ""), "what is left")
+        equal((os.listdir(used), content(f"{used}/index.html")), (["index.html"], "the page before"), "the output")
+        check(not os.path.exists(os.path.dirname(fresh)), "a new output directory is removed")
+
+
+UPDATES = """
+import fcntl, itertools, os, sys, time
+file = os.open(sys.argv[1], os.O_RDWR)
+for i in itertools.cycle(range(256)):
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    os.pwrite(file, bytes([i]) * 1000, 4)
+    os.pwrite(file, bytes([i]) * 1000, 1 << 20)
+    os.pwrite(file, bytes([i]) * 1000, 4000)
+    fcntl.lockf(file, fcntl.LOCK_UN)
+    time.sleep(0.003)
+"""
+
+
+@test("a copy of a file holds all of an update or nothing of it, and takes no lock")
+def _():
+    path = write(f"{scratch()}/x.rrd", "RRD\0" + "\0" * (1 << 20))
+    writer = Process([sys.executable, "-c", UPDATES, path])
+    until(lambda: content(path)[4] != "\0", "it is updated")
+    seen = {(data[4], data[4999], data[-1]) for data in (rrd._content(path) for _ in range(100))}
+    note(f"{len(seen)} different copies")
+    equal([each for each in seen if len(set(each)) > 1], [], "torn copies")
+    check(len(seen) > 1 and writer.running(), "it was updated meanwhile")
+    writer.freeze()
+
+
+@test("what rrdcached has not written yet is drawn")
+def _():
+    datadir = one_listener([2] * 90, 10)
+    socket = f"unix:{datadir}/sock"
+    Process(["rrdcached", "-g", "-B", "-b", datadir, "-l", socket, "-w", "3600", "-p", f"{datadir}/pid"])
+    until(lambda: os.path.exists(f"{datadir}/sock"), "rrdcached listens")
+    command("rrdtool", "update", "--daemon", socket, f"{folder(datadir, '80')}/queue_length-queue.rrd",
+            *(f"{START + STEP * i}:8" for i in range(91, 180)))
+    for env, highest in ({}, 2), ({"RRDCACHED_ADDRESS": socket}, 8):
+        equal(Drawn(datadir, env=env).good().alts(), [f"Port 80: queue at most {highest} of 10, 0 overflows"])
 
 
 # ------------------------------------------------------------------- the page
@@ -562,6 +665,23 @@ def _():
     check(0 < float(wait) < time.monotonic() - begin, f"wait {wait}")
     equal(second, "Port 8081: queue at most 0 of 4,096, 0 overflows")
     mentions(drawn.page().text, "17 overflows on the whole host")
+
+
+@test("collectd loses no update while its files are drawn again and again")
+def _():
+    for port in range(8080, 8086):
+        Listener(port, backlog=5)
+    # rrdtool refuses most updates of a second with another error, but it locks the file for each.
+    daemon = Collectd(interval=0.05, plugins=["rrdtool"], extra=WRITER)
+    daemon.await_reads(20, 0)
+    until(lambda: os.path.exists(f"{daemon.dir}/rrd/testhost/listen_backlog-8085/queue_length-queue.rrd"), "files")
+    end = len(daemon.times()) + 100
+    while len(daemon.times()) < end:
+        Drawn(f"{daemon.dir}/rrd", "--span", "10min", span=None)
+    equal(daemon.log("could not lock"), [], "lost updates")
+    with open(f"{daemon.dir}/rrd/testhost/listen_backlog/derive-drops.rrd", "r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        until(lambda: daemon.log("could not lock"), "a lock makes collectd lose an update")
 
 
 @test("from the real daemon's files come UNIX sockets and another namespace")

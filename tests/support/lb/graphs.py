@@ -108,12 +108,12 @@ class Page(html.parser.HTMLParser):
 class Drawn:
     """The output of a run of listen_backlog-graph."""
 
-    def __init__(self, datadir, *args, span=(START, END), form="svg"):
+    def __init__(self, datadir, *args, span=(START, END), form="svg", env=()):
         self.dir = scratch() + "/out"
         times = ["--start", span[0], "--end", span[1]] if span else []
         self.run = subprocess.run(
             [GRAPH, "--datadir", datadir, "--output", self.dir, "--format", form, *map(str, times), *map(str, args)],
-            text=True, timeout=4 * DEADLINE, capture_output=True, env={**os.environ, "PATH": PATH, "TZ": "UTC"})
+            text=True, timeout=4 * DEADLINE, capture_output=True, env={**os.environ, "PATH": PATH, "TZ": "UTC", **dict(env)})
         self.errors = self.run.stderr.splitlines()
 
     def good(self):
