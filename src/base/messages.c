@@ -97,6 +97,8 @@ const char *lb_recording_error(int err, char buf[static LB_REASON_SIZE]) {
     return LB_WHY_RECORDING;
   case -EOPNOTSUPP:
     return LB_WHY_RECORDING_VERSION;
+  case -EFBIG:
+    return LB_WHY_RECORDING_SIZE;
   default:
     return lb_file_error(err, buf);
   }

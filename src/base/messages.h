@@ -177,6 +177,7 @@
 #define LB_MSG_FILE "%s: %s"
 #define LB_MSG_OUTPUT "Writing the output failed: %s"
 #define LB_WHY_RECORDING "not a recording of listen_backlog-probe, or cut off"
+#define LB_WHY_RECORDING_SIZE "a recording has at most 256 MB"
 #define LB_WHY_RECORDING_VERSION "a recording of another version or byte order"
 
 #define LB_PROBE_HELP                                                          \

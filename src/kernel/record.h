@@ -18,6 +18,9 @@ struct lb_record_header {
 static const struct lb_record_header lb_record_expected = {
     .magic = "lbacklog", .version = 1, .byte_order = 0x01020304};
 
+/* The bytes of a recording. A replay has them in memory. */
+#define LB_RECORDING_MAX ((size_t)256 << 20)
+
 enum lb_record_kind {
   LB_RECORD_FINAL_SAMPLE = 1, /* the sample at the end of an interval begins */
   LB_RECORD_DATAGRAM,         /* a datagram as received */

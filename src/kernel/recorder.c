@@ -11,6 +11,7 @@ struct lb_recorder {
   struct lb_transport transport; /* first: a recorder is a transport */
   struct lb_transport *inner;
   FILE *file;
+  size_t len;
   int err;
 };
 
@@ -23,6 +24,14 @@ static void write_bytes(struct lb_recorder *recorder, const void *bytes,
 static void write_record(struct lb_recorder *recorder, struct lb_record record,
                          const void *bytes) {
   static const char zeros[8];
+  size_t len = sizeof(record) + lb_record_padded(record.len);
+  if (len > LB_RECORDING_MAX - recorder->len) {
+    recorder->len = LB_RECORDING_MAX; /* no more records */
+    if (!recorder->err)
+      recorder->err = -EFBIG;
+    return;
+  }
+  recorder->len += len;
   write_bytes(recorder, &record, sizeof(record));
   write_bytes(recorder, bytes, record.len);
   write_bytes(recorder, zeros, lb_record_padded(record.len) - record.len);
@@ -110,6 +119,7 @@ int lb_recorder_open(const char *path, struct lb_recorder **out) {
                                               .rest = recorder_rest,
                                               .close = recorder_close_inner};
   write_bytes(recorder, &lb_record_expected, sizeof(lb_record_expected));
+  recorder->len = sizeof(lb_record_expected);
   *out = recorder;
   return 0;
 }

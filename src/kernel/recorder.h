@@ -28,7 +28,8 @@ struct lb_transport *lb_recorder_wrap(struct lb_recorder *recorder,
 void lb_recorder_begin_sample(struct lb_recorder *recorder, uint64_t now_ms,
                               bool ends);
 
-/* Frees it. 0, or the -errno of the first failed write. */
+/* Frees it. 0, or the -errno of the first failed write; -EFBIG: it is full at
+ * LB_RECORDING_MAX bytes, and the rest is missing. */
 int lb_recorder_close(struct lb_recorder *recorder);
 
 #endif

@@ -192,25 +192,20 @@ static int check_header(const void *bytes, size_t len) {
   return 0;
 }
 
-int lb_replay_new(const void *bytes, size_t len, struct lb_replay **out) {
-  int err = check_header(bytes, len);
-  if (err)
-    return err;
+/* Owns the bytes from now on, also if it fails. */
+static int adopt(char *bytes, size_t len, struct lb_replay **out) {
   struct lb_replay *replay = calloc(1, sizeof(*replay));
-  char *copy = malloc(len);
-  if (!replay || !copy) {
-    free(replay);
-    free(copy);
+  if (!replay) {
+    free(bytes);
     return -ENOMEM;
   }
-  memcpy(copy, bytes, len);
   *replay = (struct lb_replay){
       .transport = {.dump = replay_dump,
                     .end_query = replay_end_query,
                     .read_file = replay_read_file,
                     .rest = replay_close,
                     .close = replay_close},
-      .bytes = copy,
+      .bytes = bytes,
       .len = len,
       .next_sample = sizeof(struct lb_record_header),
   };
@@ -222,41 +217,53 @@ int lb_replay_new(const void *bytes, size_t len, struct lb_replay **out) {
   return 0;
 }
 
-static int read_stream(FILE *file, char **out, size_t *out_len) {
-  char *bytes = NULL;
-  size_t len = 0, cap = 0;
-  do {
-    if (len == cap) {
-      cap = cap ? cap * 2 : 65536;
-      char *grown = realloc(bytes, cap);
-      if (!grown) {
-        free(bytes);
-        return -ENOMEM;
-      }
-      bytes = grown;
-    }
-    len += fread(bytes + len, 1, cap - len, file);
-  } while (len == cap);
-  if (ferror(file)) {
-    free(bytes);
-    return -EIO;
+int lb_replay_new(const void *bytes, size_t len, struct lb_replay **out) {
+  int err = check_header(bytes, len);
+  if (err)
+    return err;
+  char *copy = malloc(len);
+  if (!copy)
+    return -ENOMEM;
+  memcpy(copy, bytes, len);
+  return adopt(copy, len, out);
+}
+
+/* Reads up to size bytes in all. */
+static int read_until(FILE *file, size_t size, char **bytes, size_t *len) {
+  char *grown = realloc(*bytes, size);
+  if (!grown)
+    return -ENOMEM;
+  *bytes = grown;
+  *len += fread(grown + *len, 1, size - *len, file);
+  return ferror(file) ? -errno : 0;
+}
+
+/* The header first: nothing else of another file is read. */
+static int read_stream(FILE *file, char **bytes, size_t *len) {
+  size_t size = sizeof(struct lb_record_header);
+  int err = read_until(file, size, bytes, len);
+  if (!err)
+    err = check_header(*bytes, *len);
+  for (size = 65536; !err && size <= LB_RECORDING_MAX; size *= 2) {
+    err = read_until(file, size, bytes, len);
+    if (*len < size)
+      return err;
   }
-  *out = bytes;
-  *out_len = len;
-  return 0;
+  if (!err && fgetc(file) != EOF)
+    err = -EFBIG;
+  return err;
 }
 
 int lb_replay_open(const char *path, struct lb_replay **out) {
   FILE *file = fopen(path, "re");
   if (!file)
     return -errno;
-  char *bytes;
-  size_t len;
+  char *bytes = NULL;
+  size_t len = 0;
   int err = read_stream(file, &bytes, &len);
   fclose(file);
-  if (err)
-    return err;
-  err = lb_replay_new(bytes, len, out);
+  if (!err)
+    return adopt(bytes, len, out);
   free(bytes);
   return err;
 }

@@ -13,7 +13,8 @@ struct lb_replay;
  * -EOPNOTSUPP for another version or byte order. The caller owns *out. */
 int lb_replay_new(const void *bytes, size_t len, struct lb_replay **out);
 
-/* The same from a file; or the -errno of reading it. */
+/* The same from a file or a pipe; -EFBIG: it has more than LB_RECORDING_MAX
+ * bytes; or the -errno of reading it. */
 int lb_replay_open(const char *path, struct lb_replay **out);
 void lb_replay_free(struct lb_replay *replay);
 

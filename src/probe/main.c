@@ -11,16 +11,21 @@ static void on_signal(int number) {
   interrupted = 1;
 }
 
+/* A signal lets it print and record the interval before it ends; a replay just
+ * ends. */
+static int run_live(const struct lb_arguments *arguments) {
+  struct sigaction action = {.sa_handler = on_signal};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  return lb_run_live(arguments, &interrupted);
+}
+
 int main(int argc, char **argv) {
   struct lb_arguments arguments = {.count = 1};
   int status;
-  if (lb_arguments_parse(&arguments, argc, argv, &status)) {
-    struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    status = arguments.replay ? lb_run_replay(&arguments)
-                              : lb_run_live(&arguments, &interrupted);
-  }
+  if (lb_arguments_parse(&arguments, argc, argv, &status))
+    status =
+        arguments.replay ? lb_run_replay(&arguments) : run_live(&arguments);
   lb_settings_free(&arguments.settings);
   return status;
 }

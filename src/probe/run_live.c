@@ -92,7 +92,8 @@ static int run_intervals(const struct live_run *run) {
 
 static int fail_to_record(const struct live_run *run, int err) {
   char buf[LB_REASON_SIZE];
-  lb_probe_error(LB_MSG_FILE, run->arguments->record, lb_file_error(err, buf));
+  lb_probe_error(LB_MSG_FILE, run->arguments->record,
+                 lb_recording_error(err, buf));
   return EXIT_FAILURE;
 }
 

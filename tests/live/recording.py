@@ -4,7 +4,10 @@
 import glob
 import os
 import re
+import resource
+import signal
 import socket
+import subprocess
 
 from lb import *
 
@@ -85,6 +88,45 @@ def _():
     replayed(path, shown, "8080")
     replayed(path, probe_output())
     replayed(path, probe_output("--sockets"), "--sockets")
+
+
+def no_recording(path, why, memory=64 << 20):
+    """The replay of this file is one error, in little memory."""
+    run = subprocess.run([os.environ["LB_PROBE"], "--replay", path], text=True, capture_output=True, timeout=DEADLINE,
+                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, memory)))
+    equal((run.returncode, run.stdout, run.stderr), (1, "", f"listen_backlog-probe: {path}: {why}\n"), "the replay")
+
+
+@test("what is no recording is one error, of a gigabyte of zeros as well, and a recording may come from a pipe")
+def _():
+    path = os.path.join(scratch(), "recording")
+    shown = probe_output("--record", path)
+    pipe = ["sh", "-c", 'cat "$1" | "$LB_PROBE" --replay /dev/stdin', "sh", path]
+    equal(command(*pipe, env=os.environ), shown, "the replay from a pipe")
+    with open(path, "rb") as file:
+        header = file.read(16)
+    no_recording(os.path.dirname(path), "Is a directory")
+    no_recording("/dev/zero", message("LB_WHY_RECORDING"))
+    with open(path, "wb") as file:
+        file.truncate(1 << 30)
+    no_recording(path, message("LB_WHY_RECORDING"))
+    with open(path, "r+b") as file:
+        file.write(header)
+    no_recording(path, message("LB_WHY_RECORDING_SIZE"), 512 << 20)
+
+
+@test("a signal ends a replay that waits for its file or reads it")
+def _():
+    fifo = os.path.join(scratch(), "fifo")
+    os.mkfifo(fifo)
+    for number in signal.SIGTERM, signal.SIGINT:
+        for opened in False, True:
+            program = probe_process("--replay", fifo)
+            writer = os.open(fifo, os.O_WRONLY) if opened else None
+            until(lambda: ") S " in content(f"{proc(program.pid)}/stat"), "it waits")
+            equal(program.stop(number), -number, "exit status")
+            if opened:
+                os.close(writer)
 
 
 def without_newer_columns(text, heading):

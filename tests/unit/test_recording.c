@@ -655,7 +655,43 @@ REPLAY_TEST(a_path_that_cannot_be_opened_is_an_error) {
   assert_int_equal(lb_replay_open("/dev/null/x", &replay), -ENOTDIR);
   assert_int_equal(lb_replay_open("", &replay), -ENOENT);
   assert_int_equal(lb_replay_open("/dev/null", &replay), -EBADMSG);
-  assert_int_equal(lb_replay_open("/", &replay), -EIO); /* it cannot be read */
+  assert_int_equal(lb_replay_open("/", &replay), -EISDIR);
+}
+
+REPLAY_TEST(a_file_is_read_no_further_than_a_wrong_header) {
+  int ends[2];
+  char path[32];
+  assert_int_equal(pipe(ends), 0);
+  assert_int_equal(write(ends[1], "lbacklog\2\0\0\0\4\3\2\1", 16), 16);
+  snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+  /* which would wait for more, because the writer is still there */
+  assert_int_equal(lb_replay_open(path, &replay), -EOPNOTSUPP);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+REPLAY_TEST(a_recording_has_at_most_256_mb) {
+  static char text[(1 << 20) - sizeof(struct lb_record)];
+  struct recorded_file file = make_file();
+  struct lb_recorder *recorder;
+  struct stat status;
+  assert_int_equal(lb_recorder_open(file.path, &recorder), 0);
+  struct lb_transport *transport = lb_recorder_wrap(recorder, &inner);
+  inner_len = sizeof(text);
+  for (int i = 0; i < 256; i++) /* with the header, the last is too much */
+    transport->read_file(transport, LB_FILE_NETSTAT, text, sizeof(text));
+  lb_recorder_begin_sample(recorder, 1, true); /* is not written either */
+  assert_int_equal(lb_recorder_close(recorder), -EFBIG);
+  assert_int_equal(fstat(file.fd, &status), 0);
+  assert_int_equal(status.st_size, 16 + (255 << 20));
+  assert_int_equal(lb_replay_open(file.path, &replay), 0);
+  close_replay(NULL);
+  assert_int_equal(ftruncate(file.fd, 256 << 20), 0);
+  assert_int_equal(lb_replay_open(file.path, &replay), 0);
+  close_replay(NULL);
+  assert_int_equal(ftruncate(file.fd, (256 << 20) + 1), 0);
+  assert_int_equal(lb_replay_open(file.path, &replay), -EFBIG);
+  close(file.fd);
 }
 
 REPLAY_TEST(without_memory_there_is_no_recorder_and_no_replay) {
