@@ -219,7 +219,8 @@ static void check_labels(struct label_list *list,
     qsort(list->v, list->len, sizeof(*list->v), compare_texts);
   for (size_t i = 0; i < list->len; i++) {
     CHECK(i == 0 || strcmp(list->v[i - 1].at, list->v[i].at) < 0);
-    CHECK(lb_label_registry_claim(labels, list->v[i].at, &label) == 0);
+    CHECK(lb_label_registry_claim(labels, list->v[i].at, LB_RANK_UNIX_NAME,
+                                  (struct lb_label_holder){0}, &label) == 0);
     lb_label_registry_release(labels, label);
   }
 }

@@ -9,6 +9,7 @@
 #include "base/label.h"
 #include "core/monitor.h"
 
+#include <errno.h>
 #include <math.h>
 #include <sys/socket.h>
 
@@ -123,6 +124,11 @@ static inline void on_socket(void *data, const struct lb_listen_sock *row,
   CHECK(!path || (path->len > 0 && path->len <= LB_UNIX_NAME_SIZE));
 }
 
+static inline void on_hint(void *data, const struct lb_hint *hint) {
+  CHECK(hint->label && hint->sockets > 0);
+  lb_collector_told_hint(data, hint);
+}
+
 static inline void on_outcome(void *data, const struct lb_outcome *outcome) {
   struct readings *readings = data;
   CHECK(is_status(outcome->err) && is_status(outcome->inspection_err));
@@ -134,7 +140,12 @@ static inline void on_outcome(void *data, const struct lb_outcome *outcome) {
   CHECK(is_status(outcome->errors.unix_sockets));
   lb_collector_visit_readings(outcome->collector, on_reading, readings);
   lb_collector_visit_sockets(outcome->collector, on_socket, NULL);
-  lb_collector_conflict(outcome->collector)->count = 0;
+  lb_collector_visit_hints(outcome->collector, on_hint, outcome->collector);
+  struct lb_conflict conflict;
+  while (lb_collector_next_conflict(outcome->collector, &conflict)) {
+    CHECK(conflict.err == -EEXIST || conflict.err == -ENAMETOOLONG);
+    lb_collector_told_conflict(outcome->collector, &conflict);
+  }
 }
 
 /* After each end of an interval. */

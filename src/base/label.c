@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* collectd replaces "/" and cuts off names after 127 bytes, so that two of them
- * could become one: a label contains nothing that it would change. */
+ * could become one: a label contains nothing that it would change. Nor does it
+ * contain ";", which begins a tag in the names of Graphite. */
 #include "base/label.h"
 
 #include <errno.h>
@@ -29,23 +30,30 @@ static const char *without_slash(const char *name, size_t *len) {
   return name + strip;
 }
 
-static void write_label(char label[static LB_LABEL_SIZE], const char *text,
-                        size_t len) {
+static void write_label(char *label, const char *text, size_t len) {
   for (size_t i = 0; i < len; i++) {
     label[i] = text[i];
     if (text[i] == '/')
       label[i] = '-';
-    else if (text[i] <= ' ' || text[i] >= 0x7f)
+    else if (text[i] <= ' ' || text[i] >= 0x7f || text[i] == ';')
       label[i] = '_';
   }
   label[len] = '\0';
 }
 
+static bool is_relative(const struct lb_unix_name *name) {
+  return name->bytes[0] && name->bytes[0] != '/';
+}
+
 void lb_label_of_unix_name(char label[static LB_LABEL_SIZE],
                            const struct lb_unix_name *name) {
-  size_t len = name->len;
+  size_t len = name->len, start = 0;
   const char *text = without_slash(name->bytes, &len);
-  write_label(label, text, len);
+  if (len && is_relative(name) && (len < 2 || memcmp(text, "./", 2))) {
+    memcpy(label, ".-", 2);
+    start = 2;
+  }
+  write_label(label + start, text, len);
   if (len == 0)
     memcpy(label, "-", 2);
   else if (name->bytes[0] == '\0')
@@ -77,7 +85,7 @@ bool lb_label_is_valid(const char *name) {
     return false;
   for (size_t i = 0; i < len; i++) {
     unsigned char c = (unsigned char)name[i];
-    if (c < ' ' || c == 0x7f || c == '/')
+    if (c < ' ' || c == 0x7f || c == '/' || c == ';')
       return false;
   }
   return true;

@@ -18,8 +18,10 @@ void lb_label_of_port(char label[static LB_LABEL_SIZE], uint16_t port);
 uint16_t lb_label_port(const char *label);
 
 /* A UNIX socket's label is its name without the leading slash, with "-" for "/"
- * and "_" for each space and each byte that is not printable ASCII. An abstract
- * name starts with "@". */
+ * and "_" for each ";", each space and each byte that is not printable ASCII.
+ * An abstract name starts with "@", a relative one with ".-": anybody can bind
+ * "80" in a directory of their own, and that must not be the label of a port.
+ */
 void lb_label_of_unix_name(char label[static LB_LABEL_SIZE],
                            const struct lb_unix_name *name);
 
@@ -32,8 +34,8 @@ int lb_label_of_netns(char label[static LB_LABEL_SIZE], const char *name);
 int lb_label_in(char label[static LB_LABEL_SIZE], const char *netns,
                 const char *own);
 
-/* Whether collectd keeps a name unchanged as a label: 1 to 127 bytes, no "/",
- * which it turns into "_", and no control characters. */
+/* Whether collectd and its writers keep a name unchanged as a label: 1 to 127
+ * bytes, no "/", no ";" and no control characters. */
 bool lb_label_is_valid(const char *name);
 
 #endif

@@ -5,15 +5,30 @@
 
 #include <errno.h>
 #include <search.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct lb_label_registry {
-  void *tree; /* of char *, each owned */
+struct used_label {
+  char *text; /* first: the tree compares it; what callers have */
+  enum lb_label_rank rank;
+  struct lb_label_holder holder;
 };
 
-static int compare_labels(const void *a, const void *b) { return strcmp(a, b); }
+struct lb_label_registry {
+  void *tree; /* of struct used_label *, each owned */
+};
+
+static int compare_labels(const void *a, const void *b) {
+  const struct used_label *left = a, *right = b;
+  return strcmp(left->text, right->text);
+}
+
+static void free_label(void *data) {
+  struct used_label *used = data;
+  free(used->text);
+  free(used);
+}
 
 int lb_label_registry_new(struct lb_label_registry **out) {
   struct lb_label_registry *labels = calloc(1, sizeof(*labels));
@@ -26,21 +41,55 @@ int lb_label_registry_new(struct lb_label_registry **out) {
 void lb_label_registry_free(struct lb_label_registry *labels) {
   if (!labels)
     return;
-  tdestroy(labels->tree, free);
+  tdestroy(labels->tree, free_label);
   free(labels);
 }
 
-int lb_label_registry_claim(struct lb_label_registry *labels, const char *text,
-                            const char **out) {
-  char *copy = strdup(text);
-  if (!copy)
-    return -ENOMEM;
-  char *const *node = tsearch(copy, &labels->tree, compare_labels);
-  if (!node || *node != copy) {
-    free(copy);
-    return node ? -EEXIST : -ENOMEM;
+static struct used_label *find_label(const struct lb_label_registry *labels,
+                                     const char *text) {
+  const struct used_label key = {.text = (char *)text};
+  struct used_label *const *node = tfind(&key, &labels->tree, compare_labels);
+  return node ? *node : NULL;
+}
+
+static struct used_label *add_label(struct lb_label_registry *labels,
+                                    const char *text) {
+  struct used_label *used = calloc(1, sizeof(*used));
+  if (!used)
+    return NULL;
+  used->text = strdup(text);
+  if (!used->text || !tsearch(used, &labels->tree, compare_labels)) {
+    free_label(used);
+    return NULL;
   }
-  *out = copy;
+  return used;
+}
+
+static bool is_same_holder(const struct lb_label_holder *a,
+                           const struct lb_label_holder *b) {
+  return a->data == b->data && a->which == b->which;
+}
+
+int lb_label_registry_claim(struct lb_label_registry *labels, const char *text,
+                            enum lb_label_rank rank,
+                            struct lb_label_holder holder, const char **out) {
+  struct used_label *used = find_label(labels, text);
+  if (used && is_same_holder(&used->holder, &holder)) {
+    if (used->rank < rank)
+      used->rank = rank;
+  } else if (used && used->rank >= rank) {
+    return -EEXIST;
+  } else {
+    if (used)
+      used->holder.evict(used->holder.data, used->holder.which);
+    else
+      used = add_label(labels, text);
+    if (!used)
+      return -ENOMEM;
+    used->rank = rank;
+    used->holder = holder;
+  }
+  *out = used->text;
   return 0;
 }
 
@@ -48,6 +97,7 @@ void lb_label_registry_release(struct lb_label_registry *labels,
                                const char *label) {
   if (!label)
     return;
-  tdelete(label, &labels->tree, compare_labels);
-  free((void *)label);
+  struct used_label *used = find_label(labels, label);
+  tdelete(used, &labels->tree, compare_labels);
+  free_label(used);
 }

@@ -25,14 +25,9 @@ const char *lb_message(char out[static LB_MESSAGE_SIZE], const char *format,
 }
 
 const char *lb_label_refused(char out[static LB_MESSAGE_SIZE], int err,
-                             const char *label, const char *source,
-                             unsigned count) {
-  char more[32] = "";
-  if (count > 1)
-    snprintf(more, sizeof(more), LB_TEXT_MORE, count - 1);
-  return err == -EEXIST
-             ? lb_message(out, LB_MSG_LABEL_TAKEN, label, source, more)
-             : lb_message(out, LB_MSG_LABEL_TOO_LONG, label, source, more);
+                             const char *sources) {
+  return err == -EEXIST ? lb_message(out, LB_MSG_LABEL_TAKEN, sources)
+                        : lb_message(out, LB_MSG_LABEL_TOO_LONG, sources);
 }
 
 /* --- reasons ------------------------------------------------------------- */

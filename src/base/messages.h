@@ -63,9 +63,9 @@
 
 #define LB_TEXT_SOCKETS " (%u sockets)" /* after the name of a listener */
 #define LB_TEXT_AND_MORE " and %u more" /* after a list */
-#define LB_TEXT_MORE " (and %u more)"   /* after the first of several */
+#define LB_TEXT_AND_LATER " and %u more, named later" /* the same */
 
-/* "s" or "", the listeners with LB_TEXT_SOCKETS, LB_TEXT_AND_MORE or "",
+/* "s" or "", the listeners with LB_TEXT_SOCKETS, LB_TEXT_AND_LATER or "",
  * somaxconn. */
 #define LB_MSG_AT_SOMAXCONN                                                    \
   "Listener%s %s%s: the limit equals net.core.somaxconn (%u). The server may " \
@@ -73,19 +73,27 @@
 #define LB_MSG_SOMAXCONN_RAISED                                                \
   "Listener%s %s%s: the limit is the former net.core.somaxconn (now %u). "     \
   "Restart the server to raise it."
+#define LB_MSG_OVERFLOWED                                                      \
+  "Listener%s %s%s overflowed at a limit of net.core.somaxconn (%u). Raise "   \
+  "it and restart the server."
 
 /* Sources that the plugin finds. */
 #define LB_SOURCE_NETNS "the network namespace"
-#define LB_SOURCE_PORT "port %s"
+#define LB_SOURCE_PORT "port %u"
 #define LB_SOURCE_UNIX "the UNIX socket \"%s%.*s\""
 
-/* The label, a source or a configured item, and LB_TEXT_MORE or "". */
+/* A source or a configured item, and its label. */
+#define LB_TEXT_CONFLICT "%s (\"%s\")"
+
+#define LB_TEXT_TOO_LONG "%s (\"%s:%s\")" /* the same, in a namespace */
+
+/* One or several LB_TEXT_CONFLICT, with commas. */
 #define LB_MSG_LABEL_TAKEN                                                     \
-  "Label \"%s\" is already used, so %s%s is not reported. A <Listener> in "    \
-  "collectd.conf can name it."
+  "Label already used, so not reported: %s. A <Listener> in collectd.conf "    \
+  "can name each."
 #define LB_MSG_LABEL_TOO_LONG                                                  \
-  "Label \"%s\" is longer than 127 bytes, so %s%s is not reported. A "         \
-  "<Listener> in collectd.conf can name it."
+  "Label longer than 127 bytes, so not reported: %s. A <Listener> in "         \
+  "collectd.conf can name each."
 
 /* --- configuration ------------------------------------------------------- */
 
@@ -233,11 +241,10 @@ lb_message(char out[static LB_MESSAGE_SIZE], const char *format, ...);
 __attribute__((format(printf, 2, 0))) const char *
 lb_vmessage(char out[static LB_MESSAGE_SIZE], const char *format, va_list args);
 
-/* Formats that the first of count sources got no label: err is -EEXIST or
- * -ENAMETOOLONG. Returns out. */
+/* Formats that some sources, each an LB_TEXT_CONFLICT, got no label: err is
+ * -EEXIST or -ENAMETOOLONG. Returns out. */
 const char *lb_label_refused(char out[static LB_MESSAGE_SIZE], int err,
-                             const char *label, const char *source,
-                             unsigned count);
+                             const char *sources);
 
 /* What can fail in an interval, and what works again later. */
 enum lb_task {

@@ -234,17 +234,18 @@ static void hide_labelled_ports(struct lb_settings *settings,
 static void report_long_labels(const struct lb_settings *settings,
                                const struct lb_netns_ref *ref,
                                const struct lb_error_sink *errors) {
-  char label[LB_LABEL_SIZE], text[2 * LB_LABEL_SIZE],
-      item[LB_SELECTION_TEXT_SIZE];
+  char label[LB_LABEL_SIZE], item[LB_SELECTION_TEXT_SIZE],
+      text[LB_MESSAGE_SIZE];
   for (size_t i = 0; i < settings->selections_len; i++) {
     const struct lb_selection *selection = &settings->selections[i];
     if (!lb_selection_applies(settings, selection, ref) ||
         lb_selection_is_plain(selection, ref) ||
         lb_label_in(label, ref->label, selection->label) == 0)
       continue;
-    snprintf(text, sizeof(text), "%s:%s", ref->label, selection->label);
     lb_selection_format(selection, item);
-    lb_report(errors, LB_MSG_LABEL_TOO_LONG, text, item, "");
+    snprintf(text, sizeof(text), LB_TEXT_TOO_LONG, item, ref->label,
+             selection->label);
+    lb_report(errors, LB_MSG_LABEL_TOO_LONG, text);
   }
 }
 

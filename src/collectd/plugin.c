@@ -130,18 +130,14 @@ static int on_init(void) {
 
 static void send_readings(void *data, const struct lb_readings *readings) {
   const cdtime_t *time = data;
-  lb_report_hints(&plugin.report, readings);
   lb_dispatch(readings, *time);
 }
 
 static void send_outcome(void *data, const struct lb_outcome *outcome) {
-  struct lb_collector *collector = outcome->collector;
   lb_report_outcome(&plugin.report, outcome);
   if (outcome->err)
     return;
-  lb_report_conflict(&plugin.report, lb_collector_conflict(collector));
-  lb_report_somaxconn(&plugin.report, lb_collector_somaxconn(collector));
-  lb_collector_visit_readings(collector, send_readings, data);
+  lb_collector_visit_readings(outcome->collector, send_readings, data);
 }
 
 static int on_read(void) {

@@ -8,15 +8,10 @@
 
 /* --- names --------------------------------------------------------------- */
 
-static void add_name(struct lb_names *names, const char *label,
-                     uint32_t sockets) {
-  char suffix[32] = "";
-  if (sockets > 1)
-    snprintf(suffix, sizeof(suffix), LB_TEXT_SOCKETS, (unsigned)sockets);
+static void add_name(struct lb_names *names, const char *label) {
   size_t room = sizeof(names->text) - names->len;
-  int n = snprintf(names->text + names->len, room, "%s%s%s",
-                   names->len ? ", " : "", label, suffix);
-  names->count++;
+  int n = snprintf(names->text + names->len, room, "%s%s",
+                   names->len ? ", " : "", label);
   if (n > 0 && (size_t)n < room) {
     names->len += (size_t)n;
     return;
@@ -24,52 +19,6 @@ static void add_name(struct lb_names *names, const char *label,
   names->text[names->len] = '\0';
   snprintf(names->more, sizeof(names->more), LB_TEXT_AND_MORE,
            ++names->left_out);
-}
-
-static const char *plural(const struct lb_names *names) {
-  return names->count > 1 ? "s" : "";
-}
-
-/* --- hints --------------------------------------------------------------- */
-
-static void log_hints(struct lb_report *report) {
-  struct lb_names *at = &report->at_somaxconn;
-  struct lb_names *raised = &report->somaxconn_raised;
-  if (at->count)
-    lb_log(LOG_INFO, LB_MSG_AT_SOMAXCONN, plural(at), at->text, at->more,
-           report->somaxconn);
-  if (raised->count)
-    lb_log(LOG_INFO, LB_MSG_SOMAXCONN_RAISED, plural(raised), raised->text,
-           raised->more, report->somaxconn);
-  *at = *raised = (struct lb_names){.len = 0};
-}
-
-void lb_report_somaxconn(struct lb_report *report, uint32_t somaxconn) {
-  if (somaxconn != report->somaxconn)
-    log_hints(report);
-  report->somaxconn = somaxconn;
-}
-
-void lb_report_hints(struct lb_report *report,
-                     const struct lb_readings *readings) {
-  if (readings->at_somaxconn)
-    add_name(&report->at_somaxconn, readings->label, readings->at_somaxconn);
-  if (readings->somaxconn_raised)
-    add_name(&report->somaxconn_raised, readings->label,
-             readings->somaxconn_raised);
-}
-
-/* --- conflicts ----------------------------------------------------------- */
-
-void lb_report_conflict(struct lb_report *report,
-                        struct lb_conflict *conflict) {
-  if (!conflict->count)
-    return;
-  char text[LB_MESSAGE_SIZE];
-  lb_log_event(&report->conflict, LOG_ERR, "%s",
-               lb_label_refused(text, conflict->err, conflict->label,
-                                conflict->source, conflict->count));
-  conflict->count = 0;
 }
 
 /* --- network namespaces that cannot be sampled ---------------------------- */
@@ -110,7 +59,7 @@ static void note_lost(struct lb_report *report,
   if (!report->lost_err)
     report->lost_err = outcome->err;
   if (report->lost_err == outcome->err)
-    add_name(&report->lost_names, outcome->label, 1);
+    add_name(&report->lost_names, outcome->label);
 }
 
 static void note_found(struct lb_report *report,
@@ -197,6 +146,7 @@ static void log_missed_samples(struct lb_report *report,
 /* --- a read -------------------------------------------------------------- */
 
 void lb_report_begin(struct lb_report *report) {
+  lb_notices_begin(&report->notices, cdtime());
   memset(report->errors, 0, sizeof(report->errors));
   report->lost_err = 0;
   report->lost_names = (struct lb_names){.len = 0};
@@ -215,6 +165,8 @@ void lb_report_outcome(struct lb_report *report,
     note_found(report, outcome);
   if (outcome->err)
     return;
+  if (outcome->collector)
+    lb_notices_add(&report->notices, outcome->collector);
   note_error(report, LB_TASK_NETSTAT, outcome->errors.netstat, netns);
   note_error(report, LB_TASK_SOMAXCONN, outcome->errors.somaxconn, netns);
   note_error(report, LB_TASK_UNIX, outcome->errors.unix_sockets, netns);
@@ -224,7 +176,7 @@ void lb_report_outcome(struct lb_report *report,
 void lb_report_end(struct lb_report *report, int list_err,
                    struct lb_inspection_cost cost,
                    struct lb_sample_counts counts) {
-  log_hints(report);
+  lb_notices_end(&report->notices);
   note_error(report, LB_TASK_LIST, list_err, "");
   log_errors(report);
   log_lost(report);

@@ -3,10 +3,7 @@
  * slowed inspections and missed samples. What lasts is said once.
  *
  *   lb_report_begin(r);
- *   lb_report_outcome(r, outcome);       for each network namespace,
- *   lb_report_conflict(r, conflict);     and if it could be sampled,
- *   lb_report_somaxconn(r, somaxconn);
- *   lb_report_hints(r, readings);        for each of its listeners
+ *   lb_report_outcome(r, outcome);       for each network namespace
  *   lb_report_end(r, ...);
  *
  * is one read. */
@@ -15,16 +12,14 @@
 
 #include "base/messages.h"
 #include "collectd/log.h"
+#include "collectd/notices.h"
 #include "collectd/sampler.h"
 #include "core/monitor.h"
 
-enum { LB_NAMES_SIZE = LB_MESSAGE_SIZE - 160 }; /* the sentence has the rest */
-
-/* The names of a sentence: "80, 443 (8 sockets)" and " and 3 more". */
+/* The names of a sentence: "blue, red" and " and 3 more". */
 struct lb_names {
   char text[LB_NAMES_SIZE];
   size_t len;
-  unsigned count;
   char more[24];
   unsigned left_out;
 };
@@ -42,7 +37,6 @@ struct lb_report {
   struct lb_condition tasks[LB_TASKS];
   struct lb_condition missed_samples;
   c_complain_t netns;
-  c_complain_t conflict;
   c_complain_t slowed;
   struct lb_lost_netns *lost;
   size_t lost_len;
@@ -53,24 +47,14 @@ struct lb_report {
   } errors[LB_TASKS];
   int lost_err; /* of the namespaces in lost_names */
   struct lb_names lost_names;
-  unsigned somaxconn; /* that the hints are about */
-  struct lb_names at_somaxconn;
-  struct lb_names somaxconn_raised;
+  struct lb_notices notices;
 };
 
 void lb_report_begin(struct lb_report *report);
 
-/* Borrows the outcome's label until lb_report_end(). */
+/* Borrows the outcome's label and collector until lb_report_end(). */
 void lb_report_outcome(struct lb_report *report,
                        const struct lb_outcome *outcome);
-
-/* Logs the conflict and resets it. */
-void lb_report_conflict(struct lb_report *report, struct lb_conflict *conflict);
-
-/* The net.core.somaxconn that the following hints are about. */
-void lb_report_somaxconn(struct lb_report *report, uint32_t somaxconn);
-void lb_report_hints(struct lb_report *report,
-                     const struct lb_readings *readings);
 
 /* list_err: of listing the namespaces, or 0. */
 void lb_report_end(struct lb_report *report, int list_err,

@@ -19,7 +19,6 @@
  * The end of an interval does steps 3 to 5 also if no sk_drops has moved. */
 #include "core/collector.h"
 
-#include "base/messages.h"
 #include "core/attribution.h"
 #include "core/hints.h"
 #include "core/socket_table.h"
@@ -33,14 +32,12 @@ enum { NETSTAT_BYTES = 16384, SYSCTL_BYTES = 64, MOST_DUMPS = 3 };
 
 struct lb_collector {
   struct lb_source *source;
-  const struct lb_netns_ref *netns;
-  struct lb_label_registry *labels;
-  const char *label; /* of the namespace; NULL: it is used elsewhere */
   struct lb_unix_names *unix_names;
   struct lb_listeners *listeners;
   struct lb_socket_table table;
   struct lb_listen_socks socks; /* the last dump */
   struct lb_attribution attribution;
+  struct lb_hints hints;
 
   uint32_t interval; /* number, from 1 */
   bool has_ended;    /* the next sample begins another interval */
@@ -52,25 +49,6 @@ struct lb_collector {
   bool has_somaxconn;
 };
 
-static int make_listeners(struct lb_collector *collector,
-                          const struct lb_settings *settings) {
-  const struct lb_netns_ref *netns = collector->netns;
-  int err = lb_unix_names_new(&collector->unix_names);
-  if (!err)
-    err = lb_label_registry_claim(collector->labels, netns->label,
-                                  &collector->label);
-  if (err == -ENOMEM)
-    return err;
-  int conflict = err;
-  collector->socks.unix_names = collector->unix_names;
-  err = lb_listeners_new(settings, netns, collector->labels,
-                         collector->unix_names, &collector->listeners);
-  if (!err && conflict)
-    lb_listeners_note_conflict(collector->listeners, conflict, netns->label,
-                               LB_SOURCE_NETNS);
-  return err;
-}
-
 int lb_collector_new(const struct lb_settings *settings,
                      const struct lb_netns_ref *netns,
                      struct lb_label_registry *labels, struct lb_source *source,
@@ -79,10 +57,12 @@ int lb_collector_new(const struct lb_settings *settings,
   if (!collector)
     return -ENOMEM;
   collector->source = source;
-  collector->netns = netns;
-  collector->labels = labels;
   collector->interval = 1;
-  int err = make_listeners(collector, settings);
+  int err = lb_unix_names_new(&collector->unix_names);
+  collector->socks.unix_names = collector->unix_names;
+  if (!err)
+    err = lb_listeners_new(settings, netns, labels, collector->unix_names,
+                           &collector->listeners);
   if (err) {
     lb_collector_free(collector);
     return err;
@@ -95,7 +75,6 @@ void lb_collector_free(struct lb_collector *collector) {
   if (!collector)
     return;
   lb_listeners_free(collector->listeners);
-  lb_label_registry_release(collector->labels, collector->label);
   lb_socket_table_free(&collector->table);
   lb_listen_socks_free(&collector->socks);
   lb_unix_names_free(collector->unix_names);
@@ -290,10 +269,11 @@ int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
       .unix_sockets = collector->unix_err,
   };
   if (collector->has_somaxconn)
-    lb_hints_find(&collector->table, collector->listeners,
+    lb_hints_find(&collector->hints, &collector->table, collector->listeners,
                   collector->somaxconn);
   if (collector->table.forgot_unix)
     sweep_unix_names(collector);
+  lb_listeners_claim_again(collector->listeners);
   collector->has_ended = true;
   return 0;
 }
@@ -302,8 +282,9 @@ int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
 
 static struct lb_readings
 namespace_readings(const struct lb_collector *collector) {
-  struct lb_readings readings = {.label = collector->label,
-                                 .is_namespace = true};
+  struct lb_readings readings = {
+      .label = lb_listeners_netns_label(collector->listeners),
+      .is_namespace = true};
   if (collector->has_somaxconn)
     lb_put_gauge(&readings.values, LB_SOMAXCONN, collector->somaxconn);
   if (collector->has_counters)
@@ -313,11 +294,7 @@ namespace_readings(const struct lb_collector *collector) {
 
 static struct lb_readings listener_readings(const struct lb_listener *listener,
                                             bool has_shares) {
-  struct lb_readings readings = {
-      .label = listener->label,
-      .at_somaxconn = listener->hints.at_somaxconn,
-      .somaxconn_raised = listener->hints.somaxconn_raised,
-  };
+  struct lb_readings readings = {.label = listener->label};
   lb_listener_put(listener, &readings.values);
   lb_inspection_put_listener(listener, &readings.values);
   if (has_shares)
@@ -328,7 +305,7 @@ static struct lb_readings listener_readings(const struct lb_listener *listener,
 void lb_collector_visit_readings(
     const struct lb_collector *collector,
     void (*visit)(void *data, const struct lb_readings *readings), void *data) {
-  if (collector->label) {
+  if (lb_listeners_netns_label(collector->listeners)) {
     struct lb_readings readings = namespace_readings(collector);
     visit(data, &readings);
   }
@@ -362,10 +339,24 @@ void lb_collector_visit_sockets(const struct lb_collector *collector,
   }
 }
 
-uint32_t lb_collector_somaxconn(const struct lb_collector *collector) {
-  return collector->somaxconn;
+void lb_collector_visit_hints(const struct lb_collector *collector,
+                              void (*visit)(void *data,
+                                            const struct lb_hint *hint),
+                              void *data) {
+  lb_hints_visit(&collector->hints, collector->listeners, visit, data);
 }
 
-struct lb_conflict *lb_collector_conflict(struct lb_collector *collector) {
-  return lb_listeners_conflict(collector->listeners);
+void lb_collector_told_hint(struct lb_collector *collector,
+                            const struct lb_hint *hint) {
+  lb_hints_told(&collector->hints, collector->listeners, hint);
+}
+
+bool lb_collector_next_conflict(struct lb_collector *collector,
+                                struct lb_conflict *out) {
+  return lb_listeners_next_conflict(collector->listeners, out);
+}
+
+void lb_collector_told_conflict(struct lb_collector *collector,
+                                const struct lb_conflict *conflict) {
+  lb_listeners_told_conflict(collector->listeners, conflict);
 }

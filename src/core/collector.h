@@ -4,6 +4,7 @@
 #ifndef LB_CORE_COLLECTOR_H
 #define LB_CORE_COLLECTOR_H
 
+#include "core/hints.h"
 #include "core/inspection.h"
 #include "core/listeners.h"
 #include "core/readings.h"
@@ -66,10 +67,18 @@ void lb_collector_visit_sockets(const struct lb_collector *collector,
                                               const struct lb_unix_name *name),
                                 void *data);
 
-/* net.core.somaxconn as last read, in connections. */
-uint32_t lb_collector_somaxconn(const struct lb_collector *collector);
+/* The hints about net.core.somaxconn that are due: see hints.h. */
+void lb_collector_visit_hints(const struct lb_collector *collector,
+                              void (*visit)(void *data,
+                                            const struct lb_hint *hint),
+                              void *data);
+void lb_collector_told_hint(struct lb_collector *collector,
+                            const struct lb_hint *hint);
 
-/* Sources that got no label, for the caller to read and to reset. */
-struct lb_conflict *lb_collector_conflict(struct lb_collector *collector);
+/* What has no label: see lb_listeners_next_conflict(). */
+bool lb_collector_next_conflict(struct lb_collector *collector,
+                                struct lb_conflict *out);
+void lb_collector_told_conflict(struct lb_collector *collector,
+                                const struct lb_conflict *conflict);
 
 #endif

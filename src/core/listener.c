@@ -6,7 +6,6 @@
 void lb_listener_begin_interval(struct lb_listener *listener) {
   listener->interval = (struct lb_listener_interval){.peak = 0};
   listener->inspection = (struct lb_listener_inspection){.done = false};
-  listener->hints = (struct lb_listener_hints){.at_somaxconn = 0};
 }
 
 /* Of the limit + 1 connections that fit. At most 100: a queue can be longer

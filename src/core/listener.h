@@ -41,10 +41,16 @@ struct lb_listener_inspection {
   bool lacks_abandoned; /* unknown for some UNIX socket */
 };
 
-/* Sockets that gave a hint in this interval: see hints.h. */
+/* From interval to interval: see hints.h. */
 struct lb_listener_hints {
-  uint32_t at_somaxconn;
-  uint32_t somaxconn_raised;
+  uint32_t at_somaxconn; /* sockets with this limit */
+  uint32_t
+      below_somaxconn; /* sockets with the limit below, which it equalled */
+  uint32_t limit;      /* that the hints are about */
+  bool has_limit;
+  unsigned due;       /* bit 1 << enum lb_hint_kind */
+  unsigned told;      /* the same */
+  uint64_t overflows; /* at the end of the last interval */
 };
 
 /* A nested struct belongs to the module that it is named after: only that
@@ -61,7 +67,7 @@ struct lb_listener {
   struct lb_listener_hints hints;
 };
 
-/* Resets the interval, the inspection and the hints. */
+/* Resets the interval and the inspection. */
 void lb_listener_begin_interval(struct lb_listener *listener);
 
 /* Adds a socket to the sample. */

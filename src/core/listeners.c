@@ -7,13 +7,11 @@
  * Found ports stay, because they have counters. UNIX names come without end and
  * have no counters, so the found listener of a UNIX name goes with its last
  * socket, and its entry is used again. */
-#include "core/listeners.h"
+#include "core/listeners_internal.h"
 
 #include "base/array.h"
-#include "base/messages.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,66 +21,6 @@ enum { PORTS = 65536 };
 #define IGNORED                                                                \
   UINT32_MAX /* in place of a listener: ListeningPaths skips it                \
               */
-
-struct chain_node {
-  uint32_t listener; /* index */
-  uint32_t next;     /* node index + 1; 0: last */
-};
-
-struct entry {
-  struct lb_listener listener;
-  uint32_t node;      /* of a found listener: node index + 1 */
-  uint32_t next_free; /* of an unused entry: index + 1 of the next */
-};
-
-struct lb_listeners {
-  const struct lb_settings *settings;
-  const struct lb_netns_ref *netns;
-  struct lb_label_registry *labels;
-  struct lb_unix_names *unix_names;
-  struct entry *v; /* the selections first, in their order */
-  size_t len;
-  uint32_t first_free; /* index + 1; 0: none */
-  struct chain_node *nodes;
-  size_t nodes_len;
-  uint32_t *ports;      /* by port: node index + 1; 0: none */
-  uint32_t *unix_heads; /* the same by number of the UNIX name */
-  size_t unix_heads_len;
-  size_t selected_unix; /* numbers below this are the configuration's */
-  bool finds_ports;
-  bool finds_unix;
-  bool wants_unix;
-  bool knows_unix; /* in the last sample */
-  struct lb_conflict conflict;
-};
-
-/* --- labels -------------------------------------------------------------- */
-
-void lb_listeners_note_conflict(struct lb_listeners *listeners, int err,
-                                const char *label, const char *source) {
-  struct lb_conflict *conflict = &listeners->conflict;
-  if (conflict->count++)
-    return;
-  conflict->err = err;
-  snprintf(conflict->label, sizeof(conflict->label), "%s", label);
-  snprintf(conflict->source, sizeof(conflict->source), "%s", source);
-}
-
-/* Returns 0 also after a conflict, with *out still NULL, or -ENOMEM. */
-static int claim_label(struct lb_listeners *listeners, const char *own,
-                       bool plain, const char *source, const char **out) {
-  char label[LB_LABEL_SIZE];
-  int err = lb_label_in(label, plain ? "" : listeners->netns->label, own);
-  if (err)
-    snprintf(label, sizeof(label), "%s", own);
-  else
-    err = lb_label_registry_claim(listeners->labels, label, out);
-  if (err == -ENOMEM)
-    return err;
-  if (err)
-    lb_listeners_note_conflict(listeners, err, label, source);
-  return 0;
-}
 
 /* --- chains -------------------------------------------------------------- */
 
@@ -101,7 +39,7 @@ static int reserve_unix_head(struct lb_listeners *listeners, uint32_t number) {
  * 0 or -ENOMEM. */
 static int link_listener(struct lb_listeners *listeners, uint32_t *head,
                          uint32_t listener) {
-  struct chain_node node = {.listener = listener};
+  struct lb_chain_node node = {.listener = listener};
   uint32_t last = 0;
   for (uint32_t at = *head; at; at = listeners->nodes[at - 1].next) {
     if (listeners->nodes[at - 1].listener == listener)
@@ -150,30 +88,16 @@ static uint32_t *chain_of(const struct lb_listeners *listeners,
 
 /* --- selections ---------------------------------------------------------- */
 
-static int claim_selection_label(struct lb_listeners *listeners,
-                                 const struct lb_selection *selection,
-                                 const char **label) {
-  char source[LB_SELECTION_TEXT_SIZE];
-  lb_selection_format(selection, source);
-  bool plain = lb_selection_is_plain(selection, listeners->netns);
-  return claim_label(listeners, selection->label, plain, source, label);
-}
-
 static int add_selection(struct lb_listeners *listeners,
                          const struct lb_selection *selection) {
   uint32_t index = (uint32_t)listeners->len;
-  struct entry entry = {
+  struct lb_listener_entry entry = {
       .listener = {.selection = selection,
                    .has_ports = selection->ports_len > 0,
                    .has_unix = selection->unix_names_len > 0}};
-  const char **label = &entry.listener.label;
-  int err = claim_selection_label(listeners, selection, label);
+  int err = lb_append(&listeners->v, &listeners->len, &entry, 1, sizeof(entry));
   if (!err)
-    err = lb_append(&listeners->v, &listeners->len, &entry, 1, sizeof(entry));
-  if (err) {
-    lb_label_registry_release(listeners->labels, *label);
-    return err;
-  }
+    err = lb_listeners_claim(listeners, index);
   for (size_t i = 0; i < selection->ports_len && !err; i++)
     err = link_ports(listeners, selection->ports[i], index);
   for (size_t i = 0; i < selection->unix_names_len && !err; i++)
@@ -190,7 +114,8 @@ static int apply_settings(struct lb_listeners *listeners) {
   listeners->finds_unix = settings->listening_paths && applies;
   listeners->wants_unix = listeners->finds_unix;
   listeners->ports = calloc(PORTS, sizeof(*listeners->ports));
-  int err = listeners->ports ? 0 : -ENOMEM;
+  int err =
+      listeners->ports ? lb_listeners_claim(listeners, LB_OF_NETNS) : -ENOMEM;
   for (size_t i = 0; i < settings->selections_len && !err; i++)
     if (lb_selection_applies(settings, &settings->selections[i], netns))
       err = add_selection(listeners, &settings->selections[i]);
@@ -224,8 +149,8 @@ void lb_listeners_free(struct lb_listeners *listeners) {
   if (!listeners)
     return;
   for (size_t i = 0; i < listeners->len; i++)
-    lb_label_registry_release(listeners->labels,
-                              listeners->v[i].listener.label);
+    lb_listeners_release(listeners, (uint32_t)i);
+  lb_listeners_release(listeners, LB_OF_NETNS);
   free(listeners->v);
   free(listeners->nodes);
   free(listeners->ports);
@@ -239,47 +164,45 @@ bool lb_listeners_want_unix(const struct lb_listeners *listeners) {
 
 /* --- found listeners ----------------------------------------------------- */
 
-static int claim_found_label(struct lb_listeners *listeners,
-                             const struct lb_listen_sock *sock,
-                             const char **label) {
-  char own[LB_LABEL_SIZE], source[LB_LABEL_SIZE + 40];
-  if (sock->family == AF_UNIX) {
-    const struct lb_unix_name *name =
-        lb_unix_names_get(listeners->unix_names, sock->unix_name);
-    lb_label_of_unix_name(own, name);
-    snprintf(source, sizeof(source), LB_SOURCE_UNIX, name->bytes[0] ? "" : "@",
-             name->len - !name->bytes[0], name->bytes + !name->bytes[0]);
-  } else {
-    lb_label_of_port(own, sock->port);
-    snprintf(source, sizeof(source), LB_SOURCE_PORT, own);
-  }
-  return claim_label(listeners, own, false, source, label);
-}
-
 /* An unused entry brings its node, which is in no chain. */
-static void reuse_entry(struct lb_listeners *listeners, uint32_t *head,
-                        const struct lb_listener *listener) {
-  struct entry *entry = &listeners->v[listeners->first_free - 1];
+static uint32_t reuse_entry(struct lb_listeners *listeners, uint32_t *head) {
+  uint32_t index = listeners->first_free - 1;
+  struct lb_listener_entry *entry = &listeners->v[index];
   listeners->first_free = entry->next_free;
-  entry->listener = *listener;
   *head = entry->node;
+  return index;
 }
 
-static int add_found(struct lb_listeners *listeners, uint32_t *head,
-                     const struct lb_listener *listener) {
-  if (listeners->first_free && listener->has_unix) {
-    reuse_entry(listeners, head, listener);
-    return 0;
-  }
-  struct entry entry = {.listener = *listener,
-                        .node = (uint32_t)listeners->nodes_len + 1};
+static int append_entry(struct lb_listeners *listeners, uint32_t *head,
+                        uint32_t *index) {
+  struct lb_listener_entry entry = {.node = (uint32_t)listeners->nodes_len + 1};
+  *index = (uint32_t)listeners->len;
   int err = lb_append(&listeners->v, &listeners->len, &entry, 1, sizeof(entry));
   if (err)
     return err;
-  err = link_listener(listeners, head, (uint32_t)listeners->len - 1);
+  err = link_listener(listeners, head, *index);
   if (err)
     listeners->len--;
   return err;
+}
+
+static int add_found(struct lb_listeners *listeners,
+                     const struct lb_listen_sock *sock, uint32_t *index) {
+  bool is_unix = sock->family == AF_UNIX;
+  uint32_t *head = chain_of(listeners, sock);
+  int err = 0;
+  if (listeners->first_free && is_unix)
+    *index = reuse_entry(listeners, head);
+  else
+    err = append_entry(listeners, head, index);
+  if (err)
+    return err;
+  struct lb_listener_entry *entry = &listeners->v[*index];
+  entry->listener =
+      (struct lb_listener){.has_ports = !is_unix, .has_unix = is_unix};
+  entry->source = is_unix ? sock->unix_name : sock->port;
+  entry->claim = (struct lb_claim){.err = 0};
+  return 0;
 }
 
 static bool finds_socket(const struct lb_listeners *listeners,
@@ -297,25 +220,21 @@ int lb_listeners_discover(struct lb_listeners *listeners,
   struct lb_visit visit = lb_listeners_visit(listeners, sock);
   if (lb_listeners_next(&visit) || visit.found)
     return 0;
-  struct lb_listener listener = {.has_ports = sock->family != AF_UNIX,
-                                 .has_unix = sock->family == AF_UNIX};
-  int err =
-      listener.has_unix ? reserve_unix_head(listeners, sock->unix_name) : 0;
+  uint32_t index;
+  int err = sock->family == AF_UNIX
+                ? reserve_unix_head(listeners, sock->unix_name)
+                : 0;
   if (!err)
-    err = claim_found_label(listeners, sock, &listener.label);
-  if (!err)
-    err = add_found(listeners, chain_of(listeners, sock), &listener);
-  if (err)
-    lb_label_registry_release(listeners->labels, listener.label);
-  return err;
+    err = add_found(listeners, sock, &index);
+  return err ? err : lb_listeners_claim(listeners, index);
 }
 
 void lb_listeners_forget_unix(struct lb_listeners *listeners, uint32_t number) {
   if (number >= listeners->unix_heads_len || !listeners->unix_heads[number])
     return;
   uint32_t index = listeners->nodes[listeners->unix_heads[number] - 1].listener;
-  struct entry *entry = &listeners->v[index];
-  lb_label_registry_release(listeners->labels, entry->listener.label);
+  struct lb_listener_entry *entry = &listeners->v[index];
+  lb_listeners_release(listeners, index);
   entry->listener = (struct lb_listener){.label = NULL};
   entry->next_free = listeners->first_free;
   listeners->first_free = index + 1;
@@ -349,7 +268,7 @@ struct lb_visit lb_listeners_visit(struct lb_listeners *listeners,
 struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
   struct lb_listeners *listeners = visit->listeners;
   while (visit->node) {
-    const struct chain_node *node = &listeners->nodes[visit->node - 1];
+    const struct lb_chain_node *node = &listeners->nodes[visit->node - 1];
     visit->node = node->next;
     if (node->listener == IGNORED) {
       visit->found = true;
@@ -414,8 +333,16 @@ struct lb_listener *lb_listeners_get(const struct lb_listeners *listeners,
   return &listeners->v[i].listener;
 }
 
-struct lb_conflict *lb_listeners_conflict(struct lb_listeners *listeners) {
-  return &listeners->conflict;
+uint16_t lb_listeners_port(const struct lb_listeners *listeners, size_t i) {
+  const struct lb_listener_entry *entry = &listeners->v[i];
+  const struct lb_selection *selection = entry->listener.selection;
+  if (!entry->listener.has_ports)
+    return 0;
+  return selection ? selection->ports[0].first : (uint16_t)entry->source;
+}
+
+const char *lb_listeners_netns_label(const struct lb_listeners *listeners) {
+  return listeners->netns_label;
 }
 
 bool lb_listeners_reports(const struct lb_listeners *listeners,

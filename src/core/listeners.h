@@ -12,13 +12,14 @@
 #include "core/settings.h"
 #include "kernel/sock.h"
 
-/* Sources that got no label: the first one since the last reset, and how many.
- */
+enum { LB_SOURCE_SIZE = LB_SELECTION_TEXT_SIZE + 16 };
+
+/* Something that has no label. */
 struct lb_conflict {
-  unsigned count;
   int err; /* -EEXIST: the label is used; -ENAMETOOLONG: it does not fit */
+  uint32_t which;
   char label[LB_LABEL_SIZE];
-  char source[LB_UNIX_NAME_SIZE + 40]; /* in words, like "port 80" */
+  char source[LB_SOURCE_SIZE]; /* in words, like "port 80" */
 };
 
 struct lb_listeners;
@@ -35,7 +36,7 @@ void lb_listeners_free(struct lb_listeners *listeners);
 /* Whether some listener may have UNIX sockets. */
 bool lb_listeners_want_unix(const struct lb_listeners *listeners);
 
-/* Resets the interval, the inspection and the hints of every listener. */
+/* Resets the interval and the inspection of every listener. */
 void lb_listeners_begin_interval(struct lb_listeners *listeners);
 
 /* Begins a sample: no listener has sockets. Without knows_unix the sample could
@@ -90,12 +91,22 @@ size_t lb_listeners_len(const struct lb_listeners *listeners);
 struct lb_listener *lb_listeners_get(const struct lb_listeners *listeners,
                                      size_t i);
 
-/* Counts a source that got no label, and keeps the first one. */
-void lb_listeners_note_conflict(struct lb_listeners *listeners, int err,
-                                const char *label, const char *source);
+/* The first port of a listener, 0 if it has none. */
+uint16_t lb_listeners_port(const struct lb_listeners *listeners, size_t i);
 
-/* For the caller to read and to reset. */
-struct lb_conflict *lb_listeners_conflict(struct lb_listeners *listeners);
+/* The label of the namespace. NULL: it could have none. */
+const char *lb_listeners_netns_label(const struct lb_listeners *listeners);
+
+/* Tries again for everything that has no label. */
+void lb_listeners_claim_again(struct lb_listeners *listeners);
+
+/* A conflict that has not been told yet; those of what is configured come
+ * first, then those of ports. Returns false if there is none. */
+bool lb_listeners_next_conflict(struct lb_listeners *listeners,
+                                struct lb_conflict *out);
+/* It is not the next one any more, unless it ends and comes back. */
+void lb_listeners_told_conflict(struct lb_listeners *listeners,
+                                const struct lb_conflict *conflict);
 
 /* Whether the listener is reported. A found port without a socket is not; it
  * keeps its counters until it has one again. */

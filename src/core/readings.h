@@ -68,8 +68,6 @@ struct lb_readings {
   const char *label; /* "": the own namespace; valid for the visit only */
   bool is_namespace; /* else a listener */
   struct lb_values values;
-  uint32_t at_somaxconn;     /* sockets that gave this hint; see hints.h */
-  uint32_t somaxconn_raised; /* the same */
 };
 
 #endif

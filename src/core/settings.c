@@ -163,6 +163,14 @@ static bool names_netns(const struct lb_netns_spec *spec,
   return spec->path[0] ? strcmp(spec->path, ref->path) == 0 : ref->listed;
 }
 
+bool lb_settings_name_netns(const struct lb_settings *settings,
+                            const struct lb_netns_ref *ref) {
+  for (size_t i = 0; i < settings->netns_len && ref->path; i++)
+    if (strcmp(settings->netns[i].spec.path, ref->path) == 0)
+      return true;
+  return ref->path == NULL;
+}
+
 bool lb_settings_apply(const struct lb_settings *settings,
                        const struct lb_netns_ref *ref) {
   for (size_t i = 0; i < settings->netns_len; i++)

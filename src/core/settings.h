@@ -93,6 +93,10 @@ struct lb_netns_ref {
   bool listed;       /* "*" stands for it */
 };
 
+/* Whether it is our own namespace, or the configuration names it. */
+bool lb_settings_name_netns(const struct lb_settings *settings,
+                            const struct lb_netns_ref *ref);
+
 /* Whether listening_ports, listening_paths and selections that name no
  * namespace apply in this one. */
 bool lb_settings_apply(const struct lb_settings *settings,

@@ -29,11 +29,6 @@ struct lb_socket {
     uint32_t asked;   /* sk_drops just before the counters were read */
   } attribution;
   struct {
-    uint32_t limit;        /* when a hint was last given */
-    bool at_somaxconn;     /* this hint was given */
-    bool somaxconn_raised; /* this hint was given */
-  } hints;
-  struct {
     uint32_t number; /* of the last plan that includes it; 0: none */
     uint32_t queue;  /* when that plan was made */
   } inspection;

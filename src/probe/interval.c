@@ -91,13 +91,15 @@ static void print_errors(struct interval *interval,
   print_error(interval, LB_TASK_INSPECT, netns, outcome->inspection_err);
 }
 
-static void print_conflict(struct lb_conflict *conflict) {
-  char text[LB_MESSAGE_SIZE];
-  if (!conflict->count)
-    return;
-  lb_probe_error("%s", lb_label_refused(text, conflict->err, conflict->label,
-                                        conflict->source, conflict->count));
-  conflict->count = 0;
+static void print_conflicts(struct lb_collector *collector) {
+  char source[LB_MESSAGE_SIZE], text[LB_MESSAGE_SIZE];
+  struct lb_conflict conflict;
+  while (lb_collector_next_conflict(collector, &conflict)) {
+    snprintf(source, sizeof(source), LB_TEXT_CONFLICT, conflict.source,
+             conflict.label);
+    lb_probe_error("%s", lb_label_refused(text, conflict.err, source));
+    lb_collector_told_conflict(collector, &conflict);
+  }
 }
 
 /* --- the interval -------------------------------------------------------- */
@@ -114,7 +116,7 @@ static void print_outcome(void *data, const struct lb_outcome *outcome) {
   print_errors(interval, outcome);
   if (outcome->err)
     return;
-  print_conflict(lb_collector_conflict(outcome->collector));
+  print_conflicts(outcome->collector);
   if (interval->arguments->sockets)
     print_sockets(interval, outcome);
   else

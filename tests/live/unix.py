@@ -17,8 +17,11 @@ LIMIT = 5
 
 def label(name):
     """The label of a name in bytes."""
-    name = name.removeprefix(b"/") if name != b"/" else name
-    text = "".join(chr(byte) if ord(" ") < byte < 0x7f else "_" for byte in name).replace("/", "-")
+    if name[:1] == b"/":
+        name = name[1:] or name
+    elif name[:1] != b"\0":
+        name = b"./" + name.removeprefix(b"./")
+    text = "".join(chr(byte) if ord(" ") < byte < 0x7f and byte != ord(";") else "_" for byte in name).replace("/", "-")
     return "@" + text[1:] if name.startswith(b"\0") else text
 
 
@@ -149,7 +152,9 @@ NAMES = [  # (the name, how it is written in the configuration if it can be, its
     (b"\0\xff\x01bytes", r"@\\xff\\x01bytes", "@__bytes"),
     (b"\0padded".ljust(108, b"\0"), "@padded", "@padded"),
     (b"\0" + b"a" * LONG, "@" + "a" * LONG, "@" + "a" * LONG),
-    (b"relative.sock", "relative.sock", "relative.sock"),
+    (b"\0tag;host=prod", "@tag;host=prod", "@tag_host=prod"),
+    (b"relative.sock", "relative.sock", ".-relative.sock"),
+    (b"8443", "8443", ".-8443"),
     (b"DIR/dotted.name", "DIR/dotted.name", "DIR-dotted.name"),
     (b"DIR/with space", "DIR/with space", "DIR-with_space"),
     (b"DIR/new\nline", None, "DIR-new_line"),
@@ -248,23 +253,87 @@ def _():
           "the UNIX socket is left")
 
 
-@test("of two sockets with the same label the first one found keeps it, and there is one ERROR")
+INTRUDER = """
+import os, socket, sys, time
+os.chroot(sys.argv[1])
+os.mkdir("/here")
+os.chdir("/here")
+kept = []
+for name in sys.argv[2:]:
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(name)
+    server.listen(5)
+    kept.append(server)
+print("ready", flush=True)
+time.sleep(1000)
+"""
+
+
+def intruder(*names):
+    """A process that the user nobody starts, as root of a user namespace and of a directory, where it may listen at
+    any name."""
+    root = scratch(0o777)
+    process = Process([*unprivileged(), "unshare", "--user", "--map-root-user", "python3", "-Ic", INTRUDER, root, *names])
+    until(lambda: "ready" in process.text(), "the intruder listens")
+    return process
+
+
+@test("an unprivileged user takes no label of a port, of the configuration or of another network namespace, neither "
+      "before nor after it is there, and the log names what has no label")
 def _():
-    os.chdir(scratch())
-    daemon = Collectd("ListeningPorts true\nListeningPaths true")
-    fill(Listener(80), 1)
-    equal(found(daemon.read()), {"80": 1})
-    local = fill(UnixListener("80"), 2)
+    private_run()
+    blue = Namespace("blue")
+    with blue.inside():
+        Listener(80)
+    first = {"8443", "9000", "8000-8010", "web.sock", "blue:81", ".-8443", ".-blue:80", ".-run-web.sock"}
+    intruder("/8443", "/9000", "/8000-8010", "/api", "/web.sock", "/blue", "/blue:80", "/blue:81", "8443", "blue:80",
+             "run-web.sock")
+    daemon = Collectd("""
+        ListeningPorts true
+        ListeningPaths true
+        LocalPath "/run/web.sock"
+        LocalPort "8000-8001"
+        NetNamespace "blue"
+        <Listener "api">
+          LocalPort "8002"
+        </Listener>""")
+    mine = {f"{netns}{name}" for netns in ("", "blue:") for name in ("8000", "8001", "api", "run-web.sock")}
+
+    def labels():
+        return set(daemon.read()) - {"", "blue"}
+    equal(labels(), first | mine | {"blue:80"})
+    line, = daemon.said("LB_MSG_LABEL_TAKEN")
+    for name in "/api", "/blue", "/blue:80":
+        mentions(line, f'the UNIX socket "{name}" ("{name[1:]}")')
+    fill(Listener(8443), 1)
+    fill(Listener(9000), 2)
+    fill(UnixListener("/run/web.sock"), 4)
+    with blue.inside():
+        fill(Listener(81), 3)
+    taken = {"8443": 1, "9000": 2, "blue:81": 3, "run-web.sock": 4}
+    until(lambda: queues(daemon.read()).items() >= taken.items(), "ports have their labels")
+    intruder("/run-web.sock", "/8001", "/blue:api")
+    until(lambda: queues(daemon.read()).items() >= taken.items(), "they keep them")
+    equal(labels(), first | mine | {"blue:80"}, "labels")
+    check("drops" in daemon.read()["8443"], "the port has its counters")
+    equal(daemon.said("LB_MSG_LABEL_TAKEN"), [line], "a line a minute")
+
+
+@test("of two UNIX sockets with the same label the first one keeps it, and the other one gets it when it is free")
+def _():
+    directory = scratch()
+    os.mkdir(f"{directory}/a")
+    mine = label(f"{directory}/a/b".encode())
+    daemon = Collectd("ListeningPaths true")
+    one = fill(UnixListener(f"{directory}/a/b"), 1)
+    until(lambda: found(daemon.read()) == {mine: 1}, "the first one is there")
+    fill(UnixListener(f"{directory}/a-b"), 2)
     fill(UnixListener(b"\0later"), 3)
-    equal(found(daemon.read()), {"80": 1, "@later": 3}, "the port keeps it")
-    check("drops" in daemon.read()["80"], "the port still has its counters")
-    daemon.await_reads(5)
-    daemon.one_error('"80"', "UNIX socket", "<Listener>")
+    until(lambda: found(daemon.read()) == {mine: 1, "@later": 3}, "the first one keeps it")
+    mentions(daemon.one_error("UNIX socket", "<Listener>"), f'"{directory}/a-b" ("{mine}")')
+    one.close()
+    until(lambda: found(daemon.read()) == {mine: 2, "@later": 3}, "the other one has it")
     equal(len(daemon.errors()), 1)
-    local.close()
-    until(lambda: found(daemon.read()) == {"80": 1, "@later": 3}, "the other one has gone")
-    equal(len(daemon.errors()), 1)
-    os.chdir("/")
 
 
 # -------------------------------------------------------------- a name's life

@@ -280,20 +280,41 @@ void assert_inspected(struct fixture *fixture, const char *want) {
   assert_text(fixture, say_inspected, want);
 }
 
-static void say_hints(void *data, const struct lb_readings *readings) {
-  if (readings->at_somaxconn || readings->somaxconn_raised)
-    say(data, "%s %u %u, ", readings->label, readings->at_somaxconn,
-        readings->somaxconn_raised);
+static void say_hint(void *data, const struct lb_hint *hint) {
+  static const char *const kinds[LB_HINT_KINDS] = {"at", "raised",
+                                                   "overflowed"};
+  struct fixture *fixture = data;
+  say(&fixture->said, "%s %s %u, ", hint->label, kinds[hint->kind],
+      hint->sockets);
+  lb_collector_told_hint(fixture->collector, hint);
 }
 
 void assert_hints(struct fixture *fixture, const char *want) {
-  assert_text(fixture, say_hints, want);
+  fixture->said.len = 0;
+  fixture->said.at[0] = '\0';
+  lb_collector_visit_hints(fixture->collector, say_hint, fixture);
+  assert_string_equal(fixture->said.at, want);
 }
 
-void assert_conflict(struct fixture *fixture, const char *want) {
+void assert_conflicts(struct fixture *fixture, const char *want) {
   struct text got = {.len = 0};
-  say_clash(&got, lb_collector_conflict(fixture->collector));
+  struct lb_conflict conflict;
+  while (lb_collector_next_conflict(fixture->collector, &conflict)) {
+    say(&got, "%s of %s: %s\n", conflict.label, conflict.source,
+        conflict.err == -EEXIST         ? "taken"
+        : conflict.err == -ENAMETOOLONG ? "too long"
+                                        : "?");
+    lb_collector_told_conflict(fixture->collector, &conflict);
+  }
   assert_string_equal(got.at, want);
+}
+
+const char *take_label(struct lb_label_registry *labels, const char *text) {
+  const char *label = NULL;
+  assert_int_equal(lb_label_registry_claim(labels, text, LB_RANK_CONFIGURED,
+                                           (struct lb_label_holder){0}, &label),
+                   0);
+  return label;
 }
 
 static void say_socket(void *data, const struct lb_listen_sock *sock,

@@ -12,6 +12,7 @@ struct fixture {
   struct lb_label_registry *labels;
   struct lb_collector *collector;
   struct lb_inspection inspection;
+  struct text said;
   uint64_t now_ms;
 };
 
@@ -81,10 +82,15 @@ void assert_shares(struct fixture *fixture, const char *want);
 /* "LABEL queue N wait S syn N abandoned N", of each listener. */
 void assert_inspected(struct fixture *fixture, const char *want);
 
-/* "LABEL AT_SOMAXCONN SOMAXCONN_RAISED, " of each listener with hints. */
+/* "LABEL at|raised|overflowed SOCKETS, " of each hint that is due: now they are
+ * told. */
 void assert_hints(struct fixture *fixture, const char *want);
 
-void assert_conflict(struct fixture *fixture, const char *want);
+/* "LABEL of SOURCE: taken|too long\n" of each conflict: now they are told. */
+void assert_conflicts(struct fixture *fixture, const char *want);
+
+/* Takes a label from any listener but a configured one. */
+const char *take_label(struct lb_label_registry *labels, const char *text);
 
 /* "PORT or NAME COOKIE" for each socket that counts. */
 void assert_sockets(struct fixture *fixture, const char *want);

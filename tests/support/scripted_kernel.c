@@ -331,18 +331,5 @@ void say_reading(void *data, const struct lb_readings *reading) {
                                                   : values->v[i].gauge;
     say(out, " %s %.15g", lb_reading_table[i].name, value);
   }
-  if (reading->at_somaxconn || reading->somaxconn_raised)
-    say(out, " [at_somaxconn %u somaxconn_raised %u]", reading->at_somaxconn,
-        reading->somaxconn_raised);
   say(out, "\n");
-}
-
-void say_clash(struct text *out, struct lb_conflict *clash) {
-  if (clash->count)
-    say(out, "%s of %s: %s, %u in all\n", clash->label, clash->source,
-        clash->err == -EEXIST         ? "taken"
-        : clash->err == -ENAMETOOLONG ? "too long"
-                                      : "?",
-        clash->count);
-  *clash = (struct lb_conflict){0};
 }

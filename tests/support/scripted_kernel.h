@@ -103,7 +103,4 @@ void connect_to(struct kernel *kernel, uint16_t port, enum lb_conn_kind kind,
 
 void say_reading(void *data, const struct lb_readings *reading);
 
-/* "LABEL of SOURCE: ERRNO, and so many others", or nothing. */
-void say_clash(struct text *out, struct lb_conflict *clash);
-
 #endif

@@ -304,9 +304,10 @@ TEST_ON_KERNEL(sources_with_a_used_label_are_left_out_and_told_once) {
                 "listen 4 /a-b queue 3; end");
   assert_listeners(fixture, IDLE_80 "a-b: queue 0 limit 8 peak 0 busy 0 fill 0 "
                                     "sockets 1 full 0\n");
-  assert_conflict(fixture, "80 of the UNIX socket \"/80\": taken, 2 in all\n");
+  assert_conflicts(fixture, "80 of the UNIX socket \"/80\": taken\n"
+                            "a-b of the UNIX socket \"/a-b\": taken\n");
   interval(fixture);
-  assert_conflict(fixture, "");
+  assert_conflicts(fixture, "");
 }
 
 TEST_ON_KERNEL(the_sockets_of_reported_listeners_are_visited) {
@@ -319,28 +320,26 @@ TEST_ON_KERNEL(the_sockets_of_reported_listeners_are_visited) {
 
 TEST_ON_KERNEL(a_namespace_with_a_used_label_reports_only_listeners) {
   struct fixture *fixture = *state;
-  const char *used;
-  assert_int_equal(lb_label_registry_claim(fixture->labels, "blue", &used), 0);
+  take_label(fixture->labels, "blue");
   play(fixture, "netns blue; listen 1 80; end");
   assert_readings(fixture, "blue:" IDLE_80);
-  assert_conflict(fixture, "blue of the network namespace: taken, 1 in all\n");
+  assert_conflicts(fixture, "blue of the network namespace: taken\n");
 }
 
 TEST_ON_KERNEL(sockets_of_the_namespace_before_are_forgotten) {
   struct fixture *fixture = *state;
   struct kernel other = new_kernel();
-  const char *label;
   play(fixture, "paths; listen 1 /run/a queue 1; listen 2 /run/b; sample");
   listen_at(&other, 1, "/run/b");
   lb_collector_rebind(fixture->collector, source_of(&other));
   interval(fixture);
   assert_listeners(fixture, "run-b: queue 0 limit 8 peak 0 busy 0 fill 0 "
                             "sockets 1 full 0\n");
-  assert_int_equal(lb_label_registry_claim(fixture->labels, "run-b", &label),
-                   -EEXIST);
-  assert_int_equal(lb_label_registry_claim(fixture->labels, "run-a", &label),
-                   0);
-  lb_label_registry_release(fixture->labels, label);
+  take_label(fixture->labels, "run-a");
+  assert_conflicts(fixture, "");
+  lb_label_registry_release(fixture->labels,
+                            take_label(fixture->labels, "run-b"));
+  assert_conflicts(fixture, "run-b of the UNIX socket \"/run/b\": taken\n");
 }
 
 /* --- names without end --------------------------------------------------- */
@@ -391,15 +390,14 @@ TEST_ON_KERNEL(names_that_come_and_go_take_no_more_memory) {
     lb_collector_visit_sockets(fixture->collector, check_name, &round);
   }
   assert_in_range(memory.largest, 1, 64);
-  assert_conflict(fixture, "");
+  assert_conflicts(fixture, "");
   for (unsigned round = 1; round < ROUNDS - 10; round++) {
-    const char *label;
     char name[32];
     name_of(name, round, round % AT_ONCE);
     name[4] = '-';
-    assert_int_equal(lb_label_registry_claim(fixture->labels, name + 1, &label),
-                     0);
-    lb_label_registry_release(fixture->labels, label);
+    lb_label_registry_release(fixture->labels,
+                              take_label(fixture->labels, name + 1));
+    assert_conflicts(fixture, "");
   }
 }
 
@@ -462,7 +460,7 @@ TEST_ON_KERNEL(without_memory_there_is_no_collector) {
   assert_in_range(refused, 20, 60);
   interval(fixture);
   assert_sums(fixture, "80 0/0, a 0/0, all 0/0, ");
-  assert_conflict(fixture, "");
+  assert_conflicts(fixture, "");
 }
 
 static void say_any(void *data, const struct lb_readings *readings) {
@@ -486,7 +484,7 @@ static bool sample_without_memory(struct fixture *fixture, size_t fails,
   interval(fixture);
   *got = (struct text){.len = 0};
   lb_collector_visit_readings(fixture->collector, say_any, got);
-  assert_conflict(fixture, "");
+  assert_conflicts(fixture, "");
   return refused;
 }
 

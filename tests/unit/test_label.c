@@ -28,7 +28,7 @@ TEST_CASE(a_name_that_collectd_would_change_is_no_label) {
   };
   static const char *const changed[] = {
       "",    "/",        "a/b",  "/run", "run/", "a\nb",  "\t",
-      "a\n", "\x1b[31m", "\x01", "\x1f", "\x7f", "a\x7f",
+      "a\n", "\x1b[31m", "\x01", "\x1f", "\x7f", "a\x7f", "a;b",
   };
   for (size_t i = 0; i < LEN(valid); i++)
     if (!lb_label_is_valid(valid[i]))
@@ -67,7 +67,14 @@ TEST_CASE(a_unix_name_is_labelled_without_slashes_and_odd_bytes) {
     const char *want;
   } cases[] = {
       {NAME("/run/gunicorn.sock"), "run-gunicorn.sock"},
-      {NAME("run/gunicorn.sock"), "run-gunicorn.sock"},
+      {NAME("run/gunicorn.sock"), ".-run-gunicorn.sock"},
+      {NAME("8443"), ".-8443"},
+      {NAME("run-gunicorn.sock"), ".-run-gunicorn.sock"},
+      {NAME("."), ".-."},
+      {NAME("../a"), ".-..-a"},
+      {NAME(".a"), ".-.a"},
+      {NAME("/run/a;host=b"), "run-a_host=b"},
+      {NAME("\0a;host=b"), "@a_host=b"},
       {NAME("//run//a"), "-run--a"},
       {NAME("/run/a/"), "run-a-"},
       {NAME("/"), "-"},
@@ -79,12 +86,12 @@ TEST_CASE(a_unix_name_is_labelled_without_slashes_and_odd_bytes) {
       {NAME("/run/my app"), "run-my_app"},
       {NAME("/run/caf\xc3\xa9"), "run-caf__"},
       {NAME("/\x01\x1f\t\n\x7f\x80\xff!~"), "_______!~"},
-      {NAME(" "), "_"},
+      {NAME(" "), ".-_"},
       {NAME("\0name"), "@name"},
       {NAME("\0/tmp/.X11-unix/X0"), "@-tmp-.X11-unix-X0"},
       {NAME("\0a\0b \xff"), "@a_b__"},
       {NAME("\0@"), "@@"},
-      {NAME("@name"), "@name"},
+      {NAME("@name"), ".-@name"},
       {NAME(""), "-"},
   };
   for (size_t i = 0; i < LEN(cases); i++)
@@ -92,10 +99,12 @@ TEST_CASE(a_unix_name_is_labelled_without_slashes_and_odd_bytes) {
 }
 
 TEST_CASE(the_longest_unix_name_fits_into_a_label) {
-  char name[LB_UNIX_NAME_SIZE], want[LB_UNIX_NAME_SIZE + 1] = {0};
+  char name[LB_UNIX_NAME_SIZE], want[LB_UNIX_NAME_SIZE + 3] = ".-";
   memset(name, 'x', sizeof(name));
-  memset(want, 'x', sizeof(name));
+  memset(want + 2, 'x', sizeof(name));
   check_unix_name(name, sizeof(name), want);
+  memset(want, 'x', sizeof(name));
+  want[sizeof(name)] = '\0';
   name[0] = '/';
   check_unix_name(name, sizeof(name), want + 1);
   name[0] = '\0';
@@ -111,6 +120,7 @@ TEST_CASE(a_namespace_is_labelled_like_a_pathname) {
       {"80", "80"},
       {"@blue", "@blue"},
       {"my blue", "my_blue"},
+      {"blue;host=a", "blue_host=a"},
       {"caf\xc3\xa9", "caf__"},
       {"/run/netns/blue", "run-netns-blue"},
       {"/proc/1234/ns/net", "proc-1234-ns-net"},

@@ -26,17 +26,64 @@ static int end_test(void **state) {
   return 0;
 }
 
+static uint32_t evicted[4];
+
+static void note_evicted(void *data, uint32_t which) {
+  assert_ptr_equal(data, evicted);
+  evicted[which]++;
+}
+
+static int claim_for(const char *text, enum lb_label_rank rank, uint32_t which,
+                     const char **label) {
+  return lb_label_registry_claim(
+      labels, text, rank,
+      (struct lb_label_holder){note_evicted, evicted, which}, label);
+}
+
 static const char *claim(const char *text) {
   const char *label = NULL;
-  assert_int_equal(lb_label_registry_claim(labels, text, &label), 0);
+  assert_int_equal(claim_for(text, LB_RANK_PORT, 0, &label), 0);
   assert_string_equal(label, text);
   return label;
 }
 
 static void assert_in_use(const char *text) {
   const char *label = "untouched";
-  assert_int_equal(lb_label_registry_claim(labels, text, &label), -EEXIST);
+  assert_int_equal(claim_for(text, LB_RANK_PORT, 1, &label), -EEXIST);
   assert_string_equal(label, "untouched");
+}
+
+TEST_WITH(a_higher_rank_takes_a_label_and_an_equal_one_does_not, begin_test,
+          end_test) {
+  static const struct {
+    enum lb_label_rank rank;
+    uint32_t which;
+    int err;
+    uint32_t evicts; /* 0: none */
+  } claims[] = {
+      {LB_RANK_UNIX_NAME, 1, 0, 0},
+      {LB_RANK_UNIX_NAME, 2, -EEXIST, 0},
+      {LB_RANK_UNIX_FILE, 2, 0, 1},
+      {LB_RANK_UNIX_NAME, 1, -EEXIST, 0},
+      {LB_RANK_NETNS, 1, 0, 2},
+      {LB_RANK_PORT, 1, 0, 0}, /* the same holder: it keeps the higher rank */
+      {LB_RANK_UNIX_NAME, 1, 0, 0},
+      {LB_RANK_PORT, 3, -EEXIST, 0},
+      {LB_RANK_CONFIGURED, 3, 0, 1},
+      {LB_RANK_CONFIGURED, 1, -EEXIST, 0},
+  };
+  for (size_t i = 0; i < LEN(claims); i++) {
+    const char *label = NULL;
+    memset(evicted, 0, sizeof(evicted));
+    size_t calls = memory.calls;
+    assert_int_equal(claim_for("80", claims[i].rank, claims[i].which, &label),
+                     claims[i].err);
+    assert_string_equal(label ? label : "80", "80");
+    for (uint32_t which = 0; which < LEN(evicted); which++)
+      assert_int_equal(evicted[which], which && which == claims[i].evicts);
+    if (i > 0)
+      assert_int_equal(memory.calls, calls);
+  }
 }
 
 TEST_WITH(a_label_is_in_use_until_it_is_released, begin_test, end_test) {
@@ -96,10 +143,12 @@ TEST_WITH(without_memory_nothing_is_claimed, begin_test, end_test) {
   assert_null(none);
   lb_label_registry_free(none);
   memory.fails = 1;
-  assert_int_equal(lb_label_registry_claim(labels, "80", &label), -ENOMEM);
+  assert_int_equal(claim_for("80", LB_RANK_PORT, 0, &label), -ENOMEM);
   assert_null(label);
+  memory.fails = 2;
+  assert_int_equal(claim_for("80", LB_RANK_PORT, 0, &label), -ENOMEM);
   tree_is_full = true;
-  int err = lb_label_registry_claim(labels, "80", &label);
+  int err = claim_for("80", LB_RANK_PORT, 0, &label);
   tree_is_full = false;
   assert_int_equal(err, -ENOMEM);
   assert_null(label);

@@ -49,7 +49,7 @@ static const struct story unix_names[] = {
        "/run/a.sock queue 1;"
        "listen 2 @\\x01b\\x20c; listen 3 /run/a.sock queue 2;"
        "listen 4 /run/noise; listen 5 relative; listen 6 /; listen 7 80; end",
-       "run-a.sock 3/16, @_b_c 0/8, relative 0/8, - 0/8, "}}},
+       "run-a.sock 3/16, @_b_c 0/8, .-relative 0/8, - 0/8, "}}},
     {"without ListeningPaths only selected UNIX names are reported",
      {{"select /a; listen 1 /a; listen 2 /b; end", "a 0/8, "},
       {"close 2; end; end; end", "a 0/8, "}}},
@@ -100,32 +100,58 @@ TEST_CASE(sockets_count_for_the_listeners_of_the_stories) {
 
 /* --- labels -------------------------------------------------------------- */
 
-/* Each socket is new at one end, so it is told of once. */
+/* A conflict is told once. */
 static const struct story conflicts[] = {
-    {"the first source keeps the label",
-     {{"paths; listen 1 /80; end; listen 2 80; listen 3 /a-b; end;"
-       "listen 4 /a/b; listen 5 a/b; end",
-       "80 of port 80: taken, 3 in all\n"},
-      {"listen 6 80 at ::; end", ""}}},
+    {"the first UNIX name keeps the label",
+     {{"paths; listen 1 /a-b; end; listen 2 /a/b; listen 3 a/b; end",
+       "a-b of the UNIX socket \"/a/b\": taken\n"},
+      {"listen 4 /a/b; sample; end", ""}}},
+    {"a port takes its label from a UNIX name",
+     {{"paths; listen 1 /80; listen 2 /81; end", ""},
+      {"listen 3 80; end", "80 of the UNIX socket \"/80\": taken\n"},
+      {"listen 4 /80; listen 5 80 at ::; end; close 3; end", ""}}},
+    {"a relative name is no port and no path",
+     {{"paths; listen 1 80; listen 2 /run/a; listen 3 run-a; listen 4 run/a;"
+       "end",
+       ".-run-a of the UNIX socket \"run/a\": taken\n"}}},
     {"a selected port keeps its label from a UNIX name",
      {{"paths; select 80; listen 1 /80; end",
-       "80 of the UNIX socket \"/80\": taken, 1 in all\n"}}},
+       "80 of the UNIX socket \"/80\": taken\n"}}},
     {"a service keeps its label from a UNIX name",
      {{"paths; service api 80; listen 1 /api; end",
-       "api of the UNIX socket \"/api\": taken, 1 in all\n"}}},
+       "api of the UNIX socket \"/api\": taken\n"}}},
     {"an abstract name is written with its @",
      {{"paths; listen 1 @a/b; end; listen 2 @a-b; end",
-       "@a-b of the UNIX socket \"@a-b\": taken, 1 in all\n"}}},
+       "@a-b of the UNIX socket \"@a-b\": taken\n"}}},
+    {"a UNIX name that has gone and come back is told again",
+     {{"paths; select 80; listen 1 /80; end",
+       "80 of the UNIX socket \"/80\": taken\n"},
+      {"close 1; end; end; end", ""},
+      {"listen 2 /80; end", "80 of the UNIX socket \"/80\": taken\n"}}},
+    {"a UNIX name that has gone is not told",
+     {{"paths; select 80; listen 1 /80; end; close 1; end; end", ""}}},
 };
 
-TEST_CASE(sources_with_a_used_label_are_told_once) {
-  play_stories(conflicts, LEN(conflicts), assert_conflict);
+static const struct story freed[] = {
+    {"a label that has become free goes to who had none",
+     {{"paths; listen 1 /a-b; end; listen 2 /a/b queue 1; end", "a-b 0/8, "},
+      {"close 1; sample; sample; end", "a-b 1/8, "},
+      {"listen 3 /a-b; end", "a-b 1/8, "}}},
+    {"who had none waits while the label is used",
+     {{"paths; listen 1 /80; listen 2 80; end", "80 0/8, "},
+      {"close 2; end; end", ""},
+      {"listen 3 80; end", "80 0/8, "}}},
+};
+
+TEST_CASE(sources_with_a_used_label_are_told_once_and_wait_for_it) {
+  play_stories(conflicts, LEN(conflicts), assert_conflicts);
+  play_stories(freed, LEN(freed), assert_sums);
 }
 
 TEST_ON_KERNEL(a_listener_without_label_wants_no_socket) {
   struct fixture *fixture = *state;
   play(fixture, "paths; listen 1 /80; end; listen 2 80; end");
-  assert_sockets(fixture, "\"/80\" 1\n");
+  assert_sockets(fixture, "80 2\n");
 }
 
 TEST_CASE(a_label_of_another_namespace_is_used_as_well) {
@@ -133,23 +159,52 @@ TEST_CASE(a_label_of_another_namespace_is_used_as_well) {
     const char *label, *script, *want;
   } cases[] = {
       {"blue:all", "netns blue; service all 81",
-       "blue:all of <Listener \"all\">: taken, 1 in all\n"},
+       "blue:all of <Listener \"all\">: taken\n"},
       {"blue:443", "netns blue; select 443",
-       "blue:443 of LocalPort \"443\": taken, 1 in all\n"},
+       "blue:443 of LocalPort \"443\": taken\n"},
       {"blue:80", "netns blue; listen 1 80; end",
-       "blue:80 of port 80: taken, 1 in all\n"},
+       "blue:80 of port 80: taken\n"},
       {"80", "netns blue; select 80", ""},
   };
   for (size_t i = 0; i < LEN(cases); i++) {
-    const char *taken;
     assert_int_equal(set_up_collector(state), 0);
     struct fixture *fixture = *state;
-    assert_int_equal(
-        lb_label_registry_claim(fixture->labels, cases[i].label, &taken), 0);
+    take_label(fixture->labels, cases[i].label);
     play(fixture, cases[i].script);
-    assert_conflict(fixture, cases[i].want);
+    assert_conflicts(fixture, cases[i].want);
     assert_int_equal(tear_down_collector(state), 0);
   }
+}
+
+/* Another namespace has sockets and counters of its own. */
+TEST_ON_KERNEL(a_name_with_a_colon_takes_no_label_of_another_namespace) {
+  struct fixture *fixture = *state;
+  static const struct lb_netns_ref blue = {
+      .path = "/run/netns/blue", .label = "blue", .listed = true};
+  const struct lb_settings settings = {
+      .netns = (struct lb_settings_netns[]){{.for_all = true}},
+      .netns_len = 1,
+      .listening_ports = true};
+  struct lb_sample_errors errors;
+  struct kernel kernel = new_kernel();
+  struct fixture other = {.kernel = new_kernel()};
+  play(fixture, "paths; listen 1 /blue:80; listen 2 /blue; end");
+  assert_sums(fixture, "blue:80 0/8, blue 0/8, ");
+  listen_on(&kernel, 3, 80);
+  assert_int_equal(lb_collector_new(&settings, &blue, fixture->labels,
+                                    source_of(&kernel), &other.collector),
+                   0);
+  assert_int_equal(lb_collector_sample(other.collector, 1), 0);
+  assert_int_equal(lb_collector_end_interval(other.collector, 1, &errors), 0);
+  assert_sums(&other, "blue:80 0/8, ");
+  assert_conflicts(&other, "");
+  assert_sums(fixture, "");
+  assert_conflicts(fixture, "blue:80 of the UNIX socket \"/blue:80\": taken\n"
+                            "blue of the UNIX socket \"/blue\": taken\n");
+  lb_collector_free(other.collector);
+  close_kernel(&kernel);
+  interval(fixture);
+  assert_sums(fixture, "blue:80 0/8, blue 0/8, ");
 }
 
 TEST_ON_KERNEL(a_label_that_does_not_fit_is_not_cut_off) {
@@ -163,7 +218,7 @@ TEST_ON_KERNEL(a_label_that_does_not_fit_is_not_cut_off) {
   snprintf(want, sizeof(want), "%s:443 0/8, ", name);
   play(fixture, script);
   assert_sums(fixture, want);
-  assert_conflict(fixture, "8080 of port 8080: too long, 1 in all\n");
+  assert_conflicts(fixture, "8080 of port 8080: too long\n");
 }
 
 int main(void) { return run_all_tests(NULL, NULL); }

@@ -319,7 +319,7 @@ CASES(option_names_are_case_insensitive) = {
      "localaddress \"::1\"\n</LISTENER>\n",
      "port 80\nApi: 81 at ::1\nothers\n"},
     {"LocalPort 22\nignoreselected TRUE\n", "others but 22\n"},
-    {"sampleinterval 2\nlocalpath \"c\"\n", "c: \"c\"\nevery 2\n"},
+    {"sampleinterval 2\nlocalpath \"c\"\n", ".-c: \"c\"\nevery 2\n"},
 };
 
 CASES(a_boolean_may_be_in_quotes_and_the_last_good_one_counts) = {
@@ -449,7 +449,7 @@ CASES(every_port_is_reported_only_if_that_was_asked_for) = {
 CASES(unix_names_are_selected_like_ports) = {
     {"LocalPath \"/run/a.sock\"\n", "run-a.sock: \"/run/a.sock\"\n"},
     {"LocalPath \"/run/a\" \"@b\"\nLocalPort 80\nLocalPath \"c\"\n",
-     "run-a: \"/run/a\"\n@b: \"\\x00b\"\nport 80\nc: \"c\"\n"},
+     "run-a: \"/run/a\"\n@b: \"\\x00b\"\nport 80\n.-c: \"c\"\n"},
     {"LocalPath \"@a\\\\x00\\\\xff\" \"/run/my app\"\n",
      "@a__: \"\\x00a\\x00\\xff\"\nrun-my_app: \"/run/my app\"\n"},
     {"LocalPath \"/run/a\"\nListeningPorts true\n",
@@ -674,8 +674,8 @@ static void check_one(const struct text *config, const struct text *want) {
 static void a_label_too_long_with_its_namespace_is_said_for_each(void **state) {
   (void)state;
 #define TOO_LONG(label, item)                                                  \
-  "Label \"" label "\" is longer than 127 bytes, so " item " is not "          \
-  "reported. A <Listener> in collectd.conf can name it.\n"
+  "Label longer than 127 bytes, so not reported: " item " (\"" label           \
+  "\"). A <Listener> in collectd.conf can name each.\n"
   struct text config = {.len = 0}, want = config, config2 = config,
               want2 = want;
   char longest[128];
@@ -694,7 +694,7 @@ static void a_label_too_long_with_its_namespace_is_said_for_each(void **state) {
       "/run/netns/red\n" TOO_LONG("blue:%s", "<Listener \"%.64s\">")
           TOO_LONG("blue:%s", "<Listener \"%.64s\">")
               TOO_LONG("a:%s", "<Listener \"%.64s\">"),
-      x125, x126, longest, x125, longest, x126, longest, x126, longest);
+      x125, x126, longest, longest, x125, longest, x126, longest, x126);
   check_one(&config, &want);
   say(&config2,
       "NetNamespace \"%s\"\nLocalPort 80 443\nLocalPath \"/1\" \"/run\"\n",

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "collectd/notices.h"
+
+#define PAUSE TIME_T_TO_CDTIME_T(60)
+
+static bool is_due(const struct lb_notices *notices, cdtime_t logged) {
+  return logged == 0 || notices->now - logged >= PAUSE;
+}
+
+/* Adds an item to a list if there is room for all of it. */
+static bool add_item(char text[static LB_NAMES_SIZE], size_t *len,
+                     const char *item) {
+  size_t room = LB_NAMES_SIZE - *len;
+  int n = snprintf(text + *len, room, "%s%s", *len ? ", " : "", item);
+  if (n < 0 || (size_t)n >= room) {
+    text[*len] = '\0';
+    return false;
+  }
+  *len += (size_t)n;
+  return true;
+}
+
+/* --- hints --------------------------------------------------------------- */
+
+/* By port; those without a port last, by label. */
+static bool comes_before(const struct lb_hint *a, const struct lb_hint *b) {
+  uint16_t left = (uint16_t)(a->port - 1), right = (uint16_t)(b->port - 1);
+  return left != right ? left < right : strcmp(a->label, b->label) < 0;
+}
+
+struct hint_visit {
+  struct lb_notices *notices;
+  struct lb_collector *collector;
+};
+
+/* Keeps as many as a line can have at most. */
+static void note_hint(void *data, const struct lb_hint *hint) {
+  const struct hint_visit *visit = data;
+  struct lb_hint_line *line = &visit->notices->hints[hint->kind];
+  if (!is_due(visit->notices, line->logged) ||
+      (line->len && line->v[0].hint.somaxconn != hint->somaxconn))
+    return;
+  line->count++;
+  size_t at = line->len;
+  while (at > 0 && comes_before(hint, &line->v[at - 1].hint))
+    at--;
+  if (at == LB_MOST_HINTS)
+    return;
+  if (line->len < LB_MOST_HINTS)
+    line->len++;
+  memmove(&line->v[at + 1], &line->v[at],
+          (line->len - 1 - at) * sizeof(line->v[0]));
+  line->v[at] = (struct lb_noted_hint){visit->collector, *hint};
+}
+
+static bool add_hint(char text[static LB_NAMES_SIZE], size_t *len,
+                     const struct lb_hint *hint) {
+  char item[LB_LABEL_SIZE + 32], sockets[32] = "";
+  if (hint->sockets > 1)
+    snprintf(sockets, sizeof(sockets), LB_TEXT_SOCKETS, hint->sockets);
+  snprintf(item, sizeof(item), "%s%s", hint->label, sockets);
+  return add_item(text, len, item);
+}
+
+static void log_hint(enum lb_hint_kind kind, unsigned count, const char *names,
+                     const char *more, uint32_t somaxconn) {
+  const char *plural = count > 1 ? "s" : "";
+  switch (kind) {
+  case LB_HINT_AT_SOMAXCONN:
+    lb_log(LOG_INFO, LB_MSG_AT_SOMAXCONN, plural, names, more, somaxconn);
+    break;
+  case LB_HINT_SOMAXCONN_RAISED:
+    lb_log(LOG_INFO, LB_MSG_SOMAXCONN_RAISED, plural, names, more, somaxconn);
+    break;
+  default:
+    lb_log(LOG_INFO, LB_MSG_OVERFLOWED, plural, names, more, somaxconn);
+  }
+}
+
+static void end_hints(struct lb_notices *notices, enum lb_hint_kind kind) {
+  struct lb_hint_line *line = &notices->hints[kind];
+  char names[LB_NAMES_SIZE] = "", more[48] = "";
+  size_t len = 0, told = 0;
+  if (!line->len)
+    return;
+  while (told < line->len && add_hint(names, &len, &line->v[told].hint)) {
+    lb_collector_told_hint(line->v[told].collector, &line->v[told].hint);
+    told++;
+  }
+  if (line->count > told)
+    snprintf(more, sizeof(more), LB_TEXT_AND_LATER,
+             line->count - (unsigned)told);
+  log_hint(kind, line->count, names, more, line->v[0].hint.somaxconn);
+  line->logged = notices->now;
+}
+
+/* --- conflicts ----------------------------------------------------------- */
+
+static bool note_conflict(struct lb_notices *notices,
+                          const struct lb_conflict *conflict) {
+  char item[LB_MESSAGE_SIZE];
+  if (notices->conflicts.len && notices->conflicts.err != conflict->err)
+    return false;
+  snprintf(item, sizeof(item), LB_TEXT_CONFLICT, conflict->source,
+           conflict->label);
+  notices->conflicts.err = conflict->err;
+  return add_item(notices->conflicts.text, &notices->conflicts.len, item);
+}
+
+static void end_conflicts(struct lb_notices *notices) {
+  char text[LB_MESSAGE_SIZE];
+  if (!notices->conflicts.len)
+    return;
+  lb_log(
+      LOG_ERR, "%s",
+      lb_label_refused(text, notices->conflicts.err, notices->conflicts.text));
+  notices->conflicts.logged = notices->now;
+}
+
+/* --- a read -------------------------------------------------------------- */
+
+void lb_notices_begin(struct lb_notices *notices, cdtime_t now) {
+  notices->now = now;
+  for (int i = 0; i < LB_HINT_KINDS; i++)
+    notices->hints[i].len = notices->hints[i].count = 0;
+  notices->conflicts.len = 0;
+}
+
+void lb_notices_add(struct lb_notices *notices,
+                    struct lb_collector *collector) {
+  struct hint_visit visit = {notices, collector};
+  struct lb_conflict conflict;
+  lb_collector_visit_hints(collector, note_hint, &visit);
+  while (is_due(notices, notices->conflicts.logged) &&
+         lb_collector_next_conflict(collector, &conflict) &&
+         note_conflict(notices, &conflict))
+    lb_collector_told_conflict(collector, &conflict);
+}
+
+void lb_notices_end(struct lb_notices *notices) {
+  for (enum lb_hint_kind kind = 0; kind < LB_HINT_KINDS; kind++)
+    end_hints(notices, kind);
+  end_conflicts(notices);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+/* Who gets which label. A claim that fails is repeated at each end of an
+ * interval, because the label may have become free. */
+#include "core/listeners_internal.h"
+
+#include "base/messages.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char **label_of(struct lb_listeners *listeners, uint32_t which) {
+  return which == LB_OF_NETNS ? &listeners->netns_label
+                              : &listeners->v[which].listener.label;
+}
+
+static struct lb_claim *claim_of(struct lb_listeners *listeners,
+                                 uint32_t which) {
+  return which == LB_OF_NETNS ? &listeners->netns_claim
+                              : &listeners->v[which].claim;
+}
+
+static bool is_in_use(const struct lb_listener *listener) {
+  return listener->has_ports || listener->has_unix;
+}
+
+static enum lb_label_rank rank_of(const struct lb_listeners *listeners,
+                                  uint32_t which) {
+  if (which == LB_OF_NETNS)
+    return lb_settings_name_netns(listeners->settings, listeners->netns)
+               ? LB_RANK_CONFIGURED
+               : LB_RANK_NETNS;
+  const struct lb_listener *listener = &listeners->v[which].listener;
+  if (listener->selection)
+    return LB_RANK_CONFIGURED;
+  return listener->has_ports ? LB_RANK_PORT : LB_RANK_UNIX_NAME;
+}
+
+/* The label without that of the namespace. */
+static void write_own_label(const struct lb_listeners *listeners,
+                            uint32_t which, char own[static LB_LABEL_SIZE]) {
+  if (which == LB_OF_NETNS) {
+    snprintf(own, LB_LABEL_SIZE, "%s", listeners->netns->label);
+    return;
+  }
+  const struct lb_listener_entry *entry = &listeners->v[which];
+  if (entry->listener.selection)
+    snprintf(own, LB_LABEL_SIZE, "%s", entry->listener.selection->label);
+  else if (entry->listener.has_ports)
+    lb_label_of_port(own, (uint16_t)entry->source);
+  else
+    lb_label_of_unix_name(
+        own, lb_unix_names_get(listeners->unix_names, entry->source));
+}
+
+/* Returns 0 or -ENAMETOOLONG, with the own label. */
+static int write_label_of(const struct lb_listeners *listeners, uint32_t which,
+                          char label[static LB_LABEL_SIZE]) {
+  const struct lb_selection *selection =
+      which == LB_OF_NETNS ? NULL : listeners->v[which].listener.selection;
+  bool is_plain =
+      which == LB_OF_NETNS ||
+      (selection && lb_selection_is_plain(selection, listeners->netns));
+  char own[LB_LABEL_SIZE];
+  write_own_label(listeners, which, own);
+  int err = lb_label_in(label, is_plain ? "" : listeners->netns->label, own);
+  if (err)
+    memcpy(label, own, sizeof(own));
+  return err;
+}
+
+/* --- claims -------------------------------------------------------------- */
+
+static void lose_label(void *data, uint32_t which) {
+  struct lb_listeners *listeners = data;
+  *label_of(listeners, which) = NULL;
+  *claim_of(listeners, which) = (struct lb_claim){.err = -EEXIST};
+}
+
+int lb_listeners_claim(struct lb_listeners *listeners, uint32_t which) {
+  char label[LB_LABEL_SIZE];
+  int err = write_label_of(listeners, which, label);
+  if (!err)
+    err = lb_label_registry_claim(
+        listeners->labels, label, rank_of(listeners, which),
+        (struct lb_label_holder){lose_label, listeners, which},
+        label_of(listeners, which));
+  if (err == -ENOMEM)
+    return err;
+  struct lb_claim *claim = claim_of(listeners, which);
+  claim->err = err;
+  claim->is_told &= err != 0;
+  return 0;
+}
+
+void lb_listeners_release(struct lb_listeners *listeners, uint32_t which) {
+  const char **label = label_of(listeners, which);
+  lb_label_registry_release(listeners->labels, *label);
+  *label = NULL;
+}
+
+void lb_listeners_claim_again(struct lb_listeners *listeners) {
+  if (!listeners->netns_label)
+    lb_listeners_claim(listeners, LB_OF_NETNS);
+  for (size_t i = 0; i < listeners->len; i++)
+    if (!listeners->v[i].listener.label && is_in_use(&listeners->v[i].listener))
+      lb_listeners_claim(listeners, (uint32_t)i);
+}
+
+/* --- conflicts ----------------------------------------------------------- */
+
+static void write_source(const struct lb_listeners *listeners, uint32_t which,
+                         char source[static LB_SOURCE_SIZE]) {
+  const struct lb_listener_entry *entry = &listeners->v[which];
+  if (which == LB_OF_NETNS) {
+    snprintf(source, LB_SOURCE_SIZE, LB_SOURCE_NETNS);
+  } else if (entry->listener.selection) {
+    lb_selection_format(entry->listener.selection, source);
+  } else if (entry->listener.has_ports) {
+    snprintf(source, LB_SOURCE_SIZE, LB_SOURCE_PORT, entry->source);
+  } else {
+    const struct lb_unix_name *name =
+        lb_unix_names_get(listeners->unix_names, entry->source);
+    int is_abstract = name->bytes[0] == '\0';
+    snprintf(source, LB_SOURCE_SIZE, LB_SOURCE_UNIX, is_abstract ? "@" : "",
+             name->len - is_abstract, name->bytes + is_abstract);
+  }
+}
+
+static bool is_news(const struct lb_claim *claim) {
+  return claim->err && !claim->is_told;
+}
+
+bool lb_listeners_next_conflict(struct lb_listeners *listeners,
+                                struct lb_conflict *out) {
+  uint32_t best = LB_OF_NETNS;
+  bool has_news = is_news(&listeners->netns_claim);
+  for (size_t i = 0; i < listeners->len; i++) {
+    if (!is_in_use(&listeners->v[i].listener) ||
+        !is_news(&listeners->v[i].claim) ||
+        (has_news &&
+         rank_of(listeners, (uint32_t)i) <= rank_of(listeners, best)))
+      continue;
+    best = (uint32_t)i;
+    has_news = true;
+  }
+  if (!has_news)
+    return false;
+  *out = (struct lb_conflict){.err = claim_of(listeners, best)->err,
+                              .which = best};
+  write_label_of(listeners, best, out->label);
+  write_source(listeners, best, out->source);
+  return true;
+}
+
+void lb_listeners_told_conflict(struct lb_listeners *listeners,
+                                const struct lb_conflict *conflict) {
+  claim_of(listeners, conflict->which)->is_told = true;
+}

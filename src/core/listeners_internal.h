@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What listeners.c and listener_labels.c share. */
+#ifndef LB_CORE_LISTENERS_INTERNAL_H
+#define LB_CORE_LISTENERS_INTERNAL_H
+
+#include "core/listeners.h"
+
+/* Why something has no label. */
+struct lb_claim {
+  int err;      /* 0: it has one; -EEXIST or -ENAMETOOLONG */
+  bool is_told; /* err is: see lb_listeners_told_conflict() */
+};
+
+struct lb_listener_entry {
+  struct lb_listener listener; /* without ports and UNIX names: unused */
+  struct lb_claim claim;
+  uint32_t source;    /* of a found listener: port or number of UNIX name */
+  uint32_t node;      /* of a found listener: node index + 1 */
+  uint32_t next_free; /* of an unused entry: index + 1 of the next */
+};
+
+struct lb_chain_node {
+  uint32_t listener; /* index */
+  uint32_t next;     /* node index + 1; 0: last */
+};
+
+struct lb_listeners {
+  const struct lb_settings *settings;
+  const struct lb_netns_ref *netns;
+  struct lb_label_registry *labels;
+  struct lb_unix_names *unix_names;
+  const char *netns_label; /* NULL: it could have none */
+  struct lb_claim netns_claim;
+  struct lb_listener_entry *v; /* the selections first, in their order */
+  size_t len;
+  uint32_t first_free; /* index + 1; 0: none */
+  struct lb_chain_node *nodes;
+  size_t nodes_len;
+  uint32_t *ports;      /* by port: node index + 1; 0: none */
+  uint32_t *unix_heads; /* the same by number of the UNIX name */
+  size_t unix_heads_len;
+  size_t selected_unix; /* numbers below this are the configuration's */
+  bool finds_ports;
+  bool finds_unix;
+  bool wants_unix;
+  bool knows_unix; /* in the last sample */
+};
+
+/* In place of the index of a listener: the namespace itself. */
+#define LB_OF_NETNS UINT32_MAX
+
+/* Claims the label of a listener by its index, or that of the namespace.
+ * Returns 0 also after a conflict, without a label, or -ENOMEM. */
+int lb_listeners_claim(struct lb_listeners *listeners, uint32_t which);
+
+/* Gives the label of a listener back. */
+void lb_listeners_release(struct lb_listeners *listeners, uint32_t which);
+
+#endif
