@@ -21,7 +21,7 @@ __attribute__((noinline)) static int measured(struct lb_collector *collector,
                                               int samples) {
   int err = 0;
   for (int i = 1; i <= samples && !err; i++)
-    err = lb_collector_sample(collector, (uint64_t)i);
+    err = lb_collector_sample(collector, LB_ALL_PARTS, (uint64_t)i);
   return err;
 }
 
@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
   }
   lb_source_open(&source, transport);
   if (lb_collector_new(&settings, &own, labels, &source, &collector) ||
-      lb_collector_sample(collector, 0) ||
+      lb_collector_sample(collector, LB_ALL_PARTS, 0) ||
       lb_collector_end_interval(collector, 0, &errors)) {
     fputs("sample: the first sample failed\n", stderr);
     return EXIT_FAILURE;

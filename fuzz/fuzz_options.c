@@ -310,7 +310,7 @@ static struct made make_listeners(const struct lb_settings *settings,
   CHECK(lb_listeners_new(settings, ref, labels, made.unix_names,
                          &made.listeners) == 0);
   lb_listeners_begin_interval(made.listeners);
-  lb_listeners_begin_sample(made.listeners, true);
+  lb_listeners_begin_sample(made.listeners, LB_ALL_PARTS);
   /* some of very many selections */
   size_t step = 1 + settings->selections_len / 256;
   for (size_t i = 0; i < settings->selections_len; i += step) {

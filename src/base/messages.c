@@ -123,6 +123,9 @@ const char *lb_task_failed(char out[static LB_MESSAGE_SIZE], enum lb_task task,
   case LB_TASK_TCP:
     return lb_message(out, LB_MSG_TCP, in,
                       lb_netlink_error(err, "tcp_diag", buf));
+  case LB_TASK_TCP_SOCKETS:
+    return lb_message(out, LB_MSG_TCP_SOCKETS, in,
+                      lb_netlink_error(err, "tcp_diag", buf));
   case LB_TASK_NETSTAT:
     return lb_message(out, LB_MSG_NETSTAT, in, lb_file_error(err, buf));
   case LB_TASK_SOMAXCONN:
@@ -144,6 +147,7 @@ const char *lb_task_recovered(char out[static LB_MESSAGE_SIZE],
                               enum lb_task task, const char *netns) {
   static const char *const what[LB_TASKS] = {
       [LB_TASK_TCP] = LB_WHAT_TCP,
+      [LB_TASK_TCP_SOCKETS] = LB_WHAT_TCP_SOCKETS,
       [LB_TASK_NETSTAT] = LB_WHAT_NETSTAT,
       [LB_TASK_SOMAXCONN] = LB_WHAT_SOMAXCONN,
       [LB_TASK_UNIX] = LB_WHAT_UNIX,

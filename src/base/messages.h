@@ -31,6 +31,7 @@
 /* --- samples, inspections and network namespaces ------------------------- */
 
 #define LB_WHAT_TCP "Reading the listening sockets"
+#define LB_WHAT_TCP_SOCKETS "Reading the listening TCP sockets"
 #define LB_WHAT_NETSTAT "Reading /proc/net/netstat"
 #define LB_WHAT_SOMAXCONN "Reading /proc/sys/net/core/somaxconn"
 #define LB_WHAT_UNIX "Reading the listening UNIX sockets"
@@ -41,6 +42,7 @@
 /* The first %s is LB_IN_NETNS or "", the last one is the reason. */
 #define LB_IN_NETNS " in network namespace %s"
 #define LB_MSG_TCP LB_WHAT_TCP "%s failed, nothing is reported: %s"
+#define LB_MSG_TCP_SOCKETS LB_WHAT_TCP_SOCKETS "%s failed, they are missing: %s"
 #define LB_MSG_NETSTAT                                                         \
   LB_WHAT_NETSTAT "%s failed, drops and overflows are missing: %s"
 #define LB_MSG_SOMAXCONN LB_WHAT_SOMAXCONN "%s failed, it is missing: %s"
@@ -248,13 +250,14 @@ const char *lb_label_refused(char out[static LB_MESSAGE_SIZE], int err,
 
 /* What can fail in an interval, and what works again later. */
 enum lb_task {
-  LB_TASK_TCP,       /* errors of lb_netlink_error() */
-  LB_TASK_NETSTAT,   /* lb_file_error() */
-  LB_TASK_SOMAXCONN, /* lb_file_error() */
-  LB_TASK_UNIX,      /* lb_netlink_error() */
-  LB_TASK_INSPECT,   /* lb_netlink_error() */
-  LB_TASK_NETNS,     /* a whole namespace: lb_netns_error() */
-  LB_TASK_LIST,      /* lb_netns_error() */
+  LB_TASK_TCP,         /* errors of lb_netlink_error() */
+  LB_TASK_TCP_SOCKETS, /* the same: the rest works */
+  LB_TASK_NETSTAT,     /* lb_file_error() */
+  LB_TASK_SOMAXCONN,   /* lb_file_error() */
+  LB_TASK_UNIX,        /* lb_netlink_error() */
+  LB_TASK_INSPECT,     /* lb_netlink_error() */
+  LB_TASK_NETNS,       /* a whole namespace: lb_netns_error() */
+  LB_TASK_LIST,        /* lb_netns_error() */
   LB_TASKS
 };
 

@@ -167,6 +167,7 @@ void lb_report_outcome(struct lb_report *report,
     return;
   if (outcome->collector)
     lb_notices_add(&report->notices, outcome->collector);
+  note_error(report, LB_TASK_TCP_SOCKETS, outcome->errors.tcp_sockets, netns);
   note_error(report, LB_TASK_NETSTAT, outcome->errors.netstat, netns);
   note_error(report, LB_TASK_SOMAXCONN, outcome->errors.somaxconn, netns);
   note_error(report, LB_TASK_UNIX, outcome->errors.unix_sockets, netns);

@@ -194,20 +194,45 @@ bool lb_attribution_has_shares(const struct lb_attribution *attribution) {
   return (attribution->settled.present & needed) == needed;
 }
 
+static const enum lb_reading_id reading_of_mib[LB_MIBS] = {
+    [LB_MIB_LISTEN_DROPS] = LB_DROPS,
+    [LB_MIB_LISTEN_OVERFLOWS] = LB_OVERFLOWS,
+    [LB_MIB_REQQ_FULL_DROP] = LB_SYN_DROPS,
+    [LB_MIB_SYNCOOKIES_SENT] = LB_SYNCOOKIES_SENT,
+};
+
 void lb_attribution_put(const struct lb_attribution *attribution,
                         struct lb_values *values) {
-  static const enum lb_reading_id readings[LB_MIBS] = {
-      [LB_MIB_LISTEN_DROPS] = LB_DROPS,
-      [LB_MIB_LISTEN_OVERFLOWS] = LB_OVERFLOWS,
-      [LB_MIB_REQQ_FULL_DROP] = LB_SYN_DROPS,
-      [LB_MIB_SYNCOOKIES_SENT] = LB_SYNCOOKIES_SENT,
-  };
   for (int i = 0; i < LB_MIBS; i++)
     if (attribution->settled.present & 1u << i)
-      lb_put_counter(values, readings[i], attribution->total[i]);
+      lb_put_counter(values, reading_of_mib[i], attribution->total[i]);
   if (lb_attribution_has_shares(attribution))
     lb_put_counter(values, LB_OVERFLOWS_UNATTRIBUTED,
                    attribution->overflows_unattributed);
+}
+
+/* An overflow whose drop is not counted yet may have to wait for the next
+ * round, so it waits here: see hold_back(). */
+void lb_attribution_put_read(const struct lb_attribution *attribution,
+                             const struct lb_netstat *netstat,
+                             struct lb_values *values) {
+  uint64_t now[LB_MIBS];
+  const uint64_t *read = netstat->counter;
+  for (int i = 0; i < LB_MIBS; i++)
+    now[i] = attribution->is_primed
+                 ? attribution->total[i] +
+                       increment(attribution->settled.counter[i], read[i])
+                 : read[i];
+  if (attribution->is_primed) {
+    uint64_t drops =
+        now[LB_MIB_LISTEN_DROPS] - attribution->total[LB_MIB_LISTEN_DROPS];
+    uint64_t before = attribution->total[LB_MIB_LISTEN_OVERFLOWS];
+    if (now[LB_MIB_LISTEN_OVERFLOWS] - before > drops)
+      now[LB_MIB_LISTEN_OVERFLOWS] = before + drops;
+  }
+  for (int i = 0; i < LB_MIBS; i++)
+    if (netstat->present & 1u << i)
+      lb_put_counter(values, reading_of_mib[i], now[i]);
 }
 
 void lb_attribution_put_listener(const struct lb_listener *listener,

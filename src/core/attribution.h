@@ -72,6 +72,13 @@ bool lb_attribution_has_shares(const struct lb_attribution *attribution);
 void lb_attribution_put(const struct lb_attribution *attribution,
                         struct lb_values *values);
 
+/* Puts the counters of the namespace as read without a sample of its TCP
+ * sockets: nothing is attributed until the next round, which includes this, and
+ * how many overflows belong to no socket is not known. */
+void lb_attribution_put_read(const struct lb_attribution *attribution,
+                             const struct lb_netstat *netstat,
+                             struct lb_values *values);
+
 /* Puts the counters of a listener: none if it has UNIX sockets only. */
 void lb_attribution_put_listener(const struct lb_listener *listener,
                                  struct lb_values *values);

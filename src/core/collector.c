@@ -42,9 +42,14 @@ struct lb_collector {
   uint32_t interval; /* number, from 1 */
   bool has_ended;    /* the next sample begins another interval */
   bool has_sample;   /* the listeners have what the last sample showed */
-  int unix_err;      /* of the UNIX sockets in the last dump */
+  unsigned asked;    /* parts of the last sample */
+  unsigned known;    /* of these, the ones that it has */
+  int tcp_err;       /* of the last dump of TCP sockets: no tcp_diag */
+  int unix_err;      /* of the last dump of UNIX sockets */
   bool has_counters; /* they are up to date with the last sample */
-  int netstat_err;   /* why not */
+  bool has_netstat;  /* without it: those of the namespace are */
+  struct lb_netstat netstat;
+  int netstat_err; /* why not */
   uint32_t somaxconn;
   bool has_somaxconn;
 };
@@ -93,26 +98,63 @@ void lb_collector_rebind(struct lb_collector *collector,
 
 /* --- samples ------------------------------------------------------------- */
 
+unsigned lb_collector_parts(const struct lb_collector *collector) {
+  return lb_listeners_want_unix(collector->listeners) ? LB_ALL_PARTS
+                                                      : lb_only(LB_PART_TCP);
+}
+
+unsigned lb_collector_lacks(const struct lb_collector *collector) {
+  unsigned lacking = LB_NO_PARTS;
+  if (collector->tcp_err)
+    lacking |= lb_only(LB_PART_TCP);
+  if (lb_is_module_missing(collector->unix_err))
+    lacking |= lb_only(LB_PART_UNIX);
+  return lacking & collector->asked;
+}
+
+/* Without tcp_diag the rest is reported all the same. Any other error is one of
+ * all netlink sockets. */
+static int dump_tcp_sockets(struct lb_collector *collector) {
+  int err = lb_source_tcp_socks(collector->source, &collector->socks);
+  collector->tcp_err = lb_is_module_missing(err) ? err : 0;
+  return collector->tcp_err ? 0 : err;
+}
+
 /* If UNIX sockets cannot be read, TCP sockets are reported all the same. */
 static void dump_unix_sockets(struct lb_collector *collector) {
   collector->unix_err =
       lb_source_unix_socks(collector->source, &collector->socks);
 }
 
-static int dump_sockets(struct lb_collector *collector, bool with_unix,
+static int dump_sockets(struct lb_collector *collector, unsigned parts,
                         uint64_t now_ms) {
   struct lb_socket_table *table = &collector->table;
-  bool asks = with_unix && lb_listeners_want_unix(collector->listeners);
+  int err = 0;
   collector->socks.len = 0;
-  int err = lb_source_tcp_socks(collector->source, &collector->socks);
-  if (!err && asks)
+  if (lb_has_part(parts, LB_PART_TCP))
+    err = dump_tcp_sockets(collector);
+  if (!err && lb_has_part(parts, LB_PART_UNIX))
     dump_unix_sockets(collector);
   if (!err)
     err = lb_socket_table_merge(table, &collector->socks, now_ms);
-  if (!err && asks && collector->unix_err)
-    lb_socket_table_keep_unix(table, now_ms);
   for (size_t i = table->first_new; i < table->len && !err; i++)
     err = lb_listeners_discover(collector->listeners, &table->v[i].sock);
+  return err;
+}
+
+static unsigned failed_parts(const struct lb_collector *collector) {
+  return (collector->tcp_err ? lb_only(LB_PART_TCP) : LB_NO_PARTS) |
+         (collector->unix_err ? lb_only(LB_PART_UNIX) : LB_NO_PARTS);
+}
+
+/* What the sample does not have stays as it was. */
+static int dump_and_keep(struct lb_collector *collector, unsigned parts,
+                         uint64_t now_ms) {
+  int err = dump_sockets(collector, parts, now_ms);
+  collector->known = collector->asked & ~failed_parts(collector);
+  if (!err)
+    lb_socket_table_keep(&collector->table, LB_ALL_PARTS & ~collector->known,
+                         now_ms);
   return err;
 }
 
@@ -137,7 +179,7 @@ static int attribute_drops(struct lb_collector *collector, uint64_t now_ms) {
     return 0;
   int err = 0;
   if (lb_attribution_read(attribution, table, &netstat))
-    err = dump_sockets(collector, false, now_ms);
+    err = dump_sockets(collector, lb_only(LB_PART_TCP), now_ms);
   if (!err)
     err = lb_attribution_settle(attribution, table, collector->listeners);
   collector->has_counters = !err;
@@ -150,14 +192,17 @@ static void begin_interval(struct lb_collector *collector) {
   lb_listeners_begin_interval(collector->listeners);
 }
 
-static int read_sample(struct lb_collector *collector, uint64_t now_ms) {
+static int read_sample(struct lb_collector *collector, unsigned parts,
+                       uint64_t now_ms) {
   struct lb_socket_table *table = &collector->table;
-  collector->has_counters = false;
+  collector->asked = parts & lb_collector_parts(collector);
+  collector->has_counters = collector->has_netstat = false;
   lb_socket_table_begin_sample(table);
-  int err = dump_sockets(collector, true, now_ms);
+  int err = dump_and_keep(collector, collector->asked, now_ms);
   for (int i = 1; i < MOST_DUMPS && !err && lb_socket_table_misses(table); i++)
-    err = dump_sockets(collector, true, now_ms);
-  if (!err && table->drops_moved)
+    err = dump_and_keep(
+        collector, collector->asked & ~lb_collector_lacks(collector), now_ms);
+  if (!err && table->drops_moved && lb_has_part(collector->known, LB_PART_TCP))
     err = attribute_drops(collector, now_ms);
   return err;
 }
@@ -174,7 +219,7 @@ static bool becomes_full(const struct lb_collector *collector,
 
 static void add_sample(struct lb_collector *collector) {
   struct lb_socket_table *table = &collector->table;
-  lb_listeners_begin_sample(collector->listeners, collector->unix_err == 0);
+  lb_listeners_begin_sample(collector->listeners, collector->known);
   for (size_t i = 0; i < table->len; i++) {
     struct lb_socket *socket = &table->v[i];
     if (lb_socket_is_present(table, socket))
@@ -184,18 +229,19 @@ static void add_sample(struct lb_collector *collector) {
 }
 
 /* Most samples show the same as the one before, which is cheap to add. */
-int lb_collector_sample(struct lb_collector *collector, uint64_t now_ms) {
+int lb_collector_sample(struct lb_collector *collector, unsigned parts,
+                        uint64_t now_ms) {
   struct lb_socket_table *table = &collector->table;
   bool can_repeat = collector->has_sample && !collector->has_ended;
-  int unix_err_before = collector->unix_err;
+  unsigned known_before = collector->known;
   if (collector->has_ended)
     begin_interval(collector);
-  int err = read_sample(collector, now_ms);
+  int err = read_sample(collector, parts, now_ms);
   collector->has_sample = !err;
   if (err)
     return err;
   bool is_same = can_repeat && lb_socket_table_is_same(table) &&
-                 collector->unix_err == unix_err_before;
+                 collector->known == known_before;
   lb_socket_table_end_sample(table, now_ms);
   if (is_same)
     lb_listeners_repeat_sample(collector->listeners);
@@ -251,6 +297,11 @@ static void sweep_unix_names(struct lb_collector *collector) {
 static int complete_counters(struct lb_collector *collector, uint64_t now_ms) {
   if (collector->has_counters)
     return 0;
+  if (!lb_has_part(collector->known, LB_PART_TCP)) {
+    collector->netstat_err = read_netstat(collector, &collector->netstat);
+    collector->has_netstat = collector->netstat_err == 0;
+    return 0;
+  }
   collector->has_sample = false;
   int err = attribute_drops(collector, now_ms);
   if (!err)
@@ -264,6 +315,7 @@ int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
   if (err)
     return err;
   *errors = (struct lb_sample_errors){
+      .tcp_sockets = collector->tcp_err,
       .netstat = collector->has_counters ? 0 : collector->netstat_err,
       .somaxconn = read_somaxconn(collector),
       .unix_sockets = collector->unix_err,
@@ -289,6 +341,9 @@ namespace_readings(const struct lb_collector *collector) {
     lb_put_gauge(&readings.values, LB_SOMAXCONN, collector->somaxconn);
   if (collector->has_counters)
     lb_attribution_put(&collector->attribution, &readings.values);
+  else if (collector->has_netstat)
+    lb_attribution_put_read(&collector->attribution, &collector->netstat,
+                            &readings.values);
   return readings;
 }
 

@@ -26,11 +26,22 @@ void lb_collector_free(struct lb_collector *collector);
 void lb_collector_rebind(struct lb_collector *collector,
                          struct lb_source *source);
 
-/* Takes a sample of all listening sockets; now_ms is of any clock that never
- * goes back. The first sample after lb_collector_end_interval() begins an
- * interval. Returns 0, -ENOMEM or the source's -errno; a sample that fails does
- * not count, and the next one includes the drops that it missed. */
-int lb_collector_sample(struct lb_collector *collector, uint64_t now_ms);
+/* The parts that some listener may have, and the TCP sockets, which share the
+ * drops. */
+unsigned lb_collector_parts(const struct lb_collector *collector);
+
+/* Takes a sample of these parts of the listening sockets, as far as
+ * lb_collector_parts() has them; now_ms is of any clock that never goes back.
+ * The first sample after lb_collector_end_interval() begins an interval.
+ * Returns 0, -ENOMEM or the source's -errno; a sample that fails does not
+ * count, and the next one includes the drops that it missed. Without UNIX
+ * sockets, or if the kernel lacks tcp_diag, it counts for the other part. */
+int lb_collector_sample(struct lb_collector *collector, unsigned parts,
+                        uint64_t now_ms);
+
+/* The parts that the last sample asked for and whose module the kernel lacks.
+ * If another namespace has been entered, it may also be gone. */
+unsigned lb_collector_lacks(const struct lb_collector *collector);
 
 /* Plans an inspection of what the last sample showed. Returns 0 or -ENOMEM. */
 int lb_collector_plan_inspection(struct lb_collector *collector,
@@ -43,13 +54,16 @@ int lb_collector_take_inspection(struct lb_collector *collector,
 
 /* What the last sample of an interval could not read: 0 or -errno each. */
 struct lb_sample_errors {
+  int tcp_sockets;  /* the kernel lacks tcp_diag: no listeners that may have TCP
+                       sockets */
   int netstat;      /* /proc/net/netstat: there are no counters */
   int somaxconn;    /* /proc/sys/net/core/somaxconn: it and hints are missing */
   int unix_sockets; /* there are no listeners that may have UNIX sockets */
 };
 
 /* Ends the interval after a sample that succeeded: brings the counters up to
- * date and finds the hints. Returns 0, or an error as lb_collector_sample(). */
+ * date, those of the namespace alone if the sample was without TCP sockets, and
+ * finds the hints. Returns 0, or an error as lb_collector_sample(). */
 int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
                               struct lb_sample_errors *errors);
 

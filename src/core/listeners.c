@@ -295,14 +295,19 @@ bool lb_listeners_want(struct lb_listeners *listeners,
 
 /* --- samples ------------------------------------------------------------- */
 
+static bool is_known(const struct lb_listeners *listeners,
+                     const struct lb_listener *listener) {
+  return (!listener->has_ports || lb_has_part(listeners->known, LB_PART_TCP)) &&
+         (!listener->has_unix || lb_has_part(listeners->known, LB_PART_UNIX));
+}
+
 void lb_listeners_begin_interval(struct lb_listeners *listeners) {
   for (size_t i = 0; i < listeners->len; i++)
     lb_listener_begin_interval(&listeners->v[i].listener);
 }
 
-void lb_listeners_begin_sample(struct lb_listeners *listeners,
-                               bool knows_unix) {
-  listeners->knows_unix = knows_unix;
+void lb_listeners_begin_sample(struct lb_listeners *listeners, unsigned known) {
+  listeners->known = known;
   for (size_t i = 0; i < listeners->len; i++)
     listeners->v[i].listener.sample = (struct lb_listener_sample){.queue = 0};
 }
@@ -312,7 +317,7 @@ void lb_listeners_add_socket(struct lb_listeners *listeners,
   struct lb_visit visit = lb_listeners_visit(listeners, sock);
   for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));) {
     listener->interval.full += is_full; /* also if the sample does not count */
-    if (!listener->has_unix || listeners->knows_unix)
+    if (is_known(listeners, listener))
       lb_listener_add_socket(listener, sock);
   }
 }
@@ -347,7 +352,7 @@ const char *lb_listeners_netns_label(const struct lb_listeners *listeners) {
 
 bool lb_listeners_reports(const struct lb_listeners *listeners,
                           const struct lb_listener *listener) {
-  if (!listener->label || (listener->has_unix && !listeners->knows_unix))
+  if (!listener->label || !is_known(listeners, listener))
     return false;
   return listener->selection || listener->sample.sockets > 0;
 }

@@ -9,6 +9,7 @@
 #include "base/label_registry.h"
 #include "base/unix_names.h"
 #include "core/listener.h"
+#include "core/parts.h"
 #include "core/settings.h"
 #include "kernel/sock.h"
 
@@ -39,10 +40,10 @@ bool lb_listeners_want_unix(const struct lb_listeners *listeners);
 /* Resets the interval and the inspection of every listener. */
 void lb_listeners_begin_interval(struct lb_listeners *listeners);
 
-/* Begins a sample: no listener has sockets. Without knows_unix the sample could
- * not ask the kernel for UNIX sockets: it says nothing about listeners that may
- * have some. */
-void lb_listeners_begin_sample(struct lb_listeners *listeners, bool knows_unix);
+/* Begins a sample: no listener has sockets. known: the parts that the kernel
+ * was asked for and answered. The sample says nothing about listeners that may
+ * have sockets of other parts. */
+void lb_listeners_begin_sample(struct lb_listeners *listeners, unsigned known);
 
 /* Adds a listener for a socket that no selection wants, if ListeningPorts or
  * ListeningPaths is true. For sockets that are new in the socket table. Returns

@@ -43,7 +43,7 @@ struct lb_listeners {
   bool finds_ports;
   bool finds_unix;
   bool wants_unix;
-  bool knows_unix; /* in the last sample */
+  unsigned known; /* parts of the last sample */
 };
 
 /* In place of the index of a listener: the namespace itself. */

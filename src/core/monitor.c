@@ -19,7 +19,9 @@ struct lb_monitor {
   const struct lb_settings *settings;
   struct lb_namespaces all;
   struct budget budget;
-  size_t next_inspected; /* so that all get their turn */
+  unsigned missing;       /* parts whose module the kernel lacks */
+  unsigned found_missing; /* the same, as far as this read has asked */
+  size_t next_inspected;  /* so that all get their turn */
   struct lb_inspection_cost cost;
 };
 
@@ -51,24 +53,37 @@ size_t lb_monitor_len(const struct lb_monitor *monitor) {
 
 /* --- samples ------------------------------------------------------------- */
 
+/* What the kernel lacks, as our own namespace shows it: another one may be gone
+ * instead. */
+static unsigned lacks_here(const struct lb_namespace *ns) {
+  return ns->ref.path || ns->err ? LB_NO_PARTS
+                                 : lb_collector_lacks(ns->collector);
+}
+
+/* Each request for a missing module makes the kernel run modprobe(8), so it is
+ * only asked for at reads. */
 void lb_monitor_sample(struct lb_monitor *monitor, size_t i, uint64_t now_ms) {
   struct lb_namespace *ns = monitor->all.v[i];
-  if (lb_namespace_is_open(ns))
-    ns->err = lb_collector_sample(ns->collector, now_ms);
+  unsigned parts = LB_ALL_PARTS & ~monitor->missing;
+  if (!lb_namespace_is_open(ns))
+    return;
+  ns->err = lb_collector_sample(ns->collector, parts, now_ms);
+  monitor->missing |= lacks_here(ns);
 }
 
 /* No inspection is running, so the source can be replaced. The error of an
  * inspection was the replaced namespace's. */
 static void sample_or_replace(struct lb_monitor *monitor,
-                              struct lb_namespace *ns, uint64_t now_ms) {
-  ns->err = lb_collector_sample(ns->collector, now_ms);
+                              struct lb_namespace *ns, unsigned parts,
+                              uint64_t now_ms) {
+  ns->err = lb_collector_sample(ns->collector, parts, now_ms);
   if (!lb_namespace_is_replaced(ns))
     return;
   lb_namespace_leave(ns, 0);
   ns->inspection.err = 0;
   ns->err = lb_namespace_enter(&monitor->all, ns);
   if (!ns->err)
-    ns->err = lb_collector_sample(ns->collector, now_ms);
+    ns->err = lb_collector_sample(ns->collector, parts, now_ms);
 }
 
 /* --- inspections --------------------------------------------------------- */
@@ -93,13 +108,15 @@ static void plan_inspection(struct lb_monitor *monitor, struct lb_namespace *ns,
                             uint64_t now_ms) {
   if (!lb_namespace_is_open(ns))
     return;
-  sample_or_replace(monitor, ns, now_ms);
+  sample_or_replace(monitor, ns, LB_ALL_PARTS & ~monitor->missing, now_ms);
+  monitor->found_missing |= lacks_here(ns);
   if (!ns->err)
     ns->err = lb_collector_plan_inspection(ns->collector, &ns->inspection);
 }
 
 void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
   lb_namespaces_find(&monitor->all, now_ms);
+  monitor->found_missing = LB_NO_PARTS;
   for (size_t i = 0; i < monitor->all.len; i++) {
     struct lb_namespace *ns = monitor->all.v[i];
     lb_inspection_clear(&ns->inspection);
@@ -144,13 +161,16 @@ lb_monitor_inspection_cost(const struct lb_monitor *monitor) {
 
 static void finish_namespace(struct lb_monitor *monitor,
                              struct lb_namespace *ns, uint64_t now_ms) {
-  sample_or_replace(monitor, ns, now_ms);
+  sample_or_replace(monitor, ns, LB_ALL_PARTS & ~monitor->found_missing,
+                    now_ms);
   if (!ns->err && ns->inspection.done)
     ns->err = lb_collector_take_inspection(ns->collector, &ns->inspection);
   if (!ns->err)
     ns->err = lb_collector_end_interval(ns->collector, now_ms, &ns->errors);
   if (lb_namespace_is_gone(ns))
     lb_namespace_leave(ns, -ENOENT);
+  else if (!ns->err)
+    monitor->found_missing |= lb_collector_lacks(ns->collector);
 }
 
 /* Without samples within the interval, nothing is kept open until the next. */
@@ -164,6 +184,7 @@ void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
         monitor->settings->sample_s == 0)
       lb_source_rest(&ns->source);
   }
+  monitor->missing = monitor->found_missing;
 }
 
 /* "ip netns add" makes the file first and mounts the namespace on it then, so

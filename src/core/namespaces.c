@@ -223,7 +223,8 @@ bool lb_namespace_is_gone(const struct lb_namespace *ns) {
   const struct lb_sample_errors *errors = &ns->errors;
   struct lb_netns_id id;
   bool is_suspect = ns->err ? is_missing(ns->err)
-                            : is_missing(errors->netstat) ||
+                            : is_missing(errors->tcp_sockets) ||
+                                  is_missing(errors->netstat) ||
                                   is_missing(errors->somaxconn) ||
                                   is_missing(errors->unix_sockets);
   if (!ns->ref.path || !is_suspect)

@@ -139,10 +139,16 @@ int lb_socket_table_merge(struct lb_socket_table *table,
   return i < rows->len ? -ENOMEM : 0;
 }
 
-void lb_socket_table_keep_unix(struct lb_socket_table *table, uint64_t now_ms) {
-  for (size_t i = 0; i < table->len; i++) {
+static enum lb_part part_of(const struct lb_socket *socket) {
+  return socket->sock.family == AF_UNIX ? LB_PART_UNIX : LB_PART_TCP;
+}
+
+void lb_socket_table_keep(struct lb_socket_table *table, unsigned parts,
+                          uint64_t now_ms) {
+  for (size_t i = 0; i < table->len && parts; i++) {
     struct lb_socket *socket = &table->v[i];
-    if (socket->sock.family != AF_UNIX || socket->sample != table->complete)
+    if (!lb_has_part(parts, part_of(socket)) ||
+        socket->sample != table->complete)
       continue;
     enter_sample(table, socket);
     socket->seen_ms = now_ms;

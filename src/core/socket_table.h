@@ -8,6 +8,7 @@
 #ifndef LB_CORE_SOCKET_TABLE_H
 #define LB_CORE_SOCKET_TABLE_H
 
+#include "core/parts.h"
 #include "kernel/sock.h"
 
 /* The table keeps a TCP socket this long after a dump last showed it: a dump
@@ -68,9 +69,10 @@ void lb_socket_table_begin_sample(struct lb_socket_table *table);
 int lb_socket_table_merge(struct lb_socket_table *table,
                           const struct lb_listen_socks *rows, uint64_t now_ms);
 
-/* Counts the UNIX sockets of the last complete sample as present, for a sample
- * that could not ask the kernel for them. */
-void lb_socket_table_keep_unix(struct lb_socket_table *table, uint64_t now_ms);
+/* Counts the sockets of these parts in the last complete sample as present, for
+ * a sample that did not or could not ask the kernel for them. */
+void lb_socket_table_keep(struct lb_socket_table *table, unsigned parts,
+                          uint64_t now_ms);
 
 /* Whether no dump of this sample has shown some socket of the last complete
  * sample. */

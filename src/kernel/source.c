@@ -65,16 +65,27 @@ static int ask_one_by_one(const struct query *query) {
   return err ? err : ask_family(query, AF_INET6);
 }
 
+/* Without inet_diag both requests fail, and each makes the kernel look for a
+ * module: from the second time on there is only one, until that works. */
 static int ask_both_families(const struct query *query) {
   bool *by_family = &query->source->by_family[query->kind];
+  bool *lacks = &query->source->lacks[query->kind];
   if (*by_family)
     return ask_one_by_one(query);
+  if (*lacks) {
+    int err = ask_family(query, AF_INET);
+    if (lb_is_module_missing(err))
+      return err;
+    drop_answer(query);
+  }
   int err = ask_family(query, AF_UNSPEC);
+  *lacks = false;
   if (err != -EOPNOTSUPP && err != -EINVAL)
     return err;
   drop_answer(query);
   err = ask_one_by_one(query);
   *by_family = err == 0;
+  *lacks = lb_is_module_missing(err);
   return err;
 }
 
@@ -128,13 +139,13 @@ static int end_query(const struct query *query, int err, uint64_t *cost_ns) {
   return err;
 }
 
-/* The time of samples is not measured. */
+/* The caller can measure the time of samples. */
 static int run_sample_query(const struct query *query) {
   uint64_t none = 0;
   return end_query(query, ask_and_retry(query), &none);
 }
 
-static int run_inspection_query(const struct query *query, uint64_t *cost_ns) {
+static int run_measured_query(const struct query *query, uint64_t *cost_ns) {
   uint64_t start = cpu_time_ns();
   int err = ask_and_retry(query);
   uint64_t cost = cpu_time_ns() - start;
@@ -169,23 +180,24 @@ int lb_source_tcp_socks(struct lb_source *source,
 
 int lb_source_unix_socks(struct lb_source *source,
                          struct lb_listen_socks *socks) {
-  return run_sample_query(&(struct query){.source = source,
-                                          .kind = LB_QUERY_UNIX_SOCKS,
-                                          .handler = lb_add_unix_socks(socks),
-                                          .len = &socks->len,
-                                          .before = socks->len});
+  return run_measured_query(&(struct query){.source = source,
+                                            .kind = LB_QUERY_UNIX_SOCKS,
+                                            .handler = lb_add_unix_socks(socks),
+                                            .len = &socks->len,
+                                            .before = socks->len},
+                            &source->unix_ns);
 }
 
 int lb_source_conns(struct lb_source *source,
                     const struct lb_conn_filter *filter, struct lb_conns *conns,
                     uint64_t *cost_ns) {
-  return run_inspection_query(&(struct query){.source = source,
-                                              .kind = LB_QUERY_CONNS,
-                                              .handler = lb_add_conns(conns),
-                                              .len = &conns->len,
-                                              .before = conns->len,
-                                              .filter = filter},
-                              cost_ns);
+  return run_measured_query(&(struct query){.source = source,
+                                            .kind = LB_QUERY_CONNS,
+                                            .handler = lb_add_conns(conns),
+                                            .len = &conns->len,
+                                            .before = conns->len,
+                                            .filter = filter},
+                            cost_ns);
 }
 
 int lb_source_pending(struct lb_source *source,
@@ -193,11 +205,11 @@ int lb_source_pending(struct lb_source *source,
                       struct lb_pending *pending, uint64_t *cost_ns) {
   struct lb_pending found;
   int err =
-      run_inspection_query(&(struct query){.source = source,
-                                           .kind = LB_QUERY_PENDING,
-                                           .handler = lb_set_pending(&found),
-                                           .sock = sock},
-                           cost_ns);
+      run_measured_query(&(struct query){.source = source,
+                                         .kind = LB_QUERY_PENDING,
+                                         .handler = lb_set_pending(&found),
+                                         .sock = sock},
+                         cost_ns);
   if (!err)
     *pending = found;
   return err;

@@ -8,12 +8,15 @@
 #include "kernel/sock.h"
 #include "kernel/transport.h"
 
+#include <errno.h>
 #include <stdbool.h>
 
 struct lb_source {
   struct lb_transport *transport; /* owned; NULL: closed */
   bool by_family[LB_QUERY_KINDS]; /* both families at once are refused */
+  bool lacks[LB_QUERY_KINDS];     /* the same, and no family has an answer */
   char *conns_request;            /* NULL before the first one */
+  uint64_t unix_ns;               /* CPU time of all queries for UNIX sockets */
 };
 
 /* Takes ownership of the transport. Asks nothing yet. */
@@ -24,6 +27,13 @@ void lb_source_close(struct lb_source *source);
 /* Closes what keeps the namespace alive, until it is used again. Not while a
  * query is under way. */
 void lb_source_rest(struct lb_source *source);
+
+/* Whether an error of the two functions below means that the kernel lacks a
+ * module, tcp_diag or unix_diag, and could not load it. -ENOENT can also mean
+ * that another namespace is gone. */
+static inline bool lb_is_module_missing(int err) {
+  return err == -ENOENT || err == -EOPNOTSUPP;
+}
 
 /* Append every listening TCP socket, IPv4 and IPv6, or every listening UNIX
  * socket that has a name; the latter needs socks->unix_names. 0 if the kernel

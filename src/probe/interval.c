@@ -85,6 +85,8 @@ static void print_errors(struct interval *interval,
               outcome->err);
   if (outcome->err)
     return;
+  print_error(interval, LB_TASK_TCP_SOCKETS, netns,
+              outcome->errors.tcp_sockets);
   print_error(interval, LB_TASK_NETSTAT, netns, outcome->errors.netstat);
   print_error(interval, LB_TASK_SOMAXCONN, netns, outcome->errors.somaxconn);
   print_error(interval, LB_TASK_UNIX, netns, outcome->errors.unix_sockets);

@@ -70,8 +70,8 @@ class Scene:
 # ------------------------------------------------------------- one at a time
 
 REOPEN = "recvmsg ENOBUFS - 1 0"  # after it the socket is opened anew
-TCP, UNIX, INSPECT, NETSTAT, SOMAXCONN, NETNS, LIST = (f"LB_MSG_{name}" for name in (
-    "TCP", "UNIX", "INSPECT", "NETSTAT", "SOMAXCONN", "NETNS", "LIST"))
+TCP, TCP_SOCKETS, UNIX, INSPECT, NETSTAT, SOMAXCONN, NETNS, LIST = (f"LB_MSG_{name}" for name in (
+    "TCP", "TCP_SOCKETS", "UNIX", "INSPECT", "NETSTAT", "SOMAXCONN", "NETNS", "LIST"))
 MALFORMED, FOREIGN = message("LB_WHY_MALFORMED"), message("LB_WHY_FOREIGN_ANSWER")
 
 
@@ -105,7 +105,8 @@ CASES = {
             "getsockname ENOBUFS", "setsockopt ENOMEM")),
         (TCP, why("ENOBUFS"), "sendto ENOBUFS"), (TCP, why("ENOMEM"), "sendto ENOMEM"),
         (TCP, no_netlink("EPERM"), "sendto EPERM"), (TCP, message("LB_WHY_NO_ANSWER"), "sendto swallow"),
-        *((TCP, reason, f"recvmsg {effect}") for effect, reason in ANSWERS + NO_TCP_DIAG),
+        *((TCP, reason, f"recvmsg {effect}") for effect, reason in ANSWERS),
+        *((TCP_SOCKETS, reason, f"recvmsg {effect}") for effect, reason in NO_TCP_DIAG),
         *((what, reason, f"{call} {file}") for what, file in ((NETSTAT, "net/netstat"), (SOMAXCONN, "somaxconn"))
           for call, reason in (*((f"open {name}", why(name)) for name in (
               "EACCES", "EMFILE", "ENFILE", "ENOMEM", "ENOENT")),
@@ -177,6 +178,40 @@ def _():
     equal(scene.daemon.complaints(), [])
     scene.end()
     equal([when for when, _ in scene.daemon.series("8080", "queue")], scene.daemon.times(), "reads with a queue")
+
+
+@test("without tcp_diag or unix_diag: one question an interval and one ERROR, the rest and the counters of the "
+      "namespaces are reported, and no sample counts as missed")
+def _():
+    for kind, what, fault in (("paths", TCP_SOCKETS, "recvmsg done:ENOENT listeners"),
+                              ("namespace", TCP_SOCKETS, "recvmsg error:ENOENT listeners"),
+                              ("paths", UNIX, "recvmsg error:ENOENT paths")):
+        scene = Scene(kind, config="SampleInterval 0.005")
+        scene.is_right()
+        daemon, lost = scene.daemon, "9090" if kind == "namespace" else "8080"
+        unix = next((name for name in scene.queues if name not in ("8080", "9090")), None)
+        scene.faults.set(fault)
+        until(lambda: daemon.said(what), f"{fault}: it is logged")
+        scene.overflow(3)
+        daemon.await_reads()
+        asked, first = len(scene.faults.hits()), len(daemon.times())
+        daemon.await_reads(20)
+        asked, reads = len(scene.faults.hits()) - asked, len(daemon.times()) - first
+        note(f"{fault}: {asked} questions in {reads} intervals")
+        check(reads - 2 <= asked <= reads + 2, "one question an interval")
+        table = daemon.read()
+        if what == TCP_SOCKETS:
+            equal({name for name in table if name not in ("", "blue", unix)}, set(), "TCP listeners")
+            equal((table[""]["overflows"], table[""].get("overflows_unattributed")),
+                  (netstat()["ListenOverflows"], None), "overflows")
+            check(kind != "namespace" or table["blue"]["overflows"] == 4, f"those of blue: {table}")
+            check(not unix or table[unix]["queue"] == 4, f"the UNIX listener: {table}")
+        else:
+            check(unix not in table and table[lost]["overflows"] == 3, f"the TCP listener: {table}")
+        scene.faults.set()
+        scene.is_right()
+        equal(len(daemon.complaints()), 1, "complaints")
+        scene.end()
 
 
 # ------------------------------------------------------------ at the start
@@ -324,7 +359,7 @@ def _():
         Listener(9090)
     for what, reason, args, *faults in (
             ("TCP", why("EMFILE"), (), REOPEN, "socket EMFILE"),
-            ("TCP", no_module("tcp_diag"), (), "recvmsg done:ENOENT"),
+            ("TCP_SOCKETS", no_module("tcp_diag"), (), "recvmsg done:ENOENT"),
             ("TCP", why("ENOBUFS"), (), "recvmsg ENOBUFS"),
             ("UNIX", MALFORMED, ("--unix", "--tcp"), "recvmsg cut paths"),
             ("INSPECT", FOREIGN, ("--inspect",), "recvmsg stale waiting"),

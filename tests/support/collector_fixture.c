@@ -35,12 +35,15 @@ void restart(struct fixture *fixture) {
 
 void sample(struct fixture *fixture) {
   fixture->now_ms += 100;
-  assert_int_equal(lb_collector_sample(fixture->collector, fixture->now_ms), 0);
+  assert_int_equal(
+      lb_collector_sample(fixture->collector, LB_ALL_PARTS, fixture->now_ms),
+      0);
 }
 
 int try_interval(struct fixture *fixture, struct lb_sample_errors *errors) {
   fixture->now_ms += 10000;
-  int err = lb_collector_sample(fixture->collector, fixture->now_ms);
+  int err =
+      lb_collector_sample(fixture->collector, LB_ALL_PARTS, fixture->now_ms);
   return err ? err
              : lb_collector_end_interval(fixture->collector, fixture->now_ms,
                                          errors);

@@ -113,6 +113,10 @@ static void fail_reads(struct kernel *kernel, const struct words *words) {
   const char *what = words->len > 1 ? words->v[1] : "";
   kernel->dump_err = strcmp(what, "dump") ? 0 : -ENOBUFS;
   kernel->unix_err = strcmp(what, "paths") ? 0 : -ENOBUFS;
+  if (strcmp(what, "tcp_diag") == 0)
+    kernel->dump_err = -ENOENT;
+  if (strcmp(what, "unix_diag") == 0)
+    kernel->unix_err = -ENOENT;
   kernel->netstat_err = strcmp(what, "netstat") ? 0 : -ENOBUFS;
   kernel->conns_err = strcmp(what, "waiting") ? 0 : -ENOBUFS;
 }

@@ -442,7 +442,7 @@ TEST_ON_KERNEL(shares_and_unattributed_always_add_up_to_the_total) {
     kernel->dump_err = rand_r(&kernel->seed) % 20 ? 0 : -ENOBUFS;
     kernel->netstat_err = rand_r(&kernel->seed) % 20 ? 0 : -EACCES;
     for (int samples = rand_r(&kernel->seed) % 3; samples > 0; samples--)
-      lb_collector_sample(fixture->collector, ++fixture->now_ms);
+      lb_collector_sample(fixture->collector, LB_ALL_PARTS, ++fixture->now_ms);
     if (try_interval(fixture, &errors) || errors.netstat)
       continue;
     struct sums sums = {0};

@@ -194,7 +194,7 @@ TEST_ON_KERNEL(a_name_with_a_colon_takes_no_label_of_another_namespace) {
   assert_int_equal(lb_collector_new(&settings, &blue, fixture->labels,
                                     source_of(&kernel), &other.collector),
                    0);
-  assert_int_equal(lb_collector_sample(other.collector, 1), 0);
+  assert_int_equal(lb_collector_sample(other.collector, LB_ALL_PARTS, 1), 0);
   assert_int_equal(lb_collector_end_interval(other.collector, 1, &errors), 0);
   assert_sums(&other, "blue:80 0/8, ");
   assert_conflicts(&other, "");

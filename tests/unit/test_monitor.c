@@ -333,7 +333,8 @@ static void play_step(struct fixture *fixture, const char *verb,
 
 /* Statements for the own kernel (script.h), and:
  *
- * - netns NAME: configures one, or "*"; inspecting: with InspectQueue
+ * - netns NAME: configures one, or "*"; inspecting: with InspectQueue; paths:
+ *   with ListeningPaths
  * - path PATH INO: a namespace, with the next kernel; INO 0: none yet
  * - in NAME STATEMENT: for the kernel there
  * - in NAME gone, back INO, replaced INO, refuses EPERM|EINVAL
@@ -343,6 +344,8 @@ static void play_statement(void *data, const struct words *words) {
   const char *verb = words->v[0];
   if (strcmp(verb, "netns") == 0)
     add_netns(&fixture->settings, words->v[1], true);
+  else if (strcmp(verb, "paths") == 0)
+    fixture->settings.listening_paths = true;
   else if (strcmp(verb, "inspecting") == 0)
     fixture->settings.inspect = true;
   else if (strcmp(verb, "path") == 0)
@@ -471,6 +474,25 @@ static const struct story stories[] = {
       {"samples; fail dump; end", " at home ENOBUFS; "},
       {"work; set 1 queue 0; end", " 0, 80 0/3/0; "}}},
 
+    {"without tcp_diag the counters of namespaces and UNIX listeners go on",
+     {{"paths; netns blue; path /run/netns/blue 10; listen 1 80 queue 1;"
+       "listen 2 /run/a queue 2; in blue listen 1 90; in blue listen 2 @b; end;"
+       "overflow 1 5; in blue overflow 1 6; fail tcp_diag;"
+       "in blue fail tcp_diag; end",
+       " 5, run-a 2/2/0; blue 6, blue:@b 0/0/0; "},
+      {"overflow 1 2; set 2 queue 3; samples; end",
+       " 7, run-a 3/3/0; blue 6, blue:@b 0/0/0; "},
+      {"work; in blue work; end",
+       " 7, 80 1/1/7, run-a 3/3/0; blue 6, blue:90 0/0/6, blue:@b 0/0/0; "}}},
+    {"without unix_diag TCP listeners are reported",
+     {{"paths; listen 1 80; listen 2 /run/a; fail unix_diag; end; overflow 1 5;"
+       "samples; end",
+       " 5, 80 0/0/5; "},
+      {"work; end", " 5, 80 0/0/5, run-a 0/0/0; "}}},
+    {"overflows before tcp_diag was there are unattributed",
+     {{"listen 1 80; fail tcp_diag; end; overflow 1 5; end", " 5; "},
+      {"work; end; overflow 1 2; end", " 7, 80 0/0/2; "}}},
+
     {"without InspectQueue there is no inspection",
      {{"listen 1 80 queue 1; end 3", " 0, 80 1/1/0; "}}},
     {"with InspectQueue each interval has one",
@@ -511,11 +533,36 @@ TEST_WITH(a_name_that_does_not_fit_a_label_is_left_out, set_up, tear_down) {
 
 TEST_WITH(a_kernel_without_tcp_diag_is_no_lost_namespace, set_up, tear_down) {
   struct fixture *fixture = *state;
-  fixture->kernels[0].dump_err = fixture->host.own.dump_err = -ENOENT;
-  play(fixture, "netns blue; path /run/netns/blue 10; end 3");
-  assert_outcome(fixture, " at home ENOENT; blue at /run/netns/blue ENOENT; ");
+  play(fixture, "netns blue; path /run/netns/blue 10; fail tcp_diag;"
+                "in blue fail tcp_diag; end 3");
+  assert_outcome(fixture, " 0; blue 0; ");
   assert_int_equal(there->opened, 2);
   assert_int_equal(there->closed, 0);
+}
+
+/* Each question makes the kernel run modprobe. */
+TEST_WITH(a_missing_module_is_asked_for_once_in_an_interval, set_up,
+          tear_down) {
+  struct fixture *fixture = *state;
+  struct kernel *own = &fixture->host.own, *blue = &fixture->kernels[0];
+  play(fixture, "paths; inspecting; netns blue; path /run/netns/blue 10;"
+                "listen 1 80 queue 1; in blue listen 2 /run/a queue 1; end");
+  for (int i = 0; i < 2; i++) {
+    const char *lacking = i ? "fail unix_diag; in blue fail unix_diag"
+                            : "fail tcp_diag; in blue fail tcp_diag";
+    play(fixture, lacking);
+    play(fixture, "end");
+    for (int interval = 0; interval < 5; interval++) {
+      int *asked[] = {i ? &own->unix_dumps : &own->dumps,
+                      i ? &blue->unix_dumps : &blue->dumps};
+      *asked[0] = *asked[1] = own->inspections = blue->inspections = 0;
+      play(fixture, "samples; samples; prepare; inspect; samples; finish");
+      assert_int_equal(*asked[0] + *asked[1], 1);
+      assert_true(i == 1 || own->inspections + blue->inspections == 0);
+    }
+    play(fixture, "work; in blue work; end 2");
+    assert_outcome(fixture, " 0, 80 1/1/0/1; blue 0, blue:run-a 1/1/0/0; ");
+  }
 }
 
 TEST_WITH(a_listing_that_fails_takes_no_namespace_away, set_up, tear_down) {

@@ -51,10 +51,14 @@ TEST_WITH(an_error_is_one_line_and_its_end_another, set_up, tear_down) {
     const char *failed;
     const char *recovered;
   } cases[] = {
-      {OWN(.err = -ENOENT),
-       "Reading the listening sockets failed, nothing is reported: the kernel "
-       "has no tcp_diag, try: modprobe tcp_diag",
+      {OWN(.err = -ENOMEM),
+       "Reading the listening sockets failed, nothing is reported: Cannot "
+       "allocate memory",
        "Reading the listening sockets"},
+      {OWN(.errors.tcp_sockets = -ENOENT),
+       "Reading the listening TCP sockets failed, they are missing: the kernel "
+       "has no tcp_diag, try: modprobe tcp_diag",
+       "Reading the listening TCP sockets"},
       {OWN(.errors.netstat = -EACCES),
        "Reading /proc/net/netstat failed, drops and overflows are missing: "
        "Permission denied",

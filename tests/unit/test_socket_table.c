@@ -235,7 +235,7 @@ TEST_WITH(unix_sockets_that_could_not_be_read_stay_present, set_up, tear_down) {
   merge(fixture, 2000);
   assert_true(lb_socket_table_misses(table));
   for (int dumps = 0; dumps < 2; dumps++)
-    lb_socket_table_keep_unix(table, 2000);
+    lb_socket_table_keep(table, lb_only(LB_PART_UNIX), 2000);
   assert_false(lb_socket_table_misses(table));
   lb_socket_table_end_sample(table, 2000);
   assert_int_equal(table->present, 2);

@@ -250,6 +250,18 @@ TEST_WITH(a_lost_answer_is_asked_for_once_more, set_up, tear_down) {
     }
 }
 
+/* inet_diag is missing: each request makes the kernel look for it. */
+TEST_WITH(what_no_family_has_is_one_request_from_then_on, set_up, tear_down) {
+  script.refusal = -EOPNOTSUPP;
+  script.errors[0] = -ENOENT;
+  check_query(LB_QUERY_TCP_SOCKS, -ENOENT, "both, IPv4, end 0: ENOENT");
+  script.errors[0] = -ENOENT;
+  check_query(LB_QUERY_TCP_SOCKS, -ENOENT, "IPv4, end 0: ENOENT");
+  script.refusal = 0;
+  check_query(LB_QUERY_TCP_SOCKS, 0, "IPv4, both, end 0: 0");
+  check_query(LB_QUERY_TCP_SOCKS, 0, "both, end 0: 0");
+}
+
 TEST_WITH(an_answer_to_another_request_is_asked_for_once_more, set_up,
           tear_down) {
   script.foreign = 1;
