@@ -7,7 +7,8 @@
 # Apache has 4 workers and each client keeps one for 0.2 s, so Apache serves at most 20 clients a second. It asks
 # for a backlog of 511 and gets 128, the value of net.core.somaxconn here. 10 clients come per second, then up to
 # 32, then 5. The demo runs in its own network and process namespaces, which have only lo, and ends with them. All
-# files are in WORKDIR. Besides the plugin and the probe it needs, on Debian:
+# files are in WORKDIR, which must be new, empty, or from an earlier demo. Besides the plugin and the probe it needs,
+# on Debian:
 #   apt-get install collectd-core rrdtool apache2-bin python3 iproute2
 set -eu
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -25,13 +26,17 @@ die() {
 
 [ $# = 3 ] || [ $# = 4 ] || die 'usage: graph/demo.sh WORKDIR PLUGIN PROBE [SECONDS]'
 here=$(cd "$(dirname "$0")" && pwd -P)
-mkdir -p "$1"
-work=$(cd "$1" && pwd -P)
 plugin=$2
 probe=$3
 duration=${4-100} # a shorter demo has more clients per second
 [ -f "$plugin" ] || die "$plugin does not exist: build it first"
 [ -x "$probe" ] || die "$probe does not exist: build it first"
+mark=.listen_backlog-demo
+[ ! -e "$1" ] || [ -e "$1/$mark" ] || [ -z "$(ls -A -- "$1" 2>&1)" ] ||
+    die "$1 is not empty and not from an earlier demo: name another folder"
+mkdir -p -- "$1"
+work=$(cd -- "$1" && pwd -P)
+: >"$work/$mark"
 
 if [ -z "${LB_DEMO-}" ]; then
     for program in collectd apache2 rrdtool python3 ip unshare; do
@@ -41,7 +46,12 @@ if [ -z "${LB_DEMO-}" ]; then
     [ "$(id -u)" = 0 ] || ns="$ns --map-root-user"
     why=$($ns ip link set lo up 2>&1) || die "cannot create a network namespace: $why"
     # shellcheck disable=SC2086
-    LB_DEMO=yes exec $ns sh "$0" "$work" "$plugin" "$probe" "$duration"
+    LB_DEMO=yes $ns sh "$0" "$work" "$plugin" "$probe" "$duration" &
+    inside=$!
+    # unshare ends at no milder signal, and all processes inside end with it.
+    trap 'kill -s KILL $inside; exit 130' HUP INT TERM
+    wait $inside
+    exit
 fi
 
 # --- inside: all processes end with this shell ---------------------------------
@@ -49,7 +59,8 @@ fi
 trap 'exit 130' HUP INT TERM
 ip link set lo up
 { echo 128 >/proc/sys/net/core/somaxconn; } 2>/dev/null || die 'cannot set net.core.somaxconn here'
-rm -rf "${work:?}/rrd" "$work/plugins" "$work/graph" "$work"/*.log
+rm -rf "${work:?}/rrd" "$work/plugins" "$work/graph"
+for log in apache apache-start collectd collectd-start clients; do rm -f "$work/$log.log"; done
 mkdir -p "$work/plugins"
 
 # until_so WHAT COMMAND...: waits until the command succeeds
@@ -140,7 +151,8 @@ LoadPlugin listen_backlog
   InspectQueue true
 </Plugin>
 END
-    collectd -f -C "$work/collectd.conf" >"$work/collectd-start.log" 2>&1 &
+    # collectd takes the argument of -C for a pattern, so it gets no path.
+    (cd "$work" && exec collectd -f -C collectd.conf) >"$work/collectd-start.log" 2>&1 &
     collectd=$!
 }
 

@@ -704,9 +704,9 @@ def _():
     mentions(drawn.page().text, "Listener @shop in blueNo listening socket.")  # without values it has no picture
 
 
-@test("the demo fills Apache's queue, draws it, and leaves no process")
+@test("the demo fills Apache's queue, draws it, and leaves no process, also in a folder with an odd name")
 def _():
-    work = scratch()
+    work = f"{scratch()}/an [odd] 'name'"
     run = subprocess.run([f"{SRCDIR}/graph/demo.sh", work, os.environ["LB_PLUGIN"], os.environ["LB_PROBE"], "10"],
                          text=True, capture_output=True, timeout=4 * DEADLINE, stdin=subprocess.DEVNULL)
     note(run.stdout)
@@ -722,9 +722,42 @@ def _():
     check(30 < busy <= 100 and wait > 1 and abandoned > 5, "what waited")
     mentions(content(f"{work}/graph/index.html"), f"queue at most {highest} of 128, clients waited in ",
              f"up to {abandoned:.0f} abandoned")
+    equal(named(work), [], "processes")
+
+
+def named(folder_):
+    """The processes that have this folder in their arguments."""
+    found = []
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            check(work not in content(path), f"{path} is gone")
+            found += [path] * (folder_ in content(path))
+    return found
+
+
+@test("a signal ends the demo at once, with all its processes")
+def _():
+    for number in signal.SIGTERM, signal.SIGINT:
+        work = scratch()
+        program = Process([f"{SRCDIR}/graph/demo.sh", work, os.environ["LB_PLUGIN"], os.environ["LB_PROBE"], "100"])
+        until(lambda: "collectd reads every second" in program.text(), "it runs")
+        os.kill(program.pid, number)
+        equal(program.wait(), 130, "exit status")
+        until(lambda: not processes(program.pid) and not named(work), "its processes end")
+
+
+@test("the demo works only in a folder that is new, empty or its own")
+def _():
+    fakes, foreign = scratch(), scratch()
+    own = f"{fakes}/own"
+    os.chmod(write(f"{fakes}/unshare", "#!/bin/sh\necho not here\nexit 1\n"), 0o755)
+    os.mkdir(f"{foreign}/rrd")
+    write(f"{foreign}/my.log", "")
+    for place, why in (own, "not here"), (own, "not here"), (foreign, f"{foreign} is not empty"):
+        run = subprocess.run([f"{SRCDIR}/graph/demo.sh", place, os.environ["LB_PLUGIN"], os.environ["LB_PROBE"], "10"],
+                             text=True, capture_output=True, env={**os.environ, "PATH": f"{fakes}:{PATH}"})
+        equal(run.returncode, 1, "exit status")
+        mentions(run.stderr, why)
+    equal(sorted(os.listdir(foreign)), ["my.log", "rrd"], "the foreign folder")
 
 
 if __name__ == "__main__":
