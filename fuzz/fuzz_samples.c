@@ -82,6 +82,9 @@ static void open_socket(struct input *input) {
                                       .inode = slot->row.inode,
                                       .family = AF_UNIX};
   slot->name = path(names[kind / 4 % 4]);
+  if (kind & 16)
+    slot->row.file = (struct lb_file_id){slot->row.inode, 1};
+  slot->file_err = kind & 32 ? -ESTALE : kind & 64 ? -ENOENT : 0;
 }
 
 static void connect_client(struct kernel *kernel, struct input *input) {

@@ -143,7 +143,8 @@ static inline void on_outcome(void *data, const struct lb_outcome *outcome) {
   lb_collector_visit_hints(outcome->collector, on_hint, outcome->collector);
   struct lb_conflict conflict;
   while (lb_collector_next_conflict(outcome->collector, &conflict)) {
-    CHECK(conflict.err == -EEXIST || conflict.err == -ENAMETOOLONG);
+    CHECK(conflict.err == -EEXIST || conflict.err == -ENAMETOOLONG ||
+          conflict.err == -ESTALE);
     lb_collector_told_conflict(outcome->collector, &conflict);
   }
 }

@@ -26,8 +26,14 @@ const char *lb_message(char out[static LB_MESSAGE_SIZE], const char *format,
 
 const char *lb_label_refused(char out[static LB_MESSAGE_SIZE], int err,
                              const char *sources) {
-  return err == -EEXIST ? lb_message(out, LB_MSG_LABEL_TAKEN, sources)
-                        : lb_message(out, LB_MSG_LABEL_TOO_LONG, sources);
+  switch (err) {
+  case -EEXIST:
+    return lb_message(out, LB_MSG_LABEL_TAKEN, sources);
+  case -ESTALE:
+    return lb_message(out, LB_MSG_OTHER_FILE, sources);
+  default:
+    return lb_message(out, LB_MSG_LABEL_TOO_LONG, sources);
+  }
 }
 
 /* --- reasons ------------------------------------------------------------- */

@@ -97,6 +97,11 @@
   "Label longer than 127 bytes, so not reported: %s. A <Listener> in "         \
   "collectd.conf can name each."
 
+/* The same. */
+#define LB_MSG_OTHER_FILE                                                      \
+  "Another file is at the path, so not reported: %s. Each is of a chroot, a "  \
+  "container, a user namespace or an earlier server."
+
 /* --- configuration ------------------------------------------------------- */
 
 /* Items of the configuration, as users find them there. */
@@ -244,7 +249,8 @@ __attribute__((format(printf, 2, 0))) const char *
 lb_vmessage(char out[static LB_MESSAGE_SIZE], const char *format, va_list args);
 
 /* Formats that some sources, each an LB_TEXT_CONFLICT, got no label: err is
- * -EEXIST or -ENAMETOOLONG. Returns out. */
+ * -EEXIST or -ENAMETOOLONG; or -ESTALE if other files are at the paths. Returns
+ * out. */
 const char *lb_label_refused(char out[static LB_MESSAGE_SIZE], int err,
                              const char *sources);
 

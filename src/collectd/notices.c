@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "collectd/notices.h"
 
+#include <errno.h>
+
 #define PAUSE TIME_T_TO_CDTIME_T(60)
 
 static bool is_due(const struct lb_notices *notices, cdtime_t logged) {
@@ -111,8 +113,9 @@ static void end_conflicts(struct lb_notices *notices) {
   char text[LB_MESSAGE_SIZE];
   if (!notices->conflicts.len)
     return;
+  int level = notices->conflicts.err == -ESTALE ? LOG_WARNING : LOG_ERR;
   lb_log(
-      LOG_ERR, "%s",
+      level, "%s",
       lb_label_refused(text, notices->conflicts.err, notices->conflicts.text));
   notices->conflicts.logged = notices->now;
 }

@@ -22,6 +22,7 @@
 #include "core/attribution.h"
 #include "core/hints.h"
 #include "core/socket_table.h"
+#include "core/unix_files.h"
 #include "kernel/netstat.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ struct lb_collector {
   struct lb_listen_socks socks; /* the last dump */
   struct lb_attribution attribution;
   struct lb_hints hints;
+  struct lb_unix_files files;
 
   uint32_t interval; /* number, from 1 */
   bool has_ended;    /* the next sample begins another interval */
@@ -137,9 +139,13 @@ static int dump_sockets(struct lb_collector *collector, unsigned parts,
     dump_unix_sockets(collector);
   if (!err)
     err = lb_socket_table_merge(table, &collector->socks, now_ms);
+  if (!err)
+    lb_unix_files_check_new(table, collector->listeners, collector->source);
   for (size_t i = table->first_new; i < table->len && !err; i++)
     err = lb_listeners_discover(collector->listeners, &table->v[i].sock);
-  return err;
+  return err ? err
+             : lb_unix_files_take(table, table->first_new,
+                                  collector->listeners);
 }
 
 static unsigned failed_parts(const struct lb_collector *collector) {
@@ -323,6 +329,8 @@ int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
   if (collector->has_somaxconn)
     lb_hints_find(&collector->hints, &collector->table, collector->listeners,
                   collector->somaxconn);
+  lb_unix_files_check_again(&collector->files, &collector->table,
+                            collector->listeners, collector->source);
   if (collector->table.forgot_unix)
     sweep_unix_names(collector);
   lb_listeners_claim_again(collector->listeners);
@@ -408,10 +416,15 @@ void lb_collector_told_hint(struct lb_collector *collector,
 
 bool lb_collector_next_conflict(struct lb_collector *collector,
                                 struct lb_conflict *out) {
-  return lb_listeners_next_conflict(collector->listeners, out);
+  return lb_listeners_next_conflict(collector->listeners, out) ||
+         lb_unix_files_next_foreign(&collector->table, collector->listeners,
+                                    out);
 }
 
 void lb_collector_told_conflict(struct lb_collector *collector,
                                 const struct lb_conflict *conflict) {
-  lb_listeners_told_conflict(collector->listeners, conflict);
+  if (conflict->err == -ESTALE)
+    lb_unix_files_told_foreign(&collector->table, conflict);
+  else
+    lb_listeners_told_conflict(collector->listeners, conflict);
 }

@@ -33,7 +33,9 @@ static enum lb_label_rank rank_of(const struct lb_listeners *listeners,
   const struct lb_listener *listener = &listeners->v[which].listener;
   if (listener->selection)
     return LB_RANK_CONFIGURED;
-  return listener->has_ports ? LB_RANK_PORT : LB_RANK_UNIX_NAME;
+  if (listener->has_ports)
+    return LB_RANK_PORT;
+  return listeners->v[which].is_file ? LB_RANK_UNIX_FILE : LB_RANK_UNIX_NAME;
 }
 
 /* The label without that of the namespace. */
@@ -109,6 +111,13 @@ void lb_listeners_claim_again(struct lb_listeners *listeners) {
 
 /* --- conflicts ----------------------------------------------------------- */
 
+static void write_unix_source(const struct lb_unix_name *name,
+                              char source[static LB_SOURCE_SIZE]) {
+  int is_abstract = name->bytes[0] == '\0';
+  snprintf(source, LB_SOURCE_SIZE, LB_SOURCE_UNIX, is_abstract ? "@" : "",
+           name->len - is_abstract, name->bytes + is_abstract);
+}
+
 static void write_source(const struct lb_listeners *listeners, uint32_t which,
                          char source[static LB_SOURCE_SIZE]) {
   const struct lb_listener_entry *entry = &listeners->v[which];
@@ -119,12 +128,21 @@ static void write_source(const struct lb_listeners *listeners, uint32_t which,
   } else if (entry->listener.has_ports) {
     snprintf(source, LB_SOURCE_SIZE, LB_SOURCE_PORT, entry->source);
   } else {
-    const struct lb_unix_name *name =
-        lb_unix_names_get(listeners->unix_names, entry->source);
-    int is_abstract = name->bytes[0] == '\0';
-    snprintf(source, LB_SOURCE_SIZE, LB_SOURCE_UNIX, is_abstract ? "@" : "",
-             name->len - is_abstract, name->bytes + is_abstract);
+    write_unix_source(lb_unix_names_get(listeners->unix_names, entry->source),
+                      source);
   }
+}
+
+void lb_listeners_write_conflict(const struct lb_listeners *listeners,
+                                 const struct lb_listen_sock *sock,
+                                 struct lb_conflict *out) {
+  char own[LB_LABEL_SIZE];
+  const struct lb_unix_name *name =
+      lb_unix_names_get(listeners->unix_names, sock->unix_name);
+  lb_label_of_unix_name(own, name);
+  if (lb_label_in(out->label, listeners->netns->label, own))
+    memcpy(out->label, own, sizeof(own));
+  write_unix_source(name, out->source);
 }
 
 static bool is_news(const struct lb_claim *claim) {

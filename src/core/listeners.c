@@ -201,6 +201,7 @@ static int add_found(struct lb_listeners *listeners,
   entry->listener =
       (struct lb_listener){.has_ports = !is_unix, .has_unix = is_unix};
   entry->source = is_unix ? sock->unix_name : sock->port;
+  entry->is_file = false;
   entry->claim = (struct lb_claim){.err = 0};
   return 0;
 }
@@ -215,7 +216,7 @@ static bool finds_socket(const struct lb_listeners *listeners,
 
 int lb_listeners_discover(struct lb_listeners *listeners,
                           const struct lb_listen_sock *sock) {
-  if (!finds_socket(listeners, sock))
+  if (!finds_socket(listeners, sock) || sock->is_foreign)
     return 0;
   struct lb_visit visit = lb_listeners_visit(listeners, sock);
   if (lb_listeners_next(&visit) || visit.found)
@@ -227,6 +228,37 @@ int lb_listeners_discover(struct lb_listeners *listeners,
   if (!err)
     err = add_found(listeners, sock, &index);
   return err ? err : lb_listeners_claim(listeners, index);
+}
+
+const struct lb_unix_name *
+lb_listeners_unix_name(const struct lb_listeners *listeners,
+                       const struct lb_listen_sock *sock) {
+  return lb_unix_names_get(listeners->unix_names, sock->unix_name);
+}
+
+bool lb_listeners_check_file(const struct lb_listeners *listeners,
+                             const struct lb_listen_sock *sock) {
+  const uint32_t *head = chain_of(listeners, sock);
+  bool is_ignored = false;
+  for (uint32_t at = head ? *head : 0; at; at = listeners->nodes[at - 1].next) {
+    if (listeners->nodes[at - 1].listener != IGNORED)
+      return !listeners->netns->path;
+    is_ignored = true;
+  }
+  return listeners->finds_unix && !is_ignored && !listeners->netns->path;
+}
+
+int lb_listeners_own_file(struct lb_listeners *listeners,
+                          const struct lb_listen_sock *sock) {
+  const uint32_t *head = chain_of(listeners, sock);
+  for (uint32_t at = head ? *head : 0; at; at = listeners->nodes[at - 1].next) {
+    uint32_t index = listeners->nodes[at - 1].listener;
+    if (index == IGNORED || listeners->v[index].listener.selection)
+      continue;
+    listeners->v[index].is_file = true;
+    return lb_listeners_claim(listeners, index);
+  }
+  return 0;
 }
 
 void lb_listeners_forget_unix(struct lb_listeners *listeners, uint32_t number) {
@@ -261,7 +293,7 @@ static bool is_bound_to(const struct lb_selection *selection,
 
 struct lb_visit lb_listeners_visit(struct lb_listeners *listeners,
                                    const struct lb_listen_sock *sock) {
-  const uint32_t *head = chain_of(listeners, sock);
+  const uint32_t *head = sock->is_foreign ? NULL : chain_of(listeners, sock);
   return (struct lb_visit){listeners, sock, head ? *head : 0, false};
 }
 

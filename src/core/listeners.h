@@ -17,7 +17,8 @@ enum { LB_SOURCE_SIZE = LB_SELECTION_TEXT_SIZE + 16 };
 
 /* Something that has no label. */
 struct lb_conflict {
-  int err; /* -EEXIST: the label is used; -ENAMETOOLONG: it does not fit */
+  int err; /* -EEXIST: the label is used; -ENAMETOOLONG: it does not fit;
+              -ESTALE: a UNIX socket is not the file at its path */
   uint32_t which;
   char label[LB_LABEL_SIZE];
   char source[LB_SOURCE_SIZE]; /* in words, like "port 80" */
@@ -49,6 +50,16 @@ void lb_listeners_begin_sample(struct lb_listeners *listeners, unsigned known);
  * ListeningPaths is true. For sockets that are new in the socket table. Returns
  * 0 or -ENOMEM. */
 int lb_listeners_discover(struct lb_listeners *listeners,
+                          const struct lb_listen_sock *sock);
+
+/* Whether it matters if a UNIX socket is the file at its path: something may
+ * want the socket, and it is of our own namespace. */
+bool lb_listeners_check_file(const struct lb_listeners *listeners,
+                             const struct lb_listen_sock *sock);
+
+/* The socket is: its found listener gets the label before those that are not.
+ * Returns 0 or -ENOMEM. */
+int lb_listeners_own_file(struct lb_listeners *listeners,
                           const struct lb_listen_sock *sock);
 
 /* Forgets the found listener of a UNIX name, before its number becomes another
@@ -100,6 +111,16 @@ const char *lb_listeners_netns_label(const struct lb_listeners *listeners);
 
 /* Tries again for everything that has no label. */
 void lb_listeners_claim_again(struct lb_listeners *listeners);
+
+/* The name of a UNIX socket. */
+const struct lb_unix_name *
+lb_listeners_unix_name(const struct lb_listeners *listeners,
+                       const struct lb_listen_sock *sock);
+
+/* Writes label and source of a UNIX socket. */
+void lb_listeners_write_conflict(const struct lb_listeners *listeners,
+                                 const struct lb_listen_sock *sock,
+                                 struct lb_conflict *out);
 
 /* A conflict that has not been told yet; those of what is configured come
  * first, then those of ports. Returns false if there is none. */

@@ -14,8 +14,9 @@ struct lb_claim {
 struct lb_listener_entry {
   struct lb_listener listener; /* without ports and UNIX names: unused */
   struct lb_claim claim;
-  uint32_t source;    /* of a found listener: port or number of UNIX name */
-  uint32_t node;      /* of a found listener: node index + 1 */
+  uint32_t source; /* of a found listener: port or number of UNIX name */
+  bool is_file;    /* of a found listener: a socket is the file of its name */
+  uint32_t node;   /* of a found listener: node index + 1 */
   uint32_t next_free; /* of an unused entry: index + 1 of the next */
 };
 

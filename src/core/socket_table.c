@@ -112,7 +112,9 @@ static void merge_row(struct merged *merged, struct lb_socket *socket,
                      before->limit != row->limit || before->port != row->port;
   merged->drops_moved |= before->sk_drops != row->sk_drops;
   merged->lacks_drops |= !row->has_drops && row->family != AF_UNIX;
+  bool is_foreign = before->is_foreign;
   socket->sock = *row;
+  socket->sock.is_foreign = is_foreign;
   socket->seen_ms = now_ms;
   socket->full_now |= lb_is_full(row->queue, row->limit);
 }

@@ -34,6 +34,11 @@ struct lb_socket {
     uint32_t queue;  /* when that plan was made */
   } inspection;
   struct {
+    bool is_checked; /* at least once */
+    bool is_own;     /* the file at its path, at some check */
+    bool is_told;    /* that it is foreign */
+  } files;
+  struct {
     uint32_t full_interval; /* the last one that counts it as full */
   } collector;
 };

@@ -9,6 +9,7 @@
  * an open one keeps its namespace alive. */
 #include "kernel/kernel_transport.h"
 
+#include "kernel/file_check.h"
 #include "kernel/netlink.h"
 
 #include <errno.h>
@@ -162,6 +163,14 @@ static ssize_t kernel_read_file(struct lb_transport *transport,
   return err ? err : file.len;
 }
 
+/* Other processes of another namespace may have other files. */
+static int kernel_check_file(struct lb_transport *transport, const char *path,
+                             const struct lb_file_id *file) {
+  const struct kernel_transport *kernel =
+      (const struct kernel_transport *)transport;
+  return lb_file_check(kernel->proc, path, file);
+}
+
 /* --- life ---------------------------------------------------------------- */
 
 static void kernel_rest(struct lb_transport *transport) {
@@ -187,7 +196,8 @@ int lb_kernel_transport_new(const char *proc, const char *netns,
                                             .end_query = kernel_end_query,
                                             .read_file = kernel_read_file,
                                             .rest = kernel_rest,
-                                            .close = kernel_close};
+                                            .close = kernel_close,
+                                            .check_file = kernel_check_file};
   kernel->proc = proc;
   kernel->netns = netns;
   if (netns)

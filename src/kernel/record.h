@@ -5,9 +5,12 @@
 #ifndef LB_KERNEL_RECORD_H
 #define LB_KERNEL_RECORD_H
 
+#include "base/unix_name.h"
 #include "kernel/transport.h"
 
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 
 struct lb_record_header {
   char magic[8];
@@ -32,7 +35,21 @@ enum lb_record_kind {
   LB_RECORD_UNIX_SOCKS,    /* as LB_RECORD_TCP_SOCKS */
   LB_RECORD_CONNS,
   LB_RECORD_PENDING,
+  LB_RECORD_CHECK =
+      LB_RECORD_FILE + 48, /* struct lb_file_id and a path had this status */
 };
+
+enum { LB_CHECK_SIZE = sizeof(struct lb_file_id) + LB_UNIX_NAME_SIZE + 1 };
+
+/* Writes the bytes of an LB_RECORD_CHECK. Returns their number. */
+static inline size_t lb_record_check(char bytes[static LB_CHECK_SIZE],
+                                     const char *path,
+                                     const struct lb_file_id *file) {
+  memcpy(bytes, file, sizeof(*file));
+  int n = snprintf(bytes + sizeof(*file), LB_CHECK_SIZE - sizeof(*file), "%s",
+                   path);
+  return sizeof(*file) + (size_t)n;
+}
 
 struct lb_record {
   uint32_t kind;   /* enum lb_record_kind, or unknown and skipped */

@@ -93,6 +93,19 @@ static ssize_t recorder_read_file(struct lb_transport *transport,
   return len;
 }
 
+static int recorder_check_file(struct lb_transport *transport, const char *path,
+                               const struct lb_file_id *file) {
+  struct lb_recorder *recorder = (struct lb_recorder *)transport;
+  int status = recorder->inner->check_file(recorder->inner, path, file);
+  char bytes[LB_CHECK_SIZE];
+  size_t len = lb_record_check(bytes, path, file);
+  write_record(
+      recorder,
+      (struct lb_record){.kind = LB_RECORD_CHECK, .status = status, .len = len},
+      bytes);
+  return status;
+}
+
 static void recorder_rest(struct lb_transport *transport) {
   struct lb_recorder *recorder = (struct lb_recorder *)transport;
   recorder->inner->rest(recorder->inner);
@@ -113,11 +126,13 @@ int lb_recorder_open(const char *path, struct lb_recorder **out) {
     free(recorder);
     return err;
   }
-  recorder->transport = (struct lb_transport){.dump = recorder_dump,
-                                              .end_query = recorder_end_query,
-                                              .read_file = recorder_read_file,
-                                              .rest = recorder_rest,
-                                              .close = recorder_close_inner};
+  recorder->transport =
+      (struct lb_transport){.dump = recorder_dump,
+                            .end_query = recorder_end_query,
+                            .read_file = recorder_read_file,
+                            .rest = recorder_rest,
+                            .close = recorder_close_inner,
+                            .check_file = recorder_check_file};
   write_bytes(recorder, &lb_record_expected, sizeof(lb_record_expected));
   recorder->len = sizeof(lb_record_expected);
   *out = recorder;

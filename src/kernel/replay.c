@@ -25,6 +25,7 @@ struct lb_replay {
   struct lb_transport transport; /* first: a replay is a transport */
   char *bytes;
   size_t len;
+  size_t sample;      /* where the records of the current one begin */
   size_t next_sample; /* where to look for it */
   size_t end;         /* of the current sample */
   struct replay_cursor queries[LB_QUERY_KINDS];
@@ -173,6 +174,23 @@ static ssize_t replay_read_file(struct lb_transport *transport,
                       : -ENODATA;
 }
 
+/* --- checks -------------------------------------------------------------- */
+
+static int replay_check_file(struct lb_transport *transport, const char *path,
+                             const struct lb_file_id *file) {
+  const struct lb_replay *replay = (const struct lb_replay *)transport;
+  char bytes[LB_CHECK_SIZE];
+  size_t len = lb_record_check(bytes, path, file);
+  size_t at = replay->sample;
+  while ((at = find_record(replay, at, LB_RECORD_CHECK)) < replay->end) {
+    struct lb_record record = record_at(replay, at);
+    if (record.len == len && memcmp(bytes_at(replay, at), bytes, len) == 0)
+      return record.status;
+    at = after_record(replay, at);
+  }
+  return -ENODATA;
+}
+
 /* --- life ---------------------------------------------------------------- */
 
 /* There is nothing to close: the owner frees it. */
@@ -204,9 +222,11 @@ static int adopt(char *bytes, size_t len, struct lb_replay **out) {
                     .end_query = replay_end_query,
                     .read_file = replay_read_file,
                     .rest = replay_close,
-                    .close = replay_close},
+                    .close = replay_close,
+                    .check_file = replay_check_file},
       .bytes = bytes,
       .len = len,
+      .sample = sizeof(struct lb_record_header),
       .next_sample = sizeof(struct lb_record_header),
   };
   if (!is_sound(replay)) {
@@ -308,6 +328,7 @@ int lb_replay_next(struct lb_replay *replay, uint64_t *now_ms, bool *ends) {
   *now_ms = record.number;
   *ends = record.kind == LB_RECORD_FINAL_SAMPLE;
   at = after_record(replay, at);
+  replay->sample = at;
   for (int i = 0; i < LB_QUERY_KINDS; i++)
     replay->queries[i] = (struct replay_cursor){.next = at};
   for (int i = 0; i < LB_FILES; i++)

@@ -11,6 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A file as the kernel knows it: parts of its inode number and of the device
+ * of its superblock. */
+struct lb_file_id {
+  uint32_t inode; /* 0: none */
+  uint32_t dev;
+};
+
 struct lb_listen_sock {
   uint64_t cookie;     /* unique since boot and for the life of the socket */
   uint8_t address[16]; /* bound to; IPv4 as ::ffff:a.b.c.d; network order */
@@ -20,10 +27,12 @@ struct lb_listen_sock {
   uint32_t sk_drops;   /* dropped segments, wraps at 32 bits; see has_drops */
   uint32_t ifindex;    /* SO_BINDTODEVICE or VRF; 0: any device */
   uint32_t inode;
-  uint16_t port;  /* host order */
-  uint8_t family; /* AF_INET, AF_INET6 or AF_UNIX, which has no port */
-  bool has_drops; /* TCP: the kernel reports sk_drops (since Linux 4.7) */
-  bool v6only;    /* an IPv6 socket that accepts no IPv4 connections */
+  struct lb_file_id file; /* AF_UNIX: that it was bound to */
+  uint16_t port;          /* host order */
+  uint8_t family;         /* AF_INET, AF_INET6 or AF_UNIX, which has no port */
+  bool has_drops;  /* TCP: the kernel reports sk_drops (since Linux 4.7) */
+  bool v6only;     /* an IPv6 socket that accepts no IPv4 connections */
+  bool is_foreign; /* AF_UNIX: not the file at its path; see unix_files.h */
 };
 
 /* The kernel drops when the queue exceeds the limit, so a limit of N admits

@@ -215,6 +215,11 @@ int lb_source_pending(struct lb_source *source,
   return err;
 }
 
+int lb_source_check_file(struct lb_source *source, const char *path,
+                         const struct lb_file_id *file) {
+  return source->transport->check_file(source->transport, path, file);
+}
+
 ssize_t lb_source_read_file(struct lb_source *source, enum lb_file file,
                             char *buf, size_t size) {
   return source->transport->read_file(source->transport, file, buf, size);

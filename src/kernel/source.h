@@ -45,6 +45,12 @@ int lb_source_tcp_socks(struct lb_source *source,
 int lb_source_unix_socks(struct lb_source *source,
                          struct lb_listen_socks *socks);
 
+/* Checks whether the file at a path is the one that a socket was bound to, for
+ * the own network namespace. 0; -ESTALE if it is another one; or another
+ * -errno: it is unknown. */
+int lb_source_check_file(struct lb_source *source, const char *path,
+                         const struct lb_file_id *file);
+
 /* The functions below are for inspections: they may run in another thread than
  * the others. They add the CPU time that they took, in ns, to *cost_ns, also if
  * they fail. */

@@ -11,6 +11,8 @@
 #ifndef LB_KERNEL_TRANSPORT_H
 #define LB_KERNEL_TRANSPORT_H
 
+#include "kernel/sock.h"
+
 #include <linux/netlink.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,6 +69,10 @@ struct lb_transport {
 
   /* Frees it. */
   void (*close)(struct lb_transport *transport);
+
+  /* Checks the file at a path, for the own namespace: see file_check.h. */
+  int (*check_file)(struct lb_transport *transport, const char *path,
+                    const struct lb_file_id *file);
 };
 
 #endif

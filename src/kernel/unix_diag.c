@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The dump asks for names and queue lengths alone. The inodes of the waiting
- * clients (UDIAG_SHOW_ICONS) take 4 bytes each, and a socket with more of them
- * than fit into one message ends the whole dump as if it were complete:
+/* The dump asks for names, files and queue lengths alone. The inodes of the
+ * waiting clients (UDIAG_SHOW_ICONS) take 4 bytes each, and a socket with more
+ * of them than fit into one message ends the whole dump as if it were complete:
  * unix_diag_dump() (net/unix/diag.c) returns no error.
  *
  * So the inodes are requested socket by socket. unix_diag_get_exact() enlarges
@@ -37,11 +37,12 @@ static struct nlmsghdr *put_unix_request(char *buf, uint16_t flags,
 
 struct nlmsghdr *
 lb_unix_request_listen_socks(char buf[static LB_UNIX_REQUEST_SIZE]) {
-  return put_unix_request(buf, NLM_F_DUMP,
-                          (struct unix_diag_req){
-                              .udiag_states = 1 << TCP_LISTEN,
-                              .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN,
-                          });
+  return put_unix_request(
+      buf, NLM_F_DUMP,
+      (struct unix_diag_req){
+          .udiag_states = 1 << TCP_LISTEN,
+          .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN,
+      });
 }
 
 struct nlmsghdr *lb_unix_request_pending(char buf[static LB_UNIX_REQUEST_SIZE],
@@ -64,6 +65,7 @@ struct unix_sock {
   size_t name_len;
   const char *icons; /* NULL: not told; one uint32_t each */
   size_t icons_len;  /* of them */
+  struct unix_diag_vfs vfs;
   struct unix_diag_rqlen rqlen;
   bool has_rqlen;
 };
@@ -85,6 +87,10 @@ static bool parse_unix_attr(const struct rtattr *attr, struct unix_sock *sock) {
   switch (attr->rta_type) {
   case UNIX_DIAG_NAME:
     return parse_unix_name(payload, len, sock);
+  case UNIX_DIAG_VFS:
+    if (len >= sizeof(sock->vfs))
+      memcpy(&sock->vfs, payload, sizeof(sock->vfs));
+    return len >= sizeof(sock->vfs);
   case UNIX_DIAG_ICONS:
     sock->icons = payload;
     sock->icons_len = len / sizeof(uint32_t);
@@ -142,6 +148,7 @@ int lb_unix_parse_listen_sock(const struct nlmsghdr *msg,
       .queue = parsed.rqlen.udiag_rqueue,
       .limit = parsed.rqlen.udiag_wqueue,
       .inode = diag->udiag_ino,
+      .file = {parsed.vfs.udiag_vfs_ino, parsed.vfs.udiag_vfs_dev},
       .family = AF_UNIX,
   };
   return 0;

@@ -256,24 +256,30 @@ def _():
 INTRUDER = """
 import os, socket, sys, time
 os.chroot(sys.argv[1])
-os.mkdir("/here")
-os.chdir("/here")
+os.makedirs("/run/here")
+os.chdir("/run/here")
 kept = []
 for name in sys.argv[2:]:
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(name)
-    server.listen(5)
-    kept.append(server)
+    os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+    for _ in range(2):
+        server, client = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+        if os.path.exists(name):
+            os.unlink(name)
+        server.bind(name)
+        server.listen(5)
+        client.connect(name)
+        kept += [server, client]
 print("ready", flush=True)
 time.sleep(1000)
 """
 
 
-def intruder(*names):
-    """A process that the user nobody starts, as root of a user namespace and of a directory, where it may listen at
-    any name."""
-    root = scratch(0o777)
-    process = Process([*unprivileged(), "unshare", "--user", "--map-root-user", "python3", "-Ic", INTRUDER, root, *names])
+def intruder(*names, root=None):
+    """A process that the user nobody starts. As root of a user namespace, and of a directory or with root="/" of an
+    empty /run, it listens at any names, twice at each."""
+    shell = 'exec "$@"' if root is None else 'mount -t tmpfs none /run && exec "$@"'
+    process = Process([*unprivileged(), "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", shell, "sh",
+                       "python3", "-Ic", INTRUDER, root or scratch(0o777), *names])
     until(lambda: "ready" in process.text(), "the intruder listens")
     return process
 
@@ -317,6 +323,32 @@ def _():
     equal(labels(), first | mine | {"blue:80"}, "labels")
     check("drops" in daemon.read()["8443"], "the port has its counters")
     equal(daemon.said("LB_MSG_LABEL_TAKEN"), [line], "a line a minute")
+
+
+@test("a socket of another mount namespace or directory tree is not the service that has its path, whoever came first, "
+      "and the log names the path once")
+def _():
+    private_run()
+    for early in True, False:
+        name, other = "/run/app.sock", "/run/other.sock"
+        server = None if early else fill(UnixListener(name, 9), 3)
+        daemon = Collectd(f'LocalPath "{name}"\nListeningPaths true')
+        intruders = [intruder(name, other), intruder(name, other, root="/")]
+        if early:
+            until(lambda: found(daemon.read()) == {"run-app.sock": 4, "run-other.sock": 4}, "nothing tells them apart")
+            server = fill(UnixListener(name, 9), 3)
+        until(lambda: found(daemon.read()) == {"run-app.sock": 3, "run-other.sock": 4}, "only the service counts")
+        equal(listeners(daemon.read())["run-app.sock"], readings(3, 9))
+        line = until(lambda: daemon.said("LB_MSG_OTHER_FILE"), "the log names the path")
+        mentions(line[0], 'the UNIX socket "/run/app.sock" ("run-app.sock")')
+        check(other not in line[0], "there is no other file at the other path")
+        equal((len(line), daemon.errors()), (1, []), "lines")
+        server.close()
+        until(lambda: found(daemon.read())["run-app.sock"] is None, "the service has gone")
+        os.unlink(name)
+        for process in intruders:
+            process.stop()
+        daemon.stop()
 
 
 @test("of two UNIX sockets with the same label the first one keeps it, and the other one gets it when it is free")

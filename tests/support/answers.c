@@ -139,6 +139,8 @@ struct nlmsghdr *put_unix_sock(struct datagram *datagram,
   struct nlmsghdr *msg = start_unix(datagram, row, type);
   if (sun_path)
     mnl_attr_put(msg, UNIX_DIAG_NAME, len, sun_path);
+  if (row->file.inode)
+    mnl_attr_put(msg, UNIX_DIAG_VFS, sizeof(row->file), &row->file);
   put_rqlen(msg, row->queue, row->limit);
   mnl_attr_put_u8(msg, UNIX_DIAG_SHUTDOWN, 0);
   return end_message(datagram, msg);

@@ -306,6 +306,7 @@ void assert_conflicts(struct fixture *fixture, const char *want) {
     say(&got, "%s of %s: %s\n", conflict.label, conflict.source,
         conflict.err == -EEXIST         ? "taken"
         : conflict.err == -ENAMETOOLONG ? "too long"
+        : conflict.err == -ESTALE       ? "another file"
                                         : "?");
     lb_collector_told_conflict(fixture->collector, &conflict);
   }

@@ -63,8 +63,11 @@ void say_unix_sock(struct text *text, const struct lb_listen_sock *row,
                    const struct lb_unix_names *paths) {
   say(text, "UNIX ");
   say_path(text, lb_unix_names_get(paths, row->unix_name));
-  say(text, " queue %u limit %u inode %u cookie %llx\n", row->queue, row->limit,
+  say(text, " queue %u limit %u inode %u cookie %llx", row->queue, row->limit,
       row->inode, (unsigned long long)row->cookie);
+  if (row->file.inode)
+    say(text, " file %u:%u", row->file.dev, row->file.inode);
+  say(text, "\n");
 }
 
 void say_socks(struct text *text, const struct lb_listen_socks *rows) {

@@ -44,6 +44,13 @@ uint32_t number_at(const struct words *words, size_t i) {
 
 bool is_name(const char *text) { return *text < '0' || *text > '9'; }
 
+static void set_file(struct listening *socket, const char *file) {
+  if (!file)
+    return;
+  socket->row.file = (struct lb_file_id){socket->row.inode, 7};
+  socket->file_err = *file == 'o' ? 0 : *file == 'f' ? -ESTALE : -EAGAIN;
+}
+
 static void set_socket(struct kernel *kernel, const struct words *words) {
   struct listening *socket = listening_of(kernel, number_at(words, 1));
   const char *at = text_after(words, "at");
@@ -54,6 +61,7 @@ static void set_socket(struct kernel *kernel, const struct words *words) {
   set_number(words, "closed", &socket->closed);
   if (at)
     bind_row(&socket->row, at);
+  set_file(socket, text_after(words, "file"));
   if (strcmp(words->v[words->len - 1], "unseen") == 0)
     socket->pending_err = -EMSGSIZE;
   if (strcmp(words->v[words->len - 1], "gone") == 0)

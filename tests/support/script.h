@@ -23,7 +23,8 @@ bool is_name(const char *text); /* not a number */
  * - listen COOKIE PORT|NAME [OPTION...]: on any IPv4 address, with limit 8
  * - set COOKIE OPTION...: queue N, limit N, at ADDRESS, dev N, drops N (its
  *   sk_drops), closed N; last "unseen" or "gone": asked for the connections
- *   that wait at a UNIX socket, the kernel has too many, or no socket
+ *   that wait at a UNIX socket, the kernel has too many, or no socket;
+ *   file own|foreign|unknown: what a check of the path of a UNIX socket finds
  * - close COOKIE
  * - overflow COOKIE N, noise COOKIE N: see scripted_kernel.h
  * - overflows N, drops N: counted for no socket

@@ -202,13 +202,28 @@ static ssize_t script_read_file(struct lb_transport *transport,
                   (unsigned long long)kernel->syn_drops);
 }
 
+static int script_check_file(struct lb_transport *transport, const char *path,
+                             const struct lb_file_id *file) {
+  struct kernel *kernel = (struct kernel *)transport;
+  kernel->checks++;
+  for (size_t i = 0; i < kernel->len; i++) {
+    const struct listening *socket = &kernel->sockets[i];
+    if (socket->row.cookie && socket->row.file.inode == file->inode &&
+        socket->row.file.dev == file->dev &&
+        strncmp(socket->name.bytes, path, socket->name.len) == 0)
+      return socket->file_err;
+  }
+  fail_msg("no socket was asked for at %s", path);
+  return 0;
+}
+
 /* The test owns it. */
 static void script_close(struct lb_transport *transport) { (void)transport; }
 
 struct kernel new_kernel(void) {
   return (struct kernel){.transport = {script_dump, script_end_query,
                                        script_read_file, script_close,
-                                       script_close},
+                                       script_close, script_check_file},
                          .somaxconn = 4096,
                          .seed = 3};
 }

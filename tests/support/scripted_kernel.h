@@ -18,6 +18,7 @@ struct listening {
   struct lb_unix_name name; /* of a UNIX socket */
   uint32_t closed;          /* waiting clients that have closed their socket */
   int pending_err;          /* of each query for its waiting connections */
+  int file_err;             /* of each check of the file at its path */
 };
 
 struct kernel {
@@ -49,6 +50,7 @@ struct kernel {
   int netstats;
   int inspections;
   int pendings;
+  int checks;
   bool is_asking[LB_QUERY_KINDS]; /* a query that has begun, but not ended */
   bool asked_queued;              /* by the last query for connections */
   size_t filter_len;              /* the filter of ports of that query */

@@ -196,6 +196,17 @@ TEST_OF_NOTICES(a_label_that_is_too_long_has_a_line_of_its_own) {
             "8080 (\"8080\"). A <Listener> in collectd.conf can name each.\n");
 }
 
+TEST_OF_NOTICES(a_path_with_another_file_is_a_warning) {
+  assert_next(*state, 10,
+              "paths; listen 1 /run/a file foreign; listen 2 /run/b file "
+              "foreign; listen 3 /run/c file own; end",
+              "WARNING: " PLUGIN "Another file is at the path, so not "
+              "reported: the UNIX socket \"/run/a\" (\"run-a\"), the UNIX "
+              "socket \"/run/b\" (\"run-b\"). Each is of a chroot, a "
+              "container, a user namespace or an earlier server.\n");
+  assert_next(*state, 60, "end", "");
+}
+
 /* 30 names of 108 bytes, with labels as long. */
 TEST_OF_NOTICES(each_of_many_conflicts_is_named_at_one_line_a_minute) {
   struct fixture *fixture = *state;

@@ -452,6 +452,28 @@ REPLAY_TEST(a_file_needs_room_for_itself_and_a_nul) {
   assert_string_equal(buf, "4096\n");
 }
 
+/* Of the path and the file, in the current sample. */
+REPLAY_TEST(a_check_of_a_file_is_that_of_the_sample) {
+  static const struct lb_file_id ids[] = {{6, 7}, {6, 8}};
+  struct text ignored = {.len = 0};
+  struct recording recording = recording_of("S 1");
+  char bytes[] = "........./a";
+  memcpy(bytes, ids, sizeof(ids[0]));
+  memcpy(bytes + 8, "/a", 3);
+  add_record(&recording, LB_RECORD_CHECK, 0, 0, bytes, 10);
+  add(&recording, "F 2");
+  add_record(&recording, LB_RECORD_CHECK, -ESTALE, 0, bytes, 10);
+  open_recording(&recording);
+  for (int i = 0; i < 2; i++) {
+    say_sample(&ignored);
+    assert_int_equal(lb_source_check_file(&source, "/a", &ids[0]),
+                     i ? -ESTALE : 0);
+    assert_int_equal(lb_source_check_file(&source, "/a", &ids[1]), -ENODATA);
+    assert_int_equal(lb_source_check_file(&source, "/ab", &ids[0]), -ENODATA);
+    assert_int_equal(lb_source_check_file(&source, "/", &ids[0]), -ENODATA);
+  }
+}
+
 /* --- the recorder -------------------------------------------------------- */
 
 /* A transport whose every answer is the same; it logs what it is asked. */
@@ -496,8 +518,16 @@ static void inner_close(struct lb_transport *transport) {
   say(&asked, "close");
 }
 
-static struct lb_transport inner = {inner_dump, inner_end_query,
-                                    inner_read_file, inner_rest, inner_close};
+static int inner_check_file(struct lb_transport *transport, const char *path,
+                            const struct lb_file_id *file) {
+  (void)transport;
+  say(&asked, "check %s %u:%u, ", path, file->dev, file->inode);
+  return inner_status;
+}
+
+static struct lb_transport inner = {inner_dump,      inner_end_query,
+                                    inner_read_file, inner_rest,
+                                    inner_close,     inner_check_file};
 
 static int count_datagram(void *data, const void *bytes, size_t len) {
   say(data, "%.*s, ", (int)len, (const char *)bytes);
@@ -556,11 +586,14 @@ TEST_CASE(the_recorder_passes_all_on_and_writes_the_answers) {
   assert_int_equal(
       transport->read_file(transport, LB_FILE_NETSTAT, buf, sizeof(buf)),
       -EACCES);
+  const struct lb_file_id id = {6, 7};
+  inner_status = -ESTALE;
+  assert_int_equal(transport->check_file(transport, "/a", &id), -ESTALE);
   transport->rest(transport);
   transport->close(transport);
   assert_int_equal(lb_recorder_close(recorder), 0);
   assert_string_equal(asked.at, "dump 2 seq 5, dump 3 seq 5, end 3 -105, "
-                                "file 1, file 0, rest, close");
+                                "file 1, file 0, check /a 7:6, rest, close");
   assert_string_equal(seen.at, "one, eightful, one, eightful, ");
 
   static const char *const ends[] = {"D c",
@@ -571,7 +604,10 @@ TEST_CASE(the_recorder_passes_all_on_and_writes_the_answers) {
     add_record(&want, LB_RECORD_DATAGRAM, 0, 2 + i, "eightful", 8);
     add(&want, ends[i]);
   }
+  char check[] = "\6\0\0\0\7\0\0\0/a";
+  memcpy(check, &id, sizeof(id));
   add_record(&want, LB_RECORD_FILE, -EACCES, 0, NULL, 0);
+  add_record(&want, LB_RECORD_CHECK, -ESTALE, 0, check, 10);
   check_file(&file, &want);
 }
 
@@ -581,8 +617,8 @@ TEST_CASE(the_numbers_of_the_format_do_not_change) {
   static const int numbers[] = {LB_RECORD_FINAL_SAMPLE, LB_RECORD_DATAGRAM,
                                 LB_RECORD_DUMP,         LB_RECORD_FILE,
                                 LB_RECORD_SAMPLE,       LB_FILE_NETSTAT,
-                                LB_FILE_SOMAXCONN};
-  static const int want[] = {1, 2, 3, 5, 21, 0, 1};
+                                LB_FILE_SOMAXCONN,      LB_RECORD_CHECK};
+  static const int want[] = {1, 2, 3, 5, 21, 0, 1, 53};
   static const char header[] = "lbacklog\1\0\0\0\4\3\2\1";
   if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
     assert_memory_equal(&lb_record_expected, header, 16);

@@ -126,8 +126,16 @@ static void script_close(struct lb_transport *transport) {
   say(&script.log, "close");
 }
 
-static struct lb_transport transport = {
-    script_dump, script_end_query, script_read_file, script_rest, script_close};
+static int script_check_file(struct lb_transport *transport, const char *path,
+                             const struct lb_file_id *file) {
+  (void)transport;
+  say(&script.log, "check %s %u:%u", path, file->dev, file->inode);
+  return script.status;
+}
+
+static struct lb_transport transport = {script_dump,      script_end_query,
+                                        script_read_file, script_rest,
+                                        script_close,     script_check_file};
 
 /* --- the source ---------------------------------------------------------- */
 
@@ -357,7 +365,12 @@ TEST_WITH(without_memory_no_connections_are_asked_for, set_up, tear_down) {
 }
 
 TEST_WITH(files_rest_and_close_are_those_of_the_transport, set_up, tear_down) {
+  const struct lb_file_id id = {6, 7};
   char buf[16];
+  script.status = -ESTALE;
+  assert_int_equal(lb_source_check_file(&source, "/a", &id), -ESTALE);
+  assert_string_equal(script.log.at, "check /a 7:6");
+  script.log.len = 0;
   assert_int_equal(lb_source_read_file(&source, LB_FILE_SOMAXCONN, buf, 16), 6);
   assert_string_equal(buf, "file 1");
   lb_source_rest(&source);

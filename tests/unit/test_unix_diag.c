@@ -268,8 +268,9 @@ TEST_CASE(the_bytes_of_a_kernel_are_read) {
 
 /* --- requests ------------------------------------------------------------ */
 
-/* Dump: LISTEN alone, 1 << 10; name, 1, and lengths, 0x10; NLM_F_REQUEST |
- * NLM_F_DUMP. Pending connections: inodes, 8, and lengths; no NLM_F_DUMP. */
+/* Dump: LISTEN alone, 1 << 10; name, 1, file, 2, and lengths, 0x10;
+ * NLM_F_REQUEST | NLM_F_DUMP. Pending connections: inodes, 8, and lengths; no
+ * NLM_F_DUMP. */
 TEST_CASE(requests_name_the_state_or_the_socket_and_what_to_show) {
   static const struct lb_listen_sock sock = {.cookie = 0xfedcba9876543210,
                                              .inode = 1513};
@@ -279,7 +280,7 @@ TEST_CASE(requests_name_the_state_or_the_socket_and_what_to_show) {
   } want[] = {{.msg = {40, 20, 0x301, 0, 0},
                .req = {.sdiag_family = AF_UNIX,
                        .udiag_states = 0x400,
-                       .udiag_show = 0x11}},
+                       .udiag_show = 0x13}},
               {.msg = {40, 20, 0x1, 0, 0},
                .req = {.sdiag_family = AF_UNIX,
                        .udiag_ino = 1513,
