@@ -16,10 +16,10 @@ LIMIT = 5
 
 
 def label(name):
-    """The label of a name in bytes."""
+    """The label of a name in bytes, in which "@" may be in place of the NUL of an abstract one."""
     if name[:1] == b"/":
         name = name[1:] or name
-    elif name[:1] != b"\0":
+    elif name[:1] not in (b"\0", b"@"):
         name = b"./" + name.removeprefix(b"./")
     text = "".join(chr(byte) if ord(" ") < byte < 0x7f and byte != ord(";") else "_" for byte in name).replace("/", "-")
     return "@" + text[1:] if name.startswith(b"\0") else text
@@ -407,9 +407,6 @@ time.sleep(1000)
 @test("the sockets of processes that share a name, or have one each in a <Listener>, are added up")
 def _():
     directory = scratch()
-    for number in 10, 20, 40:
-        worker = Process(["python3", "-c", WORKER, str(number), f"{directory}/shared", f"{directory}/{number}"])
-        until(lambda: "ready" in worker.text(), "the process listens")
     each = " ".join(f'"{directory}/{number}"' for number in (10, 20, 40))
     daemon = Collectd(f"""
         LocalPath "{directory}/shared"
@@ -419,6 +416,9 @@ def _():
         <Listener "all">
           LocalPath "{directory}/shared" {each}
         </Listener>""")
+    for sockets, number in enumerate((10, 20, 40), 1):
+        Process(["python3", "-c", WORKER, str(number), f"{directory}/shared", f"{directory}/{number}"])
+        until(lambda: queues(daemon.read())["workers"] == sockets, "the process listens")  # it is the file for a while
     three = readings(3, 70, sockets=3, fill=100 / 11)
     equal(listeners(daemon.read()), {label(f"{directory}/shared".encode()): three, "workers": three,
                                      "all": readings(6, 140, sockets=6, fill=100 / 11)})
