@@ -151,7 +151,7 @@ for kind, what in (("", "the socket, the request, the answer, or a file"), ("pat
         for first in range(0, len(CASES[kind]), 5):  # a daemon that has logged often logs the next failure later
             scene = Scene(kind)
             scene.is_right()
-            descriptors = scene.daemon.descriptors()
+            descriptors = scene.daemon.lasting_descriptors()
             for case in CASES[kind][first:first + 5]:
                 meet(scene, *case)
                 until(lambda: scene.daemon.descriptors() == descriptors, "it has as many descriptors as before")
@@ -298,7 +298,7 @@ def _():
 def _():
     scene = Scene("waiting", config="SampleInterval 0.01")
     scene.is_right()
-    before = scene.daemon.descriptors()
+    before = scene.daemon.lasting_descriptors()
     soft, hard = resource.prlimit(scene.daemon.pid, resource.RLIMIT_NOFILE)
     for limit in 0, len(before):
         resource.prlimit(scene.daemon.pid, resource.RLIMIT_NOFILE, (limit, hard))

@@ -374,7 +374,7 @@ def _():
     # collectd needs more time to write all values than the interval has.
     daemon = Watched('NetNamespace "*"\nSampleInterval 0.025', plugins=["match_regex"], extra=FEW_WRITTEN)
     daemon.await_reads(2)
-    before = daemon.descriptors()
+    before = daemon.lasting_descriptors()
     pods = Pods([f"pod{n}" for n in range(50)])
     for name in pods.names:
         pods.begin(name)
@@ -394,7 +394,7 @@ def _():
     pods.finish(last)
     until(lambda: set(daemon.read()) == {"", "80"}, "none is left")
     until(lambda: not nsids(), "the kernel has none")
-    equal(len(daemon.descriptors()), len(before), f"descriptors: {daemon.descriptors()} after {before}")
+    equal(daemon.lasting_descriptors(), before, "descriptors")
     note(f"in use after 750 and 1500 turns: {heap}")
     # It remembers a socket that is gone for a minute.
     check(heap[1].blocks < heap[0].blocks + 100 and heap[1].bytes < heap[0].bytes + 1024 * 1024, "nothing is left")

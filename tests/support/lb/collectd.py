@@ -113,7 +113,8 @@ LoadPlugin logfile
             if "listen_backlog.so" in line)}
 
     def descriptors(self):
-        """What the daemon's descriptors refer to, except its own files."""
+        """What the daemon's descriptors refer to, except its own files. A sample has more of them for a moment, such as
+        a file of a thread that never comes again."""
         found = []
         for path in glob.glob(proc(self.pid) + "/fd/*"):
             with contextlib.suppress(OSError):
@@ -194,6 +195,14 @@ class Collectd(Daemon):
     def reads_since(self, now):
         """The complete reads that began after a time; the first one after it may have begun before."""
         return [(when, table) for when, table in self.reads() if when > now + 0.001][1:]
+
+    def lasting_descriptors(self):
+        """Those of the daemon's descriptors that several looks, with a read between them, have in common."""
+        common = collections.Counter(self.descriptors())
+        for _ in range(3):
+            self.read()
+            common &= collections.Counter(self.descriptors())
+        return sorted(common.elements())
 
     def inspected(self, listener):
         """The values of a listener in the first read with an inspection of its queue that began after this call."""
