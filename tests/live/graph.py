@@ -500,7 +500,7 @@ def _():
     datadir = namespace(scratch())
     for i, name in enumerate(ODD):
         listener(datadir, name, constant(40 - i), 49)
-    os.rename(f"{datadir}/web1", f"{datadir}/we'b: <1>")
+    os.rename(f"{datadir}/web1", f"{datadir}/we'b: <1>\n\\:%s")
     for form in "png", "svg":
         page = Drawn(datadir, form=form).good().page()
         equal(page.all("script"), [], "scripts")
