@@ -54,6 +54,8 @@ struct lb_collector {
   int netstat_err; /* why not */
   uint32_t somaxconn;
   bool has_somaxconn;
+  bool knows_mptcp; /* has_mptcp is known */
+  bool has_mptcp;   /* a socket of MPTCP has had a client */
 };
 
 int lb_collector_new(const struct lb_settings *settings,
@@ -94,7 +96,7 @@ void lb_collector_rebind(struct lb_collector *collector,
   collector->source = source;
   lb_socket_table_free(&collector->table);
   collector->table.forgot_unix = true;
-  collector->has_sample = false;
+  collector->has_sample = collector->knows_mptcp = false;
   lb_attribution_rebind(&collector->attribution);
 }
 
@@ -170,7 +172,11 @@ static int read_netstat(struct lb_collector *collector,
   char text[NETSTAT_BYTES];
   ssize_t len =
       lb_source_read_file(source, LB_FILE_NETSTAT, text, sizeof(text));
-  return len < 0 ? (int)len : lb_netstat_parse(text, netstat);
+  if (len < 0)
+    return (int)len;
+  collector->knows_mptcp = true;
+  collector->has_mptcp = lb_netstat_has_mptcp(text);
+  return lb_netstat_parse(text, netstat);
 }
 
 /* Steps 3 to 5. Returns 0 also if the counters cannot be read. A dump without
@@ -258,10 +264,17 @@ int lb_collector_sample(struct lb_collector *collector, unsigned parts,
 
 /* --- inspections --------------------------------------------------------- */
 
+/* Only MPTCP's own list knows which of its clients have closed. Hosts without
+ * it are not asked for the list, which is a module of the kernel. */
 int lb_collector_plan_inspection(struct lb_collector *collector,
                                  struct lb_inspection *inspection) {
-  return lb_inspection_plan(inspection, &collector->table,
-                            collector->listeners);
+  struct lb_netstat netstat;
+  int err =
+      lb_inspection_plan(inspection, &collector->table, collector->listeners);
+  if (!err && inspection->queued && !collector->knows_mptcp)
+    read_netstat(collector, &netstat);
+  inspection->has_mptcp = collector->has_mptcp;
+  return err;
 }
 
 int lb_collector_take_inspection(struct lb_collector *collector,

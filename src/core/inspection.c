@@ -28,6 +28,8 @@ void lb_inspection_clear(struct lb_inspection *inspection) {
   inspection->endpoints_len = 0;
   inspection->conns.len = 0;
   inspection->queued = inspection->planned = inspection->done = false;
+  inspection->has_mptcp = false;
+  inspection->mptcp_err = 0;
 }
 
 static int plan_target(struct lb_inspection *inspection,
@@ -109,6 +111,9 @@ void lb_inspection_run(struct lb_inspection *inspection,
   if (inspection->ports_len)
     inspection->err =
         lb_source_conns(source, &filter, &inspection->conns, cost_ns);
+  if (inspection->queued && inspection->has_mptcp && !inspection->err)
+    inspection->mptcp_err =
+        lb_source_mptcp_conns(source, &filter, &inspection->conns, cost_ns);
   for (size_t i = 0; i < inspection->targets_len && !inspection->err; i++) {
     struct lb_unix_target *target = &inspection->targets[i];
     target->err =
@@ -231,8 +236,8 @@ static void count_conn(struct lb_endpoint *endpoint,
     endpoint->half_open++;
     return;
   }
-  endpoint->visible++;
-  endpoint->closed += conn->kind == LB_CONN_CLOSED;
+  endpoint->visible += conn->kind != LB_CONN_MPTCP_CLOSED;
+  endpoint->closed += conn->kind != LB_CONN_WAITING;
   if (conn->wait_ms > endpoint->wait_ms)
     endpoint->wait_ms = conn->wait_ms;
 }
@@ -266,11 +271,16 @@ static void begin_results(const struct lb_inspection *inspection,
   }
 }
 
+/* An MPTCP connection is among the TCP ones as well, unless it has come between
+ * the two answers. */
 static void add_endpoint_results(struct lb_listener_inspection *sum,
-                                 const struct lb_endpoint *endpoint) {
+                                 const struct lb_endpoint *endpoint,
+                                 int mptcp_err) {
   sum->queue += endpoint->queue;
   sum->visible += endpoint->visible;
-  sum->abandoned += endpoint->closed;
+  sum->abandoned += endpoint->closed < endpoint->visible ? endpoint->closed
+                                                         : endpoint->visible;
+  sum->lacks_abandoned |= mptcp_err && endpoint->visible > 0;
   if (endpoint->queue > endpoint->visible)
     sum->abandoned += endpoint->queue - endpoint->visible;
   sum->syn += endpoint->half_open;
@@ -292,7 +302,8 @@ static void add_results(const struct lb_inspection *inspection,
     const struct lb_endpoint *endpoint = &inspection->endpoints[i];
     struct lb_visit visit = lb_listeners_visit(listeners, &endpoint->sock);
     for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
-      add_endpoint_results(&listener->inspection, endpoint);
+      add_endpoint_results(&listener->inspection, endpoint,
+                           inspection->mptcp_err);
   }
   for (size_t i = 0; i < inspection->targets_len; i++) {
     const struct lb_unix_target *target = &inspection->targets[i];

@@ -29,7 +29,7 @@ struct lb_endpoint {
   struct lb_listen_sock sock; /* one of them */
   uint64_t queue;             /* of all, as far as it lasted */
   uint64_t visible;           /* waiting connections that the kernel showed */
-  uint64_t closed;            /* of these, the client has sent a FIN */
+  uint64_t closed;            /* of these, the client has closed */
   uint64_t half_open;
   uint32_t wait_ms; /* of the longest-waiting visible one */
 };
@@ -48,6 +48,8 @@ struct lb_inspection {
   struct lb_conns conns;
   uint32_t number; /* of the plan */
   bool queued;     /* a connection waits at some TCP socket */
+  bool has_mptcp;  /* some of these may be of MPTCP: set after the plan */
+  int mptcp_err; /* of the run: whether their clients have closed is unknown */
   bool planned;
   bool done; /* the run succeeded */
   int err;   /* of the last run, until the next one */

@@ -38,7 +38,7 @@ struct lb_listener_inspection {
   uint64_t syn;         /* half-open connections */
   uint32_t wait_ms;     /* of the longest-waiting visible one */
   bool done;            /* else all of this is unknown */
-  bool lacks_abandoned; /* unknown for some UNIX socket */
+  bool lacks_abandoned; /* unknown for some socket */
 };
 
 /* From interval to interval: see hints.h. */

@@ -53,6 +53,19 @@ static int add_conn(void *data, const struct nlmsghdr *msg) {
   return err < 0 ? err : 0;
 }
 
+static int add_mptcp_conn(void *data, const struct nlmsghdr *msg) {
+  struct lb_conns *conns = data;
+  struct lb_conn conn;
+  int err = lb_inet_parse_mptcp_conn(msg, &conn);
+  if (err)
+    return err < 0 ? err : 0;
+  struct lb_conn *added = lb_conns_add(conns);
+  if (!added)
+    return -ENOMEM;
+  *added = conn;
+  return 0;
+}
+
 static int set_pending(void *data, const struct nlmsghdr *msg) {
   return lb_unix_parse_pending(msg, data);
 }
@@ -67,6 +80,10 @@ struct lb_msg_handler lb_add_unix_socks(struct lb_listen_socks *socks) {
 
 struct lb_msg_handler lb_add_conns(struct lb_conns *conns) {
   return (struct lb_msg_handler){add_conn, conns};
+}
+
+struct lb_msg_handler lb_add_mptcp_conns(struct lb_conns *conns) {
+  return (struct lb_msg_handler){add_mptcp_conn, conns};
 }
 
 struct lb_msg_handler lb_set_pending(struct lb_pending *pending) {

@@ -13,7 +13,11 @@
  *
  * The server cannot send before accept(), so the time since data was last sent
  * is the time since tcp_create_openreq_child() (net/ipv4/tcp_minisocks.c). The
- * client's data, FIN and keepalive probes do not change it. */
+ * client's data, FIN and keepalive probes do not change it.
+ *
+ * MPTCP: a connection is a TCP one as well, which stays ESTABLISHED when the
+ * client closes. Only MPTCP's own list has CLOSE_WAIT (mptcp_diag_dump(),
+ * net/mptcp/mptcp_diag.c); the inode is 0 there, too, until accept(). */
 #include "kernel/inet_diag.h"
 
 #include "kernel/attr.h"
@@ -33,12 +37,15 @@ enum {
   QUEUED_STATES = HALF_OPEN_STATES | 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE_WAIT,
   LISTEN_EXTENSIONS = 1 << (INET_DIAG_SKMEMINFO - 1),
   QUEUED_EXTENSIONS = 1 << (INET_DIAG_INFO - 1),
+  MPTCP = 262,      /* IPPROTO_MPTCP, netinet/in.h of glibc 2.32 */
+  REQ_PROTOCOL = 3, /* INET_DIAG_REQ_PROTOCOL, linux/inet_diag.h of 5.9 */
 };
 
 /* --- requests ------------------------------------------------------------ */
 
-_Static_assert(NLMSG_SPACE(sizeof(struct inet_diag_req)) +
-                       sizeof(struct nlattr) + LB_PORT_FILTER_SIZE <=
+_Static_assert(NLMSG_SPACE(sizeof(struct inet_diag_req_v2)) +
+                       2 * sizeof(struct nlattr) + sizeof(uint32_t) +
+                       LB_PORT_FILTER_SIZE <=
                    LB_CONNS_REQUEST_SIZE,
                "any request fits");
 
@@ -87,6 +94,18 @@ struct nlmsghdr *lb_inet_request_conns(char buf[static LB_CONNS_REQUEST_SIZE],
       filter->queued
           ? put_inet_request(buf, family, QUEUED_STATES, QUEUED_EXTENSIONS)
           : put_inet_request(buf, family, HALF_OPEN_STATES, 0);
+  put_port_filter(msg, filter->ports, filter->len);
+  return msg;
+}
+
+struct nlmsghdr *
+lb_inet_request_mptcp_conns(char buf[static LB_CONNS_REQUEST_SIZE],
+                            uint8_t family,
+                            const struct lb_conn_filter *filter) {
+  struct nlmsghdr *msg = put_inet_request(buf, family, 1 << TCP_CLOSE_WAIT, 0);
+  struct inet_diag_req_v2 *req = mnl_nlmsg_get_payload(msg);
+  req->sdiag_protocol = IPPROTO_RAW; /* 262 does not fit: the attribute */
+  mnl_attr_put_u32(msg, REQ_PROTOCOL, MPTCP);
   put_port_filter(msg, filter->ports, filter->len);
   return msg;
 }
@@ -163,6 +182,22 @@ int lb_inet_parse_listen_sock(const struct nlmsghdr *msg,
     if (!parse_listen_attr(attr, sock))
       return -EBADMSG;
   return attrs.len ? -EBADMSG : 0;
+}
+
+int lb_inet_parse_mptcp_conn(const struct nlmsghdr *msg, struct lb_conn *conn) {
+  const struct inet_diag_msg *diag = inet_header(msg);
+  if (!diag)
+    return -EBADMSG;
+  if (diag->idiag_inode || diag->idiag_state != TCP_CLOSE_WAIT)
+    return 1;
+  *conn = (struct lb_conn){
+      .ifindex = diag->id.idiag_if,
+      .port = ntohs(diag->id.idiag_sport),
+      .family = diag->idiag_family,
+      .kind = LB_CONN_MPTCP_CLOSED,
+  };
+  get_local_address(diag, conn->address);
+  return 0;
 }
 
 struct conn_details {

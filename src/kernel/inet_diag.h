@@ -40,6 +40,13 @@ struct nlmsghdr *lb_inet_request_conns(char buf[static LB_CONNS_REQUEST_SIZE],
                                        uint8_t family,
                                        const struct lb_conn_filter *filter);
 
+/* Builds the request for the MPTCP connections whose client has closed, of one
+ * family. If the kernel has no mptcp_diag the answer is -ENOENT. */
+struct nlmsghdr *
+lb_inet_request_mptcp_conns(char buf[static LB_CONNS_REQUEST_SIZE],
+                            uint8_t family,
+                            const struct lb_conn_filter *filter);
+
 /* Parse one message, whose nlmsg_len has been checked. 0; 1 if the connection
  * has been accepted, or waits in a queue that was not asked for; -EBADMSG if
  * the message is not a whole description of such a socket. The output is
@@ -47,5 +54,6 @@ struct nlmsghdr *lb_inet_request_conns(char buf[static LB_CONNS_REQUEST_SIZE],
 int lb_inet_parse_listen_sock(const struct nlmsghdr *msg,
                               struct lb_listen_sock *sock);
 int lb_inet_parse_conn(const struct nlmsghdr *msg, struct lb_conn *conn);
+int lb_inet_parse_mptcp_conn(const struct nlmsghdr *msg, struct lb_conn *conn);
 
 #endif

@@ -88,6 +88,23 @@ int lb_netstat_parse(const char *text, struct lb_netstat *out) {
   return 0;
 }
 
+bool lb_netstat_has_mptcp(const char *text) {
+  static const char mptcp[] = "MPTcpExt: ", counter[] = "MPCapableSYNRX";
+  const char *head = strstr(text, mptcp);
+  const char *body = head ? next_line(head) : NULL;
+  if (!body || strncmp(body, mptcp, sizeof(mptcp) - 1) != 0)
+    return false;
+  struct word name = next_word((struct word){head, sizeof(mptcp) - 1});
+  struct word value = next_word((struct word){body, sizeof(mptcp) - 1});
+  for (; name.len; name = next_word(name), value = next_word(value)) {
+    uint64_t syns;
+    if (name.len == sizeof(counter) - 1 &&
+        memcmp(name.at, counter, name.len) == 0)
+      return get_number(value, &syns) && syns > 0;
+  }
+  return false;
+}
+
 int lb_sysctl_parse(const char *text, uint32_t *out) {
   size_t len = strcspn(text, "\n");
   uint64_t value;

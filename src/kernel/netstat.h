@@ -4,6 +4,7 @@
 #ifndef LB_KERNEL_NETSTAT_H
 #define LB_KERNEL_NETSTAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,10 @@ struct lb_netstat {
  * whole TcpExt pair or a value is not a number. A name that the kernel lacks is
  * not in present. */
 int lb_netstat_parse(const char *text, struct lb_netstat *out);
+
+/* Whether the text says that a listening socket of MPTCP has got a client: the
+ * counter MPCapableSYNRX, of subflow_check_req(), net/mptcp/subflow.c. */
+bool lb_netstat_has_mptcp(const char *text);
 
 /* Parses the text of a sysctl file that holds one number. 0; or -EBADMSG, and
  * out is unchanged. */

@@ -35,6 +35,7 @@ enum lb_record_kind {
   LB_RECORD_UNIX_SOCKS,    /* as LB_RECORD_TCP_SOCKS */
   LB_RECORD_CONNS,
   LB_RECORD_PENDING,
+  LB_RECORD_MPTCP,
   LB_RECORD_CHECK =
       LB_RECORD_FILE + 48, /* struct lb_file_id and a path had this status */
 };
@@ -56,7 +57,7 @@ struct lb_record {
   int32_t status;  /* 0 or -errno */
   uint64_t number; /* of a sample: its time, in ms; of a datagram or a dump:
                       enum lb_query_kind; of LB_RECORD_CONNS and
-                      LB_RECORD_PENDING: CPU time, in ns */
+                      those after it: CPU time, in ns */
   uint64_t len;    /* of the bytes that follow, without padding */
 };
 

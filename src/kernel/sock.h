@@ -64,9 +64,10 @@ lb_listen_socks_add(struct lb_listen_socks *socks) {
 void lb_listen_socks_free(struct lb_listen_socks *socks);
 
 enum lb_conn_kind {
-  LB_CONN_HALF_OPEN, /* a request socket: in the SYN queue */
-  LB_CONN_WAITING,   /* in the accept queue */
-  LB_CONN_CLOSED,    /* in the accept queue, and its client has sent FIN */
+  LB_CONN_HALF_OPEN,    /* a request socket: in the SYN queue */
+  LB_CONN_WAITING,      /* in the accept queue */
+  LB_CONN_CLOSED,       /* in the accept queue, and its client has sent FIN */
+  LB_CONN_MPTCP_CLOSED, /* a WAITING one of MPTCP, whose client has closed */
 };
 
 /* A TCP connection that no accept() has taken yet. */

@@ -20,7 +20,7 @@ struct query {
   struct lb_msg_handler handler;
   size_t *len;   /* of the array that the handler appends to, or NULL */
   size_t before; /* what that was */
-  const struct lb_conn_filter *filter; /* of LB_QUERY_CONNS */
+  const struct lb_conn_filter *filter; /* of LB_QUERY_CONNS, LB_QUERY_MPTCP */
   const struct lb_listen_sock *sock;   /* of LB_QUERY_PENDING */
 };
 
@@ -49,13 +49,17 @@ static int ask_conns(const struct query *query, uint8_t family) {
     source->conns_request = malloc(LB_CONNS_REQUEST_SIZE);
   if (!source->conns_request)
     return -ENOMEM;
-  return send_query(query, lb_inet_request_conns(source->conns_request, family,
-                                                 query->filter));
+  struct nlmsghdr *request =
+      query->kind == LB_QUERY_MPTCP
+          ? lb_inet_request_mptcp_conns(source->conns_request, family,
+                                        query->filter)
+          : lb_inet_request_conns(source->conns_request, family, query->filter);
+  return send_query(query, request);
 }
 
 static int ask_family(const struct query *query, uint8_t family) {
   _Alignas(struct nlmsghdr) char buf[LB_LISTEN_REQUEST_SIZE];
-  return query->kind == LB_QUERY_CONNS
+  return query->kind == LB_QUERY_CONNS || query->kind == LB_QUERY_MPTCP
              ? ask_conns(query, family)
              : send_query(query, lb_inet_request_listen_socks(buf, family));
 }
@@ -96,6 +100,8 @@ static int ask(const struct query *query) {
     return send_query(query, lb_unix_request_listen_socks(buf));
   case LB_QUERY_PENDING:
     return send_query(query, lb_unix_request_pending(buf, query->sock));
+  case LB_QUERY_MPTCP:
+    return ask_one_by_one(query);
   default:
     return ask_both_families(query);
   }
@@ -198,6 +204,19 @@ int lb_source_conns(struct lb_source *source,
                                             .before = conns->len,
                                             .filter = filter},
                             cost_ns);
+}
+
+int lb_source_mptcp_conns(struct lb_source *source,
+                          const struct lb_conn_filter *filter,
+                          struct lb_conns *conns, uint64_t *cost_ns) {
+  return run_measured_query(
+      &(struct query){.source = source,
+                      .kind = LB_QUERY_MPTCP,
+                      .handler = lb_add_mptcp_conns(conns),
+                      .len = &conns->len,
+                      .before = conns->len,
+                      .filter = filter},
+      cost_ns);
 }
 
 int lb_source_pending(struct lb_source *source,

@@ -61,6 +61,13 @@ int lb_source_conns(struct lb_source *source,
                     const struct lb_conn_filter *filter, struct lb_conns *conns,
                     uint64_t *cost_ns);
 
+/* Appends those of MPTCP, as LB_CONN_MPTCP_CLOSED, whose client has closed. 0,
+ * or -errno and nothing is appended: -ENOENT if the kernel has no mptcp_diag.
+ */
+int lb_source_mptcp_conns(struct lb_source *source,
+                          const struct lb_conn_filter *filter,
+                          struct lb_conns *conns, uint64_t *cost_ns);
+
 /* Counts the connections that wait at one UNIX socket, known by its inode and
  * cookie. 0 or -errno, and pending is unchanged: -ENOENT if the socket is gone,
  * -EMSGSIZE if there are too many for the kernel to tell. */

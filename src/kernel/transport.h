@@ -24,6 +24,7 @@ enum lb_query_kind {
   LB_QUERY_UNIX_SOCKS, /* listening UNIX sockets */
   LB_QUERY_CONNS,      /* TCP connections that no accept() has taken */
   LB_QUERY_PENDING,    /* connections that wait at one UNIX socket */
+  LB_QUERY_MPTCP,      /* MPTCP connections whose client has closed */
   LB_QUERY_KINDS
 };
 
@@ -41,7 +42,7 @@ struct lb_datagram_handler {
   void *data;
 };
 
-/* Queries of LB_QUERY_CONNS and LB_QUERY_PENDING are for inspections, the
+/* Queries of LB_QUERY_CONNS and the kinds after it are for inspections, the
  * others for samples: one of each may be under way at the same time, in two
  * threads. */
 struct lb_transport {

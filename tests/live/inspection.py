@@ -147,6 +147,29 @@ def _():
         agree(daemon, port)
 
 
+@test("abandoned has the clients of MPTCP that have closed, half-closed or reset, which the kernel's list of TCP sockets "
+      "shows as established, beside clients of TCP")
+def _():
+    daemon = Collectd(INSPECT)
+    for port, addr in (8080, "127.0.0.1"), (8081, "::"):
+        server = Listener(port, backlog=20, addr=addr, mptcp=True)
+        clients = [socket.create_connection(("127.0.0.1", port))]
+        for _ in range(6):
+            clients.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262))  # IPPROTO_MPTCP
+            clients[-1].connect(("127.0.0.1", port))
+        until(lambda: server.seen().queue == 7, "they wait")
+        agree(daemon, port, queue=7)
+        for leave_how, each in zip((leave, socket.socket.close, leave, send_and_leave, reset), clients):
+            leave_how(each)
+        until(lambda: daemon.inspected(str(port))["abandoned"] == 5, "all five have left")
+        equal(states(port)["CLOSE-WAIT"], 1, "the kernel's list of TCP sockets has one of them")
+        agree(daemon, port, queue=7, abandoned=5)
+        equal(server.accept(), 7, "accepted")
+        agree(daemon, port)
+        for each in clients:
+            each.close()
+
+
 @test("syn is the number of half-open connections, however the server is bound")
 def _():
     wire = Wire()

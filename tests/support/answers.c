@@ -161,7 +161,8 @@ struct nlmsghdr *put_conn(struct datagram *datagram,
                           const struct lb_conn *conn) {
   static const uint8_t states[] = {[LB_CONN_HALF_OPEN] = TCP_SYN_RECV,
                                    [LB_CONN_WAITING] = TCP_ESTABLISHED,
-                                   [LB_CONN_CLOSED] = TCP_CLOSE_WAIT};
+                                   [LB_CONN_CLOSED] = TCP_CLOSE_WAIT,
+                                   [LB_CONN_MPTCP_CLOSED] = TCP_CLOSE_WAIT};
   struct nlmsghdr *msg = start_message(datagram, TCPDIAG_GETSOCK);
   struct inet_diag_msg *diag = mnl_nlmsg_put_extra_header(msg, sizeof(*diag));
   bool v6 = conn->family == AF_INET6;

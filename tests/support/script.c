@@ -100,6 +100,7 @@ static void connect_client(struct kernel *kernel, const struct words *words) {
   const char *at = text_after(words, "at");
   enum lb_conn_kind kind = *words->v[0] == 'w'   ? LB_CONN_WAITING
                            : *words->v[0] == 'c' ? LB_CONN_CLOSED
+                           : *words->v[0] == 'm' ? LB_CONN_MPTCP_CLOSED
                                                  : LB_CONN_HALF_OPEN;
   assert_in_range(kernel->conns_len, 0, MAX_CONNS - 1);
   struct lb_conn *made = &kernel->conns[kernel->conns_len++];
@@ -111,6 +112,10 @@ static void connect_client(struct kernel *kernel, const struct words *words) {
 static void hang_up(struct kernel *kernel, const struct words *words) {
   (void)words;
   kernel->conns_len = 0;
+}
+
+static void set_mptcp(struct kernel *kernel, const struct words *words) {
+  kernel->mptcp = number_at(words, 1);
 }
 
 static void set_somaxconn(struct kernel *kernel, const struct words *words) {
@@ -127,19 +132,29 @@ static void fail_reads(struct kernel *kernel, const struct words *words) {
     kernel->unix_err = -ENOENT;
   kernel->netstat_err = strcmp(what, "netstat") ? 0 : -ENOBUFS;
   kernel->conns_err = strcmp(what, "waiting") ? 0 : -ENOBUFS;
+  kernel->mptcp_err = strcmp(what, "mptcp") ? 0 : -ENOENT;
 }
 
 static const struct {
   const char *verb;
   void (*play)(struct kernel *kernel, const struct words *words);
 } verbs[] = {
-    {"listen", add_listening},  {"set", set_socket},
-    {"close", close_one},       {"overflow", move_drops},
-    {"noise", move_drops},      {"drops", move_drops},
-    {"overflows", move_drops},  {"waiting", connect_client},
-    {"closed", connect_client}, {"half_open", connect_client},
-    {"hang_up", hang_up},       {"somaxconn", set_somaxconn},
-    {"fail", fail_reads},       {"work", fail_reads},
+    {"listen", add_listening},
+    {"set", set_socket},
+    {"close", close_one},
+    {"overflow", move_drops},
+    {"noise", move_drops},
+    {"drops", move_drops},
+    {"overflows", move_drops},
+    {"waiting", connect_client},
+    {"closed", connect_client},
+    {"half_open", connect_client},
+    {"mptcp_closed", connect_client},
+    {"mptcp", set_mptcp},
+    {"hang_up", hang_up},
+    {"somaxconn", set_somaxconn},
+    {"fail", fail_reads},
+    {"work", fail_reads},
 };
 
 void play_to_kernel(struct kernel *kernel, const struct words *words) {

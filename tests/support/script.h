@@ -28,10 +28,13 @@ bool is_name(const char *text); /* not a number */
  * - close COOKIE
  * - overflow COOKIE N, noise COOKIE N: see scripted_kernel.h
  * - overflows N, drops N: counted for no socket
- * - waiting PORT MS [at ADDRESS] [dev N], closed ..., half_open ...: a client
+ * - waiting PORT MS [at ADDRESS] [dev N], closed ..., mptcp_closed ...,
+ *   half_open ...: a client
+ * - mptcp N: so many clients of MPTCP that ever came
  * - hang_up: all clients have gone
  * - somaxconn N: 0 is unreadable
- * - fail dump|paths|netstat|waiting: with ENOBUFS, until "work" */
+ * - fail dump|paths|netstat|waiting: with ENOBUFS, until "work"
+ * - fail mptcp: the kernel has no mptcp_diag */
 void play_to_kernel(struct kernel *kernel, const struct words *words);
 
 #endif

@@ -103,12 +103,33 @@ static int answer_conns(struct kernel *kernel, const struct nlmsghdr *request,
         !is_port_asked_for(kernel, conn->port) ||
         (conn->kind != LB_CONN_HALF_OPEN && !kernel->asked_queued))
       continue;
-    put_conn(&datagram, conn);
+    struct lb_conn shown = *conn;
+    if (shown.kind == LB_CONN_MPTCP_CLOSED)
+      shown.kind = LB_CONN_WAITING;
+    put_conn(&datagram, &shown);
     int more = hand_over_if_full(handler, &datagram);
     if (more < 0)
       return more;
   }
   return end_answer(handler, &datagram, kernel->conns_err);
+}
+
+/* Of one family, after the attribute that names MPTCP. */
+static int answer_mptcp(struct kernel *kernel, const struct nlmsghdr *request,
+                        struct lb_datagram_handler handler) {
+  const struct inet_diag_req_v2 *req = mnl_nlmsg_get_payload(request);
+  const struct nlattr *attr =
+      mnl_nlmsg_get_payload_offset(request, sizeof(*req));
+  struct datagram datagram = {.len = 0};
+  assert_int_equal(req->sdiag_protocol, IPPROTO_RAW);
+  assert_int_equal(req->idiag_states, 1 << TCP_CLOSE_WAIT);
+  assert_int_equal(mnl_attr_get_type(attr), 3);
+  assert_int_equal(mnl_attr_get_u32(attr), 262);
+  for (size_t i = 0; i < kernel->conns_len; i++)
+    if (kernel->conns[i].kind == LB_CONN_MPTCP_CLOSED &&
+        kernel->conns[i].family == req->sdiag_family)
+      put_conn(&datagram, &kernel->conns[i]);
+  return end_answer(handler, &datagram, kernel->mptcp_err);
 }
 
 static void put_clients(struct datagram *datagram,
@@ -144,9 +165,11 @@ static int answer_pending(struct kernel *kernel, const struct nlmsghdr *request,
 
 /* Counts queries, not dumps: a source may repeat these. */
 static void note_query(struct kernel *kernel, enum lb_query_kind kind) {
-  static const char *const reads[] = {"dump", "paths", "waiting", "pending"};
+  static const char *const reads[] = {"dump", "paths", "waiting", "pending",
+                                      "mptcp"};
   int *const counts[] = {&kernel->dumps, &kernel->unix_dumps,
-                         &kernel->inspections, &kernel->pendings};
+                         &kernel->inspections, &kernel->pendings,
+                         &kernel->mptcps};
   if (kernel->is_asking[kind])
     return;
   kernel->is_asking[kind] = true;
@@ -167,6 +190,8 @@ static int script_dump(struct lb_transport *transport, enum lb_query_kind kind,
     return answer_socks(kernel, AF_UNIX, handler, kernel->unix_err);
   case LB_QUERY_CONNS:
     return answer_conns(kernel, request, handler);
+  case LB_QUERY_MPTCP:
+    return answer_mptcp(kernel, request, handler);
   default:
     return answer_pending(kernel, request, handler);
   }
@@ -192,14 +217,15 @@ static ssize_t script_read_file(struct lb_transport *transport,
     kernel->before(kernel, "netstat");
   if (kernel->netstat_err)
     return kernel->netstat_err;
-  return snprintf(buf, size,
-                  "TcpExt: SyncookiesSent %s ListenDrops TCPReqQFullDrop\n"
-                  "TcpExt: %llu %llu %llu %llu\n",
-                  kernel->no_overflows ? "Other" : "ListenOverflows",
-                  (unsigned long long)kernel->cookies,
-                  (unsigned long long)kernel->overflows,
-                  (unsigned long long)kernel->drops,
-                  (unsigned long long)kernel->syn_drops);
+  return snprintf(
+      buf, size,
+      "TcpExt: SyncookiesSent %s ListenDrops TCPReqQFullDrop\n"
+      "TcpExt: %llu %llu %llu %llu\n"
+      "MPTcpExt: MPCapableSYNRX Other\nMPTcpExt: %llu 1\n",
+      kernel->no_overflows ? "Other" : "ListenOverflows",
+      (unsigned long long)kernel->cookies,
+      (unsigned long long)kernel->overflows, (unsigned long long)kernel->drops,
+      (unsigned long long)kernel->syn_drops, (unsigned long long)kernel->mptcp);
 }
 
 static int script_check_file(struct lb_transport *transport, const char *path,

@@ -38,10 +38,12 @@ struct kernel {
   int unix_err;      /* of each query for UNIX sockets, after some of them */
   int netstat_err;   /* of each read of /proc/net/netstat */
   int conns_err;     /* of each query for connections, after some of them */
+  int mptcp_err;     /* of each query for those of MPTCP */
+  uint64_t mptcp;    /* MPCapableSYNRX; 0: a kernel without MPTCP */
   bool no_overflows; /* a kernel without ListenOverflows */
   uint64_t cost_ns;  /* of each query of an inspection */
-  /* Called before it answers: "dump", "paths", "netstat", "waiting", "pending";
-   * or NULL */
+  /* Called before it answers: "dump", "paths", "netstat", "waiting",
+   * "pending", "mptcp"; or NULL */
   void (*before)(struct kernel *kernel, const char *read);
   unsigned seed;
 
@@ -51,6 +53,7 @@ struct kernel {
   int inspections;
   int pendings;
   int checks;
+  int mptcps;
   bool is_asking[LB_QUERY_KINDS]; /* a query that has begun, but not ended */
   bool asked_queued;              /* by the last query for connections */
   size_t filter_len;              /* the filter of ports of that query */

@@ -134,6 +134,23 @@ TEST_CASE(a_request_names_states_extensions_and_ports) {
   free(ports);
 }
 
+TEST_CASE(a_request_for_mptcp_has_its_number_in_an_attribute) {
+  static _Alignas(8) char buf[LB_CONNS_REQUEST_SIZE];
+  const struct lb_conn_filter filter = {&port_80, 1, true};
+  struct nlmsghdr *msg = lb_inet_request_mptcp_conns(buf, AF_INET6, &filter);
+  const struct inet_diag_req_v2 *req = NLMSG_DATA(msg);
+  struct inet_diag_req_v2 want = {
+      .sdiag_family = AF_INET6, .sdiag_protocol = 255, .idiag_states = 1 << 8};
+  assert_int_equal(msg->nlmsg_len, 96 + 8);
+  assert_int_equal(msg->nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
+  assert_memory_equal(req, &want, sizeof(want));
+  const struct nlattr *attr = mnl_nlmsg_get_payload_offset(msg, sizeof(*req));
+  assert_int_equal(mnl_attr_get_type(attr), 3);
+  assert_int_equal(mnl_attr_get_u32(attr), 262);
+  assert_int_equal(mnl_attr_get_type(mnl_attr_next(attr)),
+                   INET_DIAG_REQ_BYTECODE);
+}
+
 /* --- answers ------------------------------------------------------------- */
 
 /* struct tcp_info has grown to this many bytes. */
@@ -242,6 +259,35 @@ TEST_CASE(state_inode_and_attributes_tell_what_a_connection_is) {
 }
 
 /* Without CAP_NET_ADMIN there is not even a mark. */
+/* With the states and inodes of MPTCP's own list. */
+TEST_CASE(of_mptcp_those_count_that_wait_and_whose_client_has_closed) {
+  static const struct {
+    uint8_t state;
+    uint32_t inode;
+    int want;
+  } cases[] = {{TCP_CLOSE_WAIT, 0, 0},
+               {TCP_CLOSE_WAIT, 7, 1},
+               {TCP_ESTABLISHED, 0, 1},
+               {TCP_LISTEN, 7, 1}};
+  for (size_t i = 0; i < LEN(cases); i++) {
+    const struct lb_conn shown = {.address = {[15] = 1},
+                                  .port = 80,
+                                  .family = AF_INET6,
+                                  .kind = LB_CONN_MPTCP_CLOSED};
+    struct datagram datagram = {.len = 0};
+    struct lb_conn got;
+    struct nlmsghdr *msg = put_conn(&datagram, &shown);
+    struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
+    diag->idiag_state = cases[i].state;
+    diag->idiag_inode = cases[i].inode;
+    assert_int_equal(lb_inet_parse_mptcp_conn(msg, &got), cases[i].want);
+    if (!cases[i].want)
+      assert_memory_equal(&got, &shown, sizeof(got));
+    msg->nlmsg_len = NLMSG_LENGTH(sizeof(*diag) - 1);
+    assert_int_equal(lb_inet_parse_mptcp_conn(msg, &got), -EBADMSG);
+  }
+}
+
 TEST_CASE(a_request_socket_may_have_no_attributes) {
   struct datagram datagram = {.len = 0};
   struct answer answer = {.family = AF_INET, .state = TCP_SYN_RECV};

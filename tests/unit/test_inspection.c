@@ -240,6 +240,32 @@ static const struct story results[] = {
       {"inspect; take", "80 queue 0 wait 0 syn 0 abandoned 0\n"},
       {"take", "80 queue 0\n"}}},
 
+    {"MPTCP connections that their clients closed are abandoned",
+     {{"mptcp 1; listen 1 80 queue 3; listen 2 80 at :: queue 1;"
+       "mptcp_closed 80 70; closed 80 60; waiting 80 50;"
+       "mptcp_closed 80 80 at ::ffff:10.0.0.1; inspect; take",
+       "80 queue 4 wait 0.08 syn 0 abandoned 3\n"},
+      {"hang_up; set 1 queue 0; set 2 queue 0; inspect; take",
+       "80 queue 0 wait 0 syn 0 abandoned 0\n"}}},
+    {"without a client of MPTCP its connections are not asked for",
+     {{"listen 1 80 queue 1; mptcp_closed 80 70; inspect; take",
+       "80 queue 1 wait 0.07 syn 0 abandoned 0\n"},
+      {"mptcp 1; inspect; take", "80 queue 1 wait 0.07 syn 0 abandoned 0\n"},
+      {"inspect; take", "80 queue 1 wait 0.07 syn 0 abandoned 1\n"}}},
+    {"if the kernel cannot list MPTCP connections, abandoned is unknown for "
+     "listeners at which some wait",
+     {{"mptcp 1; listen 1 80 queue 1; listen 2 81; listen 3 82 queue 2;"
+       "waiting 80 10; fail mptcp; inspect; take",
+       "80 queue 1 wait 0.01 syn 0\n81 queue 0 wait 0 syn 0 abandoned 0\n"
+       "82 queue 2 syn 0 abandoned 2\n"},
+      {"work; inspect; take", "80 queue 1 wait 0.01 syn 0 abandoned 0\n"
+                              "81 queue 0 wait 0 syn 0 abandoned 0\n"
+                              "82 queue 2 syn 0 abandoned 2\n"}}},
+    {"an MPTCP connection that came between the two answers is not counted",
+     {{"mptcp 1; listen 1 80 queue 1; listen 2 81 queue 1; waiting 81 1;"
+       "inspect; take",
+       "80 queue 1 syn 0 abandoned 1\n81 queue 1 wait 0.001 syn 0 abandoned "
+       "0\n"}}},
     {"UNIX sockets have the connections that their clients closed",
      {{"paths; listen 1 /run/a queue 3 closed 2; listen 2 /run/b; inspect;"
        "take",

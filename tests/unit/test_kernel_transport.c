@@ -200,7 +200,7 @@ static void say_query(struct text *got, struct lb_source *source,
 
 static void say_all(struct text *got, struct lb_source *source,
                     const struct servers *of) {
-  for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
+  for (int kind = 0; kind <= LB_QUERY_PENDING; kind++)
     say_query(got, source, of, (enum lb_query_kind)kind);
 }
 
@@ -263,6 +263,20 @@ HERE_TEST(a_unix_socket_that_is_gone_has_no_pending_connections) {
   assert_string_equal(here.got.at, "pending 0, 0 closed"
                                    "pending 77, 77 closed"
                                    "pending 77, 77 closed");
+}
+
+/* A kernel may lack mptcp_diag. */
+HERE_TEST(connections_of_mptcp_are_asked_for_with_the_socket_of_inspections) {
+  static const struct lb_ports ports = {1, 65535};
+  const struct lb_conn_filter filter = {&ports, 1, true};
+  struct lb_conns conns = {0};
+  uint64_t cost_ns = 0;
+  assert_int_equal(say_conns(&here.got, &here.source, &ours, true), 0);
+  int err = lb_source_mptcp_conns(&here.source, &filter, &conns, &cost_ns);
+  assert_true(err == 0 || err == -ENOENT);
+  assert_int_equal(count_fds(), here.fds + !err);
+  assert_int_equal(conns.len, 0);
+  lb_conns_free(&conns);
 }
 
 HERE_TEST(at_rest_there_is_no_socket) {

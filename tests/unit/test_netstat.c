@@ -256,6 +256,31 @@ TEST_CASE(a_cut_off_file_is_malformed_up_to_the_end_of_the_values) {
   }
 }
 
+TEST_CASE(mptcp_is_there_if_a_listening_socket_has_had_a_client_of_it) {
+  static const struct {
+    const char *text;
+    bool want;
+  } cases[] = {
+      {"TcpExt: A\nTcpExt: 1\n", false},
+      {"MPTcpExt: MPCapableSYNRX B\nMPTcpExt: 3 0\n", true},
+      {"MPTcpExt: B MPCapableSYNRX\nMPTcpExt: 0 1\n", true},
+      {"TcpExt: A\nTcpExt: 1\nMPTcpExt: MPCapableSYNRX\nMPTcpExt: 1\n", true},
+      {"MPTcpExt: MPCapableSYNRX B\nMPTcpExt: 0 3\n", false},
+      {"MPTcpExt: MPCapableSYNTX\nMPTcpExt: 3\n", false},
+      {"MPTcpExt: MPCapableSYNRXes\nMPTcpExt: 3\n", false},
+      {"MPTcpExt: B MPCapableSYNRX\nMPTcpExt: 3\n", false},
+      {"MPTcpExt: MPCapableSYNRX\nMPTcpExt: x\n", false},
+      {"MPTcpExt: MPCapableSYNRX\nIpExt: 3\n", false},
+      {"MPTcpExt: MPCapableSYNRX\n", false},
+      {"MPTcpExt: MPCapableSYNRX", false},
+      {"MPTcpExt: ", false},
+      {"", false},
+  };
+  for (size_t i = 0; i < LEN(cases); i++)
+    if (lb_netstat_has_mptcp(cases[i].text) != cases[i].want)
+      fail_msg("%s", cases[i].text);
+}
+
 TEST_CASE(a_sysctl_is_one_number_of_32_bits) {
   static const struct {
     const char *input;

@@ -81,7 +81,7 @@ static struct datagram datagram_of(const char *letters) {
 }
 
 static enum lb_query_kind kind_of(char letter) {
-  return (enum lb_query_kind)(strchr("tucp", letter) - "tucp");
+  return (enum lb_query_kind)(strchr("tucpk", letter) - "tucpk");
 }
 
 /* Of an error's name or a number; "": 0. */
@@ -108,12 +108,20 @@ static void add_query(struct recording *recording, char kind, const char *what,
     datagram = datagram_of(what);
   else if (kind == 'u')
     put_unix_sock(&datagram, &api, SOCK_STREAM, what, strlen(what));
+  else if (kind == 'k')
+    put_conn(&datagram, &(struct lb_conn){.family = AF_INET,
+                                          .port = (uint16_t)atoi(what),
+                                          .kind = LB_CONN_MPTCP_CLOSED});
   else if (kind == 'c')
     put_waiting(&datagram, (uint32_t)strtoul(what, NULL, 10));
   else
     put_pending(&datagram, &api, inodes, strtoul(what, NULL, 10));
   if (kind != 'p')
     put_done(&datagram, 0);
+  if (kind == 'k') { /* IPv4, then IPv6 */
+    add_answer(recording, LB_QUERY_MPTCP, &datagram, 0);
+    datagram = datagram_of("d");
+  }
   add_answer(recording, kind_of(kind), &datagram, 0);
   add_record(recording, lb_record_end_of(kind_of(kind)), 0,
              strtoull(cost_ns, NULL, 10), NULL, 0);
@@ -251,6 +259,16 @@ static void say_conns(struct text *got) {
   lb_conns_free(&conns);
 }
 
+static void say_mptcp(struct text *got) {
+  struct lb_conns conns = {0};
+  uint64_t cost_ns = 0;
+  int err = lb_source_mptcp_conns(&source, &filter, &conns, &cost_ns);
+  for (size_t i = 0; i < conns.len; i++)
+    say(got, "port %d kind %d ", conns.v[i].port, conns.v[i].kind);
+  say_err(got, "mptcp", err);
+  lb_conns_free(&conns);
+}
+
 static void say_pending(struct text *got) {
   struct lb_pending pending = {77, 77};
   uint64_t cost_ns = 1000;
@@ -271,12 +289,12 @@ static void say_file(struct text *got, enum lb_file file) {
 
 static void say_query(struct text *got, enum lb_query_kind kind) {
   static void (*const says[])(struct text *) = {say_tcp, say_unix, say_conns,
-                                                say_pending};
+                                                say_pending, say_mptcp};
   says[kind](got);
 }
 
-/* What a script of letters says: s: the next sample; t, u, c, p: a query; n, m:
- * a file. */
+/* What a script of letters says: s: the next sample; t, u, c, p, k: a query;
+ * n, m: a file. */
 static void say_script(struct text *got, const char *script) {
   for (const char *c = script; *c; c++)
     if (*c == 's')
@@ -324,6 +342,10 @@ REPLAY_TEST(a_replay_answers_as_the_kernel_did) {
        "unix\n" API_AT(
            "/run/b") "port 80 kind 1 4294967295 ms cost 1099511627776 conns\n"
                      "0 waiting, 0 closed cost 0 pending\nend\nend\n"},
+      {"MPTCP has an answer of each family", "F 1;c 250 9;k 80 9;F 2;c 250 9",
+       "scksck",
+       "final 1\nport 80 kind 1 250 ms cost 9 conns\nport 80 kind 3 mptcp\n"
+       "final 2\nport 80 kind 1 250 ms cost 9 conns\nmptcp ENODATA\n"},
       {"each kind of answer has an order of its own",
        "F 1;n a;p 4 10;t h;m 1;D p EMSGSIZE;E p EMSGSIZE 20;n b;t s;m 2;p 2 30",
        "smttnmnppp",
@@ -613,7 +635,7 @@ TEST_CASE(the_recorder_passes_all_on_and_writes_the_answers) {
 
 /* Recordings of older versions stay readable. */
 TEST_CASE(the_numbers_of_the_format_do_not_change) {
-  static const uint32_t ends[] = {4, 22, 23, 24};
+  static const uint32_t ends[] = {4, 22, 23, 24, 25};
   static const int numbers[] = {LB_RECORD_FINAL_SAMPLE, LB_RECORD_DATAGRAM,
                                 LB_RECORD_DUMP,         LB_RECORD_FILE,
                                 LB_RECORD_SAMPLE,       LB_FILE_NETSTAT,

@@ -68,6 +68,10 @@ static void put_answer(struct datagram *datagram, enum lb_query_kind kind,
     put_unix_sock(datagram, &api, SOCK_STREAM, "/run/api", 8);
   else if (kind == LB_QUERY_CONNS)
     put_conns(datagram, family_of(request));
+  else if (kind == LB_QUERY_MPTCP)
+    put_conn(datagram, &(struct lb_conn){.family = family_of(request),
+                                         .port = 80,
+                                         .kind = LB_CONN_MPTCP_CLOSED});
   else
     put_pending(datagram, &api, clients, LEN(clients));
 }
@@ -173,10 +177,13 @@ static int say_sock_query(struct text *got, enum lb_query_kind kind) {
   return err;
 }
 
-static int say_conns(struct text *got, uint64_t *cost_ns) {
+static int say_conns(struct text *got, enum lb_query_kind kind,
+                     uint64_t *cost_ns) {
   struct lb_conns conns = {0};
   *lb_conns_add(&conns) = (struct lb_conn){.port = 7};
-  int err = lb_source_conns(&source, &filter, &conns, cost_ns);
+  int err = kind == LB_QUERY_CONNS
+                ? lb_source_conns(&source, &filter, &conns, cost_ns)
+                : lb_source_mptcp_conns(&source, &filter, &conns, cost_ns);
   for (size_t i = 0; i < conns.len; i++)
     say(got, " %u kind %u %u ms,", conns.v[i].port, conns.v[i].kind,
         conns.v[i].wait_ms);
@@ -193,7 +200,8 @@ static int say_pending(struct text *got, uint64_t *cost_ns) {
 
 static int run_query(struct text *got, enum lb_query_kind kind,
                      uint64_t *cost_ns) {
-  return kind == LB_QUERY_CONNS     ? say_conns(got, cost_ns)
+  return kind == LB_QUERY_CONNS || kind == LB_QUERY_MPTCP
+             ? say_conns(got, kind, cost_ns)
          : kind == LB_QUERY_PENDING ? say_pending(got, cost_ns)
                                     : say_sock_query(got, kind);
 }
@@ -203,9 +211,9 @@ static void check_query(enum lb_query_kind kind, int want_err,
                         const char *want_log) {
   static const char *const answers[] = {
       " 7 80 443", " 7 10", " 7 kind 0 0 ms, 80 kind 1 4 ms, 80 kind 0 0 ms,",
-      " 3, 1 closed"};
+      " 3, 1 closed", " 7 kind 0 0 ms, 80 kind 3 0 ms, 80 kind 3 0 ms,"};
   static const char *const nothing[] = {" 7", " 7", " 7 kind 0 0 ms,",
-                                        " 77, 77 closed"};
+                                        " 77, 77 closed", " 7 kind 0 0 ms,"};
   struct text got = {.len = 0};
   uint64_t cost_ns = 0;
   script.log.len = 0;
@@ -219,7 +227,8 @@ static void check_query(enum lb_query_kind kind, int want_err,
 
 TEST_WITH(each_query_is_one_dump_unless_something_is_wrong, set_up, tear_down) {
   static const char *const logs[] = {"both, end 0: 0", "UNIX, end 1: 0",
-                                     "both, end 2: 0", "one UNIX, end 3: 0"};
+                                     "both, end 2: 0", "one UNIX, end 3: 0",
+                                     "IPv4, IPv6, end 4: 0"};
   for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
     check_query((enum lb_query_kind)kind, 0, logs[kind]);
 }
@@ -247,7 +256,7 @@ TEST_WITH(a_lost_answer_is_asked_for_once_more, set_up, tear_down) {
   };
   static const char *const names[] = {"both", "UNIX", "both", "one UNIX"};
   for (size_t i = 0; i < LEN(cases); i++)
-    for (int kind = 0; kind < LB_QUERY_KINDS; kind++) {
+    for (int kind = 0; kind <= LB_QUERY_PENDING; kind++) {
       struct text log = {.len = 0};
       for (int j = 0; j < cases[i].dumps; j++)
         say(&log, "%s, ", names[kind]);
@@ -326,7 +335,8 @@ TEST_WITH(an_inode_of_another_socket_means_that_this_one_is_gone, set_up,
 
 TEST_WITH(the_transport_has_the_last_word_on_the_status, set_up, tear_down) {
   static const char *const logs[] = {"both, end 0: 0", "UNIX, end 1: 0",
-                                     "both, end 2: 0", "one UNIX, end 3: 0"};
+                                     "both, end 2: 0", "one UNIX, end 3: 0",
+                                     "IPv4, IPv6, end 4: 0"};
   script.status = -EREMOTEIO;
   for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
     check_query((enum lb_query_kind)kind, -EREMOTEIO, logs[kind]);
