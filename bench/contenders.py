@@ -20,9 +20,11 @@ BUILT = os.path.join(os.environ["LB_BUILDDIR"], "bench")
 class Held:
     """Sockets that other processes hold until it is closed."""
 
+    SCRIPT = "hold_sockets.py"
+
     def __init__(self, *numbers):
         self.process = subprocess.Popen(
-            [sys.executable, os.path.join(BENCH, "hold_sockets.py"),
+            [sys.executable, os.path.join(BENCH, self.SCRIPT),
              *map(str, numbers)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True)
         check(self.process.stdout.readline() == "ready\n",

@@ -62,32 +62,40 @@ def spawn(work, ready, alive):
         os._exit(0)
 
 
-def main():
-    listeners, connections, port = map(int, (sys.argv[1:] + ["0"])[:3])
-    raise_limit()
+def hold(works):
+    """Runs each work in a process of its own, says "ready" when all are done,
+    and keeps what they made until stdin closes."""
     got, ready = os.pipe()
     alive = os.pipe()
-    children = 0
-    for first in range(0, listeners, PER_PROCESS):
-        count = min(PER_PROCESS, listeners - first)
-        spawn(lambda: listen(count, first), ready, alive)
-        children += 1
-    for number, first in enumerate(range(0, connections, PER_PROCESS), 1):
-        count = min(PER_PROCESS, connections - first)
-        spawn(lambda: connect(count, number, port), ready, alive)
-        children += 1
+    for work in works:
+        spawn(work, ready, alive)
     os.close(ready)
     up = 0
-    while up < children:
-        answer = os.read(got, children)
+    while up < len(works):
+        answer = os.read(got, len(works))
         if not answer:
-            sys.exit("hold_sockets.py: a holder failed")
+            sys.exit("a holder of sockets failed")
         up += len(answer)
     print("ready", flush=True)
     sys.stdin.read()
     os.close(alive[1])
-    for _ in range(children):
+    for _ in works:
         os.wait()
 
 
-main()
+def main():
+    listeners, connections, port = map(int, (sys.argv[1:] + ["0"])[:3])
+    raise_limit()
+    works = []
+    for first in range(0, listeners, PER_PROCESS):
+        count = min(PER_PROCESS, listeners - first)
+        works.append(lambda first=first, count=count: listen(count, first))
+    for number, first in enumerate(range(0, connections, PER_PROCESS), 1):
+        count = min(PER_PROCESS, connections - first)
+        works.append(lambda number=number, count=count: connect(count, number,
+                                                                port))
+    hold(works)
+
+
+if __name__ == "__main__":
+    main()

@@ -57,6 +57,21 @@
 #define LB_MSG_INSPECTIONS_SLOWED                                              \
   LB_WHAT_INSPECT " takes %.1f ms: limited to 1 %% of the time, so wait, "     \
                   "abandoned and syn are reported less often."
+/* TCP or UNIX, the time and the spacing. */
+#define LB_MSG_SAMPLES_SLOWED                                                  \
+  "A sample of the listening %s sockets takes %.1f ms: limited to 1 %% of "    \
+  "the time, so there is one every %.3g s, and short peaks can be missed."
+#define LB_MSG_READS_SLOWED                                                    \
+  "A sample of the listening %s sockets takes %.1f ms: limited to 1 %% of "    \
+  "the time, so there is one every %.3g s, and their listeners are missing "   \
+  "in between."
+#define LB_MSG_SAMPLES_RESTORED                                                \
+  "Samples of the listening %s sockets are as frequent as configured again."
+#define LB_MSG_NAMESPACES_SLOWED                                               \
+  "Reading the network namespaces takes %.1f ms: limited to 1 %% of the "      \
+  "time, so they take turns, each every %.3g s."
+#define LB_MSG_NAMESPACES_RESTORED                                             \
+  "All network namespaces are reported in each interval again."
 #define LB_MSG_SAMPLES_MISSED                                                  \
   "Missed %llu of %llu samples in the last interval: too little CPU time, or " \
   "SampleInterval is too short."

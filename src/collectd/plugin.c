@@ -87,6 +87,9 @@ static int start_sampling(void) {
                      (struct lb_transport_opener){open_kernel_transport, NULL},
                      &plugin.monitor);
   if (!err)
+    lb_monitor_limit(plugin.monitor, CDTIME_T_TO_DOUBLE(plugin_get_interval()),
+                     lb_sampler_cpu_ns);
+  if (!err)
     err = lb_sampler_start(plugin.monitor, plugin.settings.sample_s,
                            &plugin.sampler);
   if (err) {
@@ -157,7 +160,7 @@ static int on_read(void) {
   lb_report_begin(&plugin.report);
   lb_monitor_visit(plugin.monitor, send_outcome, &time);
   lb_report_end(&plugin.report, lb_monitor_listing_error(plugin.monitor),
-                lb_monitor_inspection_cost(plugin.monitor),
+                lb_monitor_slowdowns(plugin.monitor),
                 lb_sampler_take_counts(plugin.sampler));
   lb_sampler_unlock(plugin.sampler);
   return 0;

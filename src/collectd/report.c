@@ -125,11 +125,41 @@ static void log_errors(struct lb_report *report) {
 
 /* --- samples and inspections --------------------------------------------- */
 
+/* Gaps are news after lost peaks. */
+static void log_slowed_samples(struct lb_condition *condition, const char *part,
+                               struct lb_slowdown slowdown,
+                               uint64_t interval_ns) {
+  double cost_ms = (double)slowdown.cost_ns / 1e6;
+  double spacing_s = (double)slowdown.spacing_ns / 1e9;
+  if (slowdown.spacing_ns > interval_ns)
+    lb_condition_begin(condition, LOG_NOTICE, -ETIME, LB_MSG_READS_SLOWED, part,
+                       cost_ms, spacing_s);
+  else if (slowdown.spacing_ns && !lb_condition_is_news(condition, -ETIME))
+    return;
+  else if (slowdown.spacing_ns)
+    lb_condition_begin(condition, LOG_NOTICE, -EBUSY, LB_MSG_SAMPLES_SLOWED,
+                       part, cost_ms, spacing_s);
+  else if (lb_condition_end(condition))
+    lb_log(LOG_NOTICE, LB_MSG_SAMPLES_RESTORED, part);
+}
+
 static void log_slowed(struct lb_report *report,
-                       struct lb_inspection_cost cost) {
-  if (cost.slowed)
+                       const struct lb_slowdowns *slowdowns) {
+  static const char *const parts[LB_PARTS] = {"TCP", "UNIX"};
+  struct lb_slowdown namespaces = slowdowns->namespaces;
+  if (slowdowns->inspections)
     lb_log_once(&report->slowed, LOG_INFO, LB_MSG_INSPECTIONS_SLOWED,
-                (double)cost.cost_ns / 1e6);
+                (double)slowdowns->inspection_ns / 1e6);
+  for (int i = 0; i < LB_PARTS; i++)
+    log_slowed_samples(&report->slowed_samples[i], parts[i],
+                       slowdowns->samples[i], slowdowns->interval_ns);
+  if (namespaces.spacing_ns)
+    lb_condition_begin(&report->slowed_namespaces, LOG_NOTICE, -EBUSY,
+                       LB_MSG_NAMESPACES_SLOWED,
+                       (double)namespaces.cost_ns / 1e6,
+                       (double)namespaces.spacing_ns / 1e9);
+  else if (lb_condition_end(&report->slowed_namespaces))
+    lb_log(LOG_NOTICE, LB_MSG_NAMESPACES_RESTORED);
 }
 
 /* Any host misses some samples now and then. */
@@ -175,13 +205,13 @@ void lb_report_outcome(struct lb_report *report,
 }
 
 void lb_report_end(struct lb_report *report, int list_err,
-                   struct lb_inspection_cost cost,
+                   struct lb_slowdowns slowdowns,
                    struct lb_sample_counts counts) {
   lb_notices_end(&report->notices);
   note_error(report, LB_TASK_LIST, list_err, "");
   log_errors(report);
   log_lost(report);
-  log_slowed(report, cost);
+  log_slowed(report, &slowdowns);
   log_missed_samples(report, counts);
 }
 

@@ -38,6 +38,8 @@ struct lb_report {
   struct lb_condition missed_samples;
   c_complain_t netns;
   c_complain_t slowed;
+  struct lb_condition slowed_samples[LB_PARTS];
+  struct lb_condition slowed_namespaces;
   struct lb_lost_netns *lost;
   size_t lost_len;
 
@@ -58,7 +60,7 @@ void lb_report_outcome(struct lb_report *report,
 
 /* list_err: of listing the namespaces, or 0. */
 void lb_report_end(struct lb_report *report, int list_err,
-                   struct lb_inspection_cost cost,
+                   struct lb_slowdowns slowdowns,
                    struct lb_sample_counts counts);
 
 /* Frees what it remembers, and zeroes it. */

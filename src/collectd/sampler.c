@@ -24,13 +24,19 @@ struct lb_sampler {
   struct lb_sample_counts samples;
 };
 
-static uint64_t now_ns(void) {
+static uint64_t read_clock(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static uint64_t now_ns(void) { return read_clock(CLOCK_MONOTONIC); }
+
 uint64_t lb_sampler_now_ms(void) { return now_ns() / 1000000; }
+
+uint64_t lb_sampler_cpu_ns(void) {
+  return read_clock(CLOCK_THREAD_CPUTIME_ID) + lb_netns_helpers_ns();
+}
 
 /* Waits without the lock. Returns false if the sampler is to stop. */
 static bool wait_until(struct lb_sampler *sampler, uint64_t due_ns) {
@@ -44,12 +50,15 @@ static bool wait_until(struct lb_sampler *sampler, uint64_t due_ns) {
 
 /* Stops early if the read thread is waiting: it takes a sample itself. */
 static void sample_namespaces(struct lb_sampler *sampler) {
-  uint64_t now_ms = lb_sampler_now_ms();
-  for (size_t i = 0;
-       i < lb_monitor_len(sampler->monitor) && !atomic_load(&sampler->wanted);
-       i++)
-    lb_monitor_sample(sampler->monitor, i, now_ms);
-  sampler->samples.made++;
+  struct lb_monitor *monitor = sampler->monitor;
+  uint64_t now = now_ns();
+  size_t i = 0, len = lb_monitor_len(monitor);
+  if (lb_monitor_begin_sample(monitor, now)) {
+    for (; i < len && !atomic_load(&sampler->wanted); i++)
+      lb_monitor_sample(monitor, i, now / 1000000);
+    sampler->samples.made++;
+  }
+  lb_monitor_end_sample(monitor, i == len, now);
 }
 
 /* The thread names itself: to name another thread takes /proc. */
@@ -57,12 +66,17 @@ static void *run_sampler(void *data) {
   struct lb_sampler *sampler = data;
   pthread_setname_np(pthread_self(), "listen_backlog");
   pthread_mutex_lock(&sampler->lock);
-  uint64_t due_ns = now_ns() + sampler->period_ns;
+  uint64_t step_ns = sampler->period_ns; /* to the next sample */
+  uint64_t due_ns = now_ns() + step_ns;
   while (wait_until(sampler, due_ns)) {
-    uint64_t missed = (now_ns() - due_ns) / sampler->period_ns;
+    uint64_t missed = (now_ns() - due_ns) / step_ns;
     sampler->samples.missed += missed;
-    due_ns += (missed + 1) * sampler->period_ns;
+    due_ns += missed * step_ns;
     sample_namespaces(sampler);
+    uint64_t next_ns =
+        lb_monitor_next_sample(sampler->monitor, due_ns, sampler->period_ns);
+    step_ns = next_ns - due_ns;
+    due_ns = next_ns;
   }
   pthread_mutex_unlock(&sampler->lock);
   return NULL;

@@ -8,10 +8,10 @@
 
 struct lb_sampler;
 
-/* Starts to sample all namespaces of the monitor every period_s seconds; with 0
- * there are no samples and no thread. Borrows the monitor until the sampler is
- * stopped. Returns 0, -ENOMEM or -errno of pthread_create(3); the caller owns
- * *out. */
+/* Starts to sample all namespaces of the monitor every period_s seconds, or
+ * less often if the monitor says so; with 0 there are no samples and no thread.
+ * Borrows the monitor until the sampler is stopped. Returns 0, -ENOMEM or
+ * -errno of pthread_create(3); the caller owns *out. */
 int lb_sampler_start(struct lb_monitor *monitor, double period_s,
                      struct lb_sampler **out);
 
@@ -31,6 +31,10 @@ struct lb_sample_counts {
 
 /* Returns the counts since the last call. The caller holds the lock. */
 struct lb_sample_counts lb_sampler_take_counts(struct lb_sampler *sampler);
+
+/* The CPU time of the calling thread, in ns, with that of threads that it made
+ * to enter network namespaces. */
+uint64_t lb_sampler_cpu_ns(void);
 
 /* CLOCK_MONOTONIC in ms: the clock of the samples. */
 uint64_t lb_sampler_now_ms(void);

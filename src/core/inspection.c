@@ -103,8 +103,24 @@ int lb_inspection_plan(struct lb_inspection *inspection,
 
 /* --- the run ------------------------------------------------------------- */
 
+static void ask_targets(struct lb_inspection *inspection,
+                        struct lb_source *source, uint64_t limit_ns,
+                        uint64_t *cost_ns) {
+  size_t len = inspection->targets_len, first = inspection->next_target;
+  for (size_t i = 0; i < len; i++) {
+    struct lb_unix_target *target = &inspection->targets[(first + i) % len];
+    target->err = -EAGAIN;
+    if (*cost_ns >= limit_ns)
+      continue;
+    target->err =
+        lb_source_pending(source, &target->sock, &target->found, cost_ns);
+    inspection->next_target = (first + i + 1) % len;
+  }
+}
+
 void lb_inspection_run(struct lb_inspection *inspection,
-                       struct lb_source *source, uint64_t *cost_ns) {
+                       struct lb_source *source, uint64_t limit_ns,
+                       uint64_t *cost_ns) {
   struct lb_conn_filter filter = {inspection->ports, inspection->ports_len,
                                   inspection->queued};
   inspection->err = 0;
@@ -114,11 +130,8 @@ void lb_inspection_run(struct lb_inspection *inspection,
   if (inspection->queued && inspection->has_mptcp && !inspection->err)
     inspection->mptcp_err =
         lb_source_mptcp_conns(source, &filter, &inspection->conns, cost_ns);
-  for (size_t i = 0; i < inspection->targets_len && !inspection->err; i++) {
-    struct lb_unix_target *target = &inspection->targets[i];
-    target->err =
-        lb_source_pending(source, &target->sock, &target->found, cost_ns);
-  }
+  if (!inspection->err)
+    ask_targets(inspection, source, limit_ns, cost_ns);
   inspection->done = inspection->err == 0;
 }
 

@@ -20,7 +20,8 @@
 struct lb_unix_target {
   struct lb_listen_sock sock;
   struct lb_pending found;
-  int err; /* 0: found is valid; -ENOENT: the socket has gone; or -errno */
+  int err; /* 0: found is valid; -ENOENT: the socket has gone; -EAGAIN: it was
+              not asked; or -errno */
 };
 
 /* All TCP sockets of one port, family, address and device. The kernel does not
@@ -42,6 +43,7 @@ struct lb_inspection {
   struct lb_unix_target *targets;
   size_t targets_len;
   size_t targets_cap;
+  size_t next_target;            /* so that all get their turn */
   struct lb_endpoint *endpoints; /* by port, family, address and device */
   size_t endpoints_len;
   size_t endpoints_cap;
@@ -67,9 +69,11 @@ int lb_inspection_plan(struct lb_inspection *inspection,
                        struct lb_listeners *listeners);
 
 /* Asks the source, sets done or err, and adds the CPU time that it took to
- * *cost_ns. */
+ * *cost_ns. UNIX sockets are asked one by one: those for which limit_ns of CPU
+ * time does not last come first in the next run. */
 void lb_inspection_run(struct lb_inspection *inspection,
-                       struct lb_source *source, uint64_t *cost_ns);
+                       struct lb_source *source, uint64_t limit_ns,
+                       uint64_t *cost_ns);
 
 /* Gives each listener the results of its sockets. Returns 0 or -ENOMEM. */
 int lb_inspection_take(struct lb_inspection *inspection,

@@ -1,28 +1,35 @@
 // SPDX-License-Identifier: MIT
 #include "core/monitor.h"
 
+#include "core/budget.h"
 #include "core/namespaces.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-enum { INSPECTION_PER_MILLE = 9 }; /* share of the time */
-
-/* The time that inspections may take. */
-struct budget {
-  uint64_t granted_ms; /* when time was last added; 0: never */
-  int64_t left_ns;
-  bool is_unlimited; /* until the first time is added */
-};
-
 struct lb_monitor {
   const struct lb_settings *settings;
   struct lb_namespaces all;
-  struct budget budget;
+  uint64_t (*cpu_ns)(void); /* NULL: nothing is measured */
+  struct lb_budget budget;
+
+  unsigned due;        /* parts of the sample within the interval */
+  uint64_t sampler_ns; /* CPU time of its thread that is accounted for */
+  uint64_t unix_ns;    /* of this sample's queries for UNIX sockets */
+
+  unsigned read_parts;         /* parts of the read's sample */
+  uint64_t costs_ns[LB_PARTS]; /* of that */
+  uint64_t find_ns;            /* of finding the namespaces */
+  size_t next_finished;        /* so that all get their turn */
+
   unsigned missing;       /* parts whose module the kernel lacks */
   unsigned found_missing; /* the same, as far as this read has asked */
+
+  uint64_t inspecting_ns; /* of this interval's inspections, with the samples
+                             before them */
   size_t next_inspected;  /* so that all get their turn */
-  struct lb_inspection_cost cost;
+  bool slowed;            /* some inspection was left out */
+  uint64_t inspection_ns; /* of the last interval with inspections */
 };
 
 int lb_monitor_new(const struct lb_settings *settings,
@@ -31,6 +38,8 @@ int lb_monitor_new(const struct lb_settings *settings,
   if (!monitor)
     return -ENOMEM;
   monitor->settings = settings;
+  monitor->due = LB_ALL_PARTS;
+  lb_budget_init(&monitor->budget, 0, 0, LB_ALL_PARTS);
   int err = lb_namespaces_init(&monitor->all, settings, opener);
   if (err) {
     lb_monitor_free(monitor);
@@ -53,6 +62,58 @@ size_t lb_monitor_len(const struct lb_monitor *monitor) {
 
 /* --- samples ------------------------------------------------------------- */
 
+static uint64_t to_ns(uint64_t ms) { return ms * 1000000; }
+
+static uint64_t thread_ns(const struct lb_monitor *monitor) {
+  return monitor->cpu_ns ? monitor->cpu_ns() : 0;
+}
+
+static unsigned wanted_parts(const struct lb_monitor *monitor) {
+  unsigned parts = LB_NO_PARTS;
+  for (size_t i = 0; i < monitor->all.len; i++)
+    if (lb_namespace_is_open(monitor->all.v[i]))
+      parts |= lb_collector_parts(monitor->all.v[i]->collector);
+  return parts;
+}
+
+void lb_monitor_limit(struct lb_monitor *monitor, double interval_s,
+                      uint64_t (*cpu_ns)(void)) {
+  monitor->cpu_ns = cpu_ns;
+  lb_budget_init(&monitor->budget, (uint64_t)(interval_s * 1e9),
+                 (uint64_t)(monitor->settings->sample_s * 1e9),
+                 wanted_parts(monitor));
+}
+
+bool lb_monitor_begin_sample(struct lb_monitor *monitor, uint64_t now_ns) {
+  monitor->due = lb_budget_due(&monitor->budget, now_ns) & ~monitor->missing;
+  monitor->unix_ns = 0;
+  return monitor->due != LB_NO_PARTS;
+}
+
+/* Splits the cost of a sample: that of asking for UNIX sockets is known, the
+ * rest is for TCP sockets, if there were any. */
+static void split_cost(uint64_t costs_ns[LB_PARTS], unsigned parts,
+                       uint64_t total_ns, uint64_t unix_ns) {
+  if (!lb_has_part(parts, LB_PART_TCP) || unix_ns > total_ns)
+    unix_ns = total_ns;
+  costs_ns[LB_PART_UNIX] += unix_ns;
+  costs_ns[LB_PART_TCP] += total_ns - unix_ns;
+}
+
+void lb_monitor_end_sample(struct lb_monitor *monitor, bool is_whole,
+                           uint64_t now_ns) {
+  uint64_t costs[LB_PARTS] = {0}, now = thread_ns(monitor);
+  split_cost(costs, monitor->due, now - monitor->sampler_ns, monitor->unix_ns);
+  monitor->sampler_ns = now;
+  lb_budget_sampled(&monitor->budget, monitor->due, costs, is_whole, now_ns);
+  monitor->due = LB_ALL_PARTS;
+}
+
+uint64_t lb_monitor_next_sample(const struct lb_monitor *monitor,
+                                uint64_t due_ns, uint64_t period_ns) {
+  return lb_budget_next(&monitor->budget, due_ns, period_ns);
+}
+
 /* What the kernel lacks, as our own namespace shows it: another one may be gone
  * instead. */
 static unsigned lacks_here(const struct lb_namespace *ns) {
@@ -64,10 +125,12 @@ static unsigned lacks_here(const struct lb_namespace *ns) {
  * only asked for at reads. */
 void lb_monitor_sample(struct lb_monitor *monitor, size_t i, uint64_t now_ms) {
   struct lb_namespace *ns = monitor->all.v[i];
-  unsigned parts = LB_ALL_PARTS & ~monitor->missing;
+  unsigned parts = monitor->due & ~monitor->missing;
+  uint64_t unix_ns = ns->source.unix_ns;
   if (!lb_namespace_is_open(ns))
     return;
   ns->err = lb_collector_sample(ns->collector, parts, now_ms);
+  monitor->unix_ns += ns->source.unix_ns - unix_ns;
   monitor->missing |= lacks_here(ns);
 }
 
@@ -88,103 +151,170 @@ static void sample_or_replace(struct lb_monitor *monitor,
 
 /* --- inspections --------------------------------------------------------- */
 
-/* Time that is left does not add up: it would make one long inspection. */
-static void grant_time(struct budget *budget, uint64_t now_ms) {
-  budget->is_unlimited = budget->granted_ms == 0;
-  int64_t elapsed_ms =
-      budget->is_unlimited ? 0 : (int64_t)(now_ms - budget->granted_ms);
-  int64_t share_ns = elapsed_ms * 1000 * INSPECTION_PER_MILLE;
-  budget->left_ns += share_ns;
-  if (budget->left_ns > share_ns)
-    budget->left_ns = share_ns;
-  budget->granted_ms = now_ms;
-}
-
-static bool has_time(const struct budget *budget) {
-  return budget->is_unlimited || budget->left_ns > 0;
-}
-
 static void plan_inspection(struct lb_monitor *monitor, struct lb_namespace *ns,
                             uint64_t now_ms) {
+  unsigned parts = monitor->read_parts & ~monitor->missing;
   if (!lb_namespace_is_open(ns))
     return;
-  sample_or_replace(monitor, ns, LB_ALL_PARTS & ~monitor->missing, now_ms);
+  sample_or_replace(monitor, ns, parts, now_ms);
   monitor->found_missing |= lacks_here(ns);
   if (!ns->err)
     ns->err = lb_collector_plan_inspection(ns->collector, &ns->inspection);
 }
 
-void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
+static void plan_inspections(struct lb_monitor *monitor, uint64_t now_ms) {
+  uint64_t start = thread_ns(monitor);
+  lb_budget_grant(&monitor->budget, to_ns(now_ms));
+  monitor->slowed = !lb_budget_can_inspect(&monitor->budget);
+  for (size_t i = 0; i < monitor->all.len && !monitor->slowed; i++)
+    plan_inspection(monitor, monitor->all.v[i], now_ms);
+  monitor->inspecting_ns = thread_ns(monitor) - start;
+  lb_budget_inspected(&monitor->budget, monitor->inspecting_ns);
+}
+
+static void find_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
+  uint64_t start = thread_ns(monitor);
   lb_namespaces_find(&monitor->all, now_ms);
-  monitor->found_missing = LB_NO_PARTS;
   for (size_t i = 0; i < monitor->all.len; i++) {
     struct lb_namespace *ns = monitor->all.v[i];
     lb_inspection_clear(&ns->inspection);
     if (!lb_namespace_is_open(ns))
       ns->inspection.err = 0;
   }
-  if (!monitor->settings->inspect)
-    return;
-  grant_time(&monitor->budget, now_ms);
-  monitor->cost.slowed = !has_time(&monitor->budget);
-  for (size_t i = 0; i < monitor->all.len && !monitor->cost.slowed; i++)
-    plan_inspection(monitor, monitor->all.v[i], now_ms);
+  monitor->read_parts = lb_budget_begin_read(
+      &monitor->budget, wanted_parts(monitor), to_ns(now_ms));
+  monitor->find_ns = thread_ns(monitor) - start;
+  lb_budget_ended_one(&monitor->budget, monitor->find_ns);
+}
+
+void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
+  monitor->found_missing = LB_NO_PARTS;
+  monitor->inspecting_ns = 0;
+  find_namespaces(monitor, now_ms);
+  if (monitor->settings->inspect)
+    plan_inspections(monitor, now_ms);
 }
 
 void lb_monitor_inspect(struct lb_monitor *monitor) {
-  uint64_t cost_ns = 0;
   for (size_t n = 0; n < monitor->all.len; n++) {
     struct lb_namespace *ns =
         monitor->all.v[monitor->next_inspected % monitor->all.len];
-    if (ns->inspection.planned && !has_time(&monitor->budget)) {
-      monitor->cost.slowed = true;
+    if (ns->inspection.planned && !lb_budget_has_time(&monitor->budget)) {
+      monitor->slowed = true;
       break;
     }
     monitor->next_inspected = (monitor->next_inspected + 1) % monitor->all.len;
     if (!ns->inspection.planned)
       continue;
     uint64_t taken_ns = 0;
-    lb_inspection_run(&ns->inspection, &ns->source, &taken_ns);
-    monitor->budget.left_ns -= (int64_t)taken_ns;
-    cost_ns += taken_ns;
+    lb_inspection_run(&ns->inspection, &ns->source,
+                      lb_budget_inspection_limit(&monitor->budget), &taken_ns);
+    lb_budget_inspected(&monitor->budget, taken_ns);
+    monitor->inspecting_ns += taken_ns;
   }
-  if (cost_ns)
-    monitor->cost.cost_ns = cost_ns;
-}
-
-struct lb_inspection_cost
-lb_monitor_inspection_cost(const struct lb_monitor *monitor) {
-  return monitor->cost;
 }
 
 /* --- the end of an interval ---------------------------------------------- */
 
-static void finish_namespace(struct lb_monitor *monitor,
+/* Returns the CPU time of the sample. */
+static uint64_t end_interval(struct lb_monitor *monitor,
                              struct lb_namespace *ns, uint64_t now_ms) {
-  sample_or_replace(monitor, ns, LB_ALL_PARTS & ~monitor->found_missing,
-                    now_ms);
+  uint64_t start = thread_ns(monitor), unix_ns = ns->source.unix_ns;
+  unsigned parts = monitor->read_parts;
+  if (ns->ref.path)
+    parts = lb_budget_turn_parts(&monitor->budget, parts);
+  parts &= ~monitor->found_missing;
+  sample_or_replace(monitor, ns, parts, now_ms);
+  uint64_t sample_ns = thread_ns(monitor) - start;
+  split_cost(monitor->costs_ns, parts, sample_ns, ns->source.unix_ns - unix_ns);
   if (!ns->err && ns->inspection.done)
     ns->err = lb_collector_take_inspection(ns->collector, &ns->inspection);
   if (!ns->err)
     ns->err = lb_collector_end_interval(ns->collector, now_ms, &ns->errors);
+  return sample_ns;
+}
+
+/* Without samples within the interval, nothing is kept open until the next. */
+static void finish_namespace(struct lb_monitor *monitor,
+                             struct lb_namespace *ns, uint64_t now_ms) {
+  uint64_t start = thread_ns(monitor);
+  uint64_t sample_ns = end_interval(monitor, ns, now_ms);
   if (lb_namespace_is_gone(ns))
     lb_namespace_leave(ns, -ENOENT);
   else if (!ns->err)
     monitor->found_missing |= lb_collector_lacks(ns->collector);
+  if (lb_namespace_is_open(ns) && ns->ref.path &&
+      monitor->settings->sample_s == 0)
+    lb_source_rest(&ns->source);
+  uint64_t cost_ns = thread_ns(monitor) - start;
+  ns->rest_ns = cost_ns - sample_ns;
+  lb_budget_ended_one(&monitor->budget, cost_ns);
 }
 
-/* Without samples within the interval, nothing is kept open until the next. */
-void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
-  for (size_t i = 0; i < monitor->all.len; i++) {
+/* The own namespace first, then the others from where the last read stopped.
+ * Returns how many ended their interval. */
+static size_t finish_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
+  size_t others = monitor->all.len - 1, first = monitor->next_finished;
+  size_t finished = 0;
+  bool all_finished = true;
+  for (size_t n = 0; n <= others; n++) {
+    size_t i = n ? 1 + (first + n - 1) % others : 0;
     struct lb_namespace *ns = monitor->all.v[i];
-    if (lb_namespace_is_open(ns))
+    bool is_open = lb_namespace_is_open(ns);
+    ns->is_waiting = is_open && n && !lb_budget_can_end(&monitor->budget);
+    all_finished = all_finished && !ns->is_waiting;
+    if (ns->is_waiting)
+      continue;
+    if (is_open)
       finish_namespace(monitor, ns, now_ms);
+    finished += is_open;
+    if (n && all_finished)
+      monitor->next_finished = i;
     ns->unmounted = ns->err == -EINVAL ? ns->unmounted + 1 : 0;
-    if (lb_namespace_is_open(ns) && ns->ref.path &&
-        monitor->settings->sample_s == 0)
-      lb_source_rest(&ns->source);
   }
-  monitor->missing = monitor->found_missing;
+  return finished;
+}
+
+/* What all namespaces cost, from those that ended their interval. */
+static void account(struct lb_monitor *monitor, size_t finished,
+                    uint64_t now_ms) {
+  uint64_t rest_ns = monitor->find_ns;
+  size_t open = 0;
+  for (size_t i = 0; i < monitor->all.len; i++)
+    if (lb_namespace_is_open(monitor->all.v[i])) {
+      rest_ns += monitor->all.v[i]->rest_ns;
+      open++;
+    }
+  for (int i = 0; i < LB_PARTS && finished && finished < open; i++)
+    monitor->costs_ns[i] = monitor->costs_ns[i] * open / finished;
+  lb_budget_end_read(&monitor->budget, monitor->read_parts, monitor->costs_ns,
+                     rest_ns, to_ns(now_ms));
+  lb_budget_end_inspections(&monitor->budget, monitor->inspecting_ns);
+  if (monitor->inspecting_ns)
+    monitor->inspection_ns = monitor->inspecting_ns;
+}
+
+void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
+  for (int i = 0; i < LB_PARTS; i++)
+    monitor->costs_ns[i] = 0;
+  size_t finished = finish_namespaces(monitor, now_ms);
+  monitor->missing &= ~monitor->read_parts;
+  monitor->missing |= monitor->found_missing;
+  account(monitor, finished, now_ms);
+}
+
+struct lb_slowdowns lb_monitor_slowdowns(const struct lb_monitor *monitor) {
+  const struct lb_budget *budget = &monitor->budget;
+  struct lb_slowdowns slowdowns = {
+      .inspections = monitor->slowed,
+      .inspection_ns = monitor->inspection_ns,
+      .namespaces = {budget->rest_ns, lb_budget_turn(budget)},
+      .interval_ns = budget->interval_ns,
+  };
+  for (enum lb_part i = 0; i < LB_PARTS; i++)
+    slowdowns.samples[i] = (struct lb_slowdown){budget->pace[i].cost_ns,
+                                                lb_budget_spacing(budget, i)};
+  return slowdowns;
 }
 
 /* "ip netns add" makes the file first and mounts the namespace on it then, so
@@ -199,7 +329,7 @@ void lb_monitor_visit(struct lb_monitor *monitor,
                       void *data) {
   for (size_t i = 0; i < monitor->all.len; i++) {
     struct lb_namespace *ns = monitor->all.v[i];
-    if (is_coming_or_gone(ns))
+    if (is_coming_or_gone(ns) || ns->is_waiting)
       continue;
     struct lb_outcome outcome = {
         .label = ns->ref.label,

@@ -2,8 +2,14 @@
 /* All network namespaces that are sampled: our own, and others as they come and
  * go.
  *
- * Within an interval lb_monitor_sample() may be called any number of times. An
- * interval ends with
+ * Within an interval there may be any number of samples:
+ *
+ *   lb_monitor_begin_sample(monitor, now_ns);
+ *   lb_monitor_sample(monitor, i, now_ms);     for each namespace
+ *   lb_monitor_end_sample(monitor, is_whole, now_ns);
+ *
+ * of which the first and the last only serve the limit of CPU time. An interval
+ * ends with
  *
  *   lb_monitor_prepare(monitor, now_ms);
  *   lb_monitor_inspect(monitor);
@@ -41,29 +47,56 @@ void lb_monitor_free(struct lb_monitor *monitor);
  * changes in lb_monitor_prepare() only. */
 size_t lb_monitor_len(const struct lb_monitor *monitor);
 
+/* Limits samples and inspections to 1 % of one processor: see budget.h. An
+ * interval is interval_s long. cpu_ns() returns the CPU time of the calling
+ * thread in ns. Without this, only inspections are limited. */
+void lb_monitor_limit(struct lb_monitor *monitor, double interval_s,
+                      uint64_t (*cpu_ns)(void));
+
+/* Begins a sample of what is due. Returns whether anything is. */
+bool lb_monitor_begin_sample(struct lb_monitor *monitor, uint64_t now_ns);
+
+/* Ends a sample, of all namespaces or of some. All CPU time of the calling
+ * thread since the last call belongs to it. */
+void lb_monitor_end_sample(struct lb_monitor *monitor, bool is_whole,
+                           uint64_t now_ns);
+
+/* When the next sample is due, in ns: period_ns after this one, or later. */
+uint64_t lb_monitor_next_sample(const struct lb_monitor *monitor,
+                                uint64_t due_ns, uint64_t period_ns);
+
 /* Takes a sample of namespace i. An error is not reported; it is reported if
  * the last sample of the interval has one. */
 void lb_monitor_sample(struct lb_monitor *monitor, size_t i, uint64_t now_ms);
 
 /* Finds the namespaces. Plans their inspections, if they are wanted and the
- * time for inspections is not used up. */
+ * time for inspections lasts. */
 void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms);
 
-/* Runs the inspections that are planned, as long as the time lasts: they get
- * 0.9 % of one CPU, so that with the samples it stays below 1 %. */
+/* Runs the inspections that are planned, as long as the time lasts. */
 void lb_monitor_inspect(struct lb_monitor *monitor);
 
-/* Takes the last sample of each namespace and ends the interval. */
+/* Takes the last sample of each namespace and ends the interval, as far as the
+ * time lasts. */
 void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms);
 
-struct lb_inspection_cost {
-  bool slowed;      /* some inspection of this interval was left out */
-  uint64_t cost_ns; /* CPU time of the inspections in the last interval that
-                       had any */
+/* What is done less often than configured, because it would take too much CPU
+ * time. */
+struct lb_slowdown {
+  uint64_t cost_ns;    /* CPU time of one sample of this part */
+  uint64_t spacing_ns; /* between two of them; 0: as configured */
 };
 
-struct lb_inspection_cost
-lb_monitor_inspection_cost(const struct lb_monitor *monitor);
+struct lb_slowdowns {
+  bool inspections;       /* some inspection of this interval was left out */
+  uint64_t inspection_ns; /* CPU time of the inspections in the last interval
+                             that had any */
+  struct lb_slowdown samples[LB_PARTS];
+  struct lb_slowdown namespaces; /* that take turns at ending an interval */
+  uint64_t interval_ns;
+};
+
+struct lb_slowdowns lb_monitor_slowdowns(const struct lb_monitor *monitor);
 
 /* What came of the interval in one namespace. */
 struct lb_outcome {
@@ -75,8 +108,10 @@ struct lb_outcome {
   struct lb_collector *collector; /* NULL if err is not 0 */
 };
 
-/* Visits our own namespace, then the others. A namespace that only "*" found is
- * left out if it is gone; a configured one then has err -ENOENT. */
+/* Visits our own namespace, then the others. A namespace that waits for its
+ * turn to end an interval is left out, and so is
+ * one that only "*" found and that is gone; a configured one then has err
+ * -ENOENT. */
 void lb_monitor_visit(struct lb_monitor *monitor,
                       void (*visit)(void *data,
                                     const struct lb_outcome *outcome),

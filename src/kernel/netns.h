@@ -34,6 +34,9 @@ int lb_netns_identify(const char *path, struct lb_netns_id *id);
 int lb_netns_run(const char *path, const struct lb_netns_id *id,
                  int (*run)(void *data), void *data);
 
+/* The CPU time in ns of all threads that were made for the calling one. */
+uint64_t lb_netns_helpers_ns(void);
+
 /* Visits the namespaces that "*" selects: all files in /run/netns, then in
  * /run/docker/netns, in the order of their names, without those that begin with
  * ".". A directory that does not exist is empty; after one that cannot be read

@@ -136,7 +136,7 @@ static void play_inspect(struct fixture *fixture, const struct words *words) {
       lb_collector_plan_inspection(fixture->collector, &fixture->inspection),
       0);
   lb_inspection_run(&fixture->inspection, source_of(&fixture->kernel),
-                    &cost_ns);
+                    UINT64_MAX, &cost_ns);
 }
 
 static void play_take(struct fixture *fixture, const struct words *words) {

@@ -202,7 +202,8 @@ static int script_end_query(struct lb_transport *transport,
                             uint64_t *cost_ns) {
   struct kernel *kernel = (struct kernel *)transport;
   kernel->is_asking[kind] = false;
-  *cost_ns = kernel->cost_ns;
+  *cost_ns =
+      kind == LB_QUERY_UNIX_SOCKS ? kernel->unix_cost_ns : kernel->cost_ns;
   return status;
 }
 

@@ -42,6 +42,7 @@ struct kernel {
   uint64_t mptcp;    /* MPCapableSYNRX; 0: a kernel without MPTCP */
   bool no_overflows; /* a kernel without ListenOverflows */
   uint64_t cost_ns;  /* of each query of an inspection */
+  uint64_t unix_cost_ns; /* of each query for UNIX sockets */
   /* Called before it answers: "dump", "paths", "netstat", "waiting",
    * "pending", "mptcp"; or NULL */
   void (*before)(struct kernel *kernel, const char *read);

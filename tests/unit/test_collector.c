@@ -431,7 +431,7 @@ TEST_ON_KERNEL(the_steady_state_allocates_nothing) {
     struct lb_inspection *inspection = &fixture->inspection;
     assert_int_equal(
         lb_collector_plan_inspection(fixture->collector, inspection), 0);
-    lb_inspection_run(inspection, source_of(kernel), &cost_ns);
+    lb_inspection_run(inspection, source_of(kernel), UINT64_MAX, &cost_ns);
     sample(fixture);
     assert_true(inspection->done);
     assert_int_equal(

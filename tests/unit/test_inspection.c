@@ -67,7 +67,7 @@ TEST_ON_KERNEL(a_run_adds_its_cost_and_asks_only_what_is_planned) {
   assert_int_equal(inspection->targets[0].found.waiting, 3);
   assert_int_equal(inspection->targets[0].found.closed, 2);
   inspection->conns.len = 0;
-  lb_inspection_run(inspection, source_of(kernel), &cost_ns);
+  lb_inspection_run(inspection, source_of(kernel), UINT64_MAX, &cost_ns);
   assert_int_equal(cost_ns, 11);
   play(fixture, "close 1; inspect");
   assert_int_equal(kernel->inspections, 2);
@@ -87,7 +87,7 @@ TEST_ON_KERNEL(a_run_that_fails_costs_its_time_and_has_no_results) {
   assert_int_equal(kernel->pendings, 0);
   play(fixture, "take");
   assert_inspected(fixture, "80 queue 1\na queue 1\n");
-  lb_inspection_run(inspection, source_of(kernel), &cost_ns);
+  lb_inspection_run(inspection, source_of(kernel), UINT64_MAX, &cost_ns);
   assert_int_equal(cost_ns, 7);
   lb_inspection_clear(inspection);
   assert_int_equal(inspection->err, -ENOBUFS); /* until the next run */

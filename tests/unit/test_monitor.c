@@ -633,8 +633,8 @@ TEST_WITH(without_samples_within_the_interval_nothing_stays_open, set_up,
 
 /* --- the time of inspections --------------------------------------------- */
 
-static struct lb_inspection_cost cost_of(struct fixture *fixture) {
-  return lb_monitor_inspection_cost(fixture->monitor);
+static struct lb_slowdowns cost_of(struct fixture *fixture) {
+  return lb_monitor_slowdowns(fixture->monitor);
 }
 
 /* "I" for each interval with an inspection, "-" for one that was slowed. */
@@ -647,7 +647,7 @@ static void assert_rhythm(struct fixture *fixture, uint64_t cost_ns,
     int inspections = own->inspections;
     intervals(fixture, 1);
     bool has_inspected = own->inspections > inspections;
-    assert_int_equal(cost_of(fixture).slowed, !has_inspected);
+    assert_int_equal(cost_of(fixture).inspections, !has_inspected);
     say(&got, has_inspected ? "I" : "-");
   }
   assert_string_equal(got.at, want);
@@ -658,7 +658,7 @@ TEST_WITH(inspections_that_take_long_are_made_less_often, set_up, tear_down) {
   struct fixture *fixture = *state;
   play(fixture, "inspecting; listen 1 80 queue 1");
   assert_rhythm(fixture, 89999999, "IIIII");
-  assert_int_equal(cost_of(fixture).cost_ns, 89999999);
+  assert_int_equal(cost_of(fixture).inspection_ns, 89999999);
   assert_rhythm(fixture, 250000000, "I--I--I--I--I");
   assert_rhythm(fixture, 1000000, "-IIIIII");
 }
@@ -676,7 +676,7 @@ TEST_WITH(values_of_an_inspection_left_out_are_absent, set_up, tear_down) {
   assert_outcome(fixture, " 0, 80 1/1/0/1; ");
   play(fixture, "end");
   assert_outcome(fixture, " 0, 80 1/1/0; ");
-  assert_int_equal(cost_of(fixture).cost_ns, 150000000);
+  assert_int_equal(cost_of(fixture).inspection_ns, 150000000);
 }
 
 TEST_WITH(an_inspection_error_is_told_until_the_next_inspection, set_up,
@@ -709,15 +709,15 @@ TEST_WITH(several_namespaces_take_turns, set_up, tear_down) {
       say(&got, "%d", kernels[j]->inspections);
       kernels[j]->inspections = 0;
     }
-    say(&got, cost_of(fixture).slowed ? " slowed\n" : "\n");
+    say(&got, cost_of(fixture).inspections ? " slowed\n" : "\n");
   }
   assert_string_equal(got.at, "111\n000 slowed\n000 slowed\n110 slowed\n"
                               "001 slowed\n110 slowed\n");
   for (size_t i = 0; i < LEN(kernels); i++)
     kernels[i]->cost_ns = 10000000;
   play(fixture, "end 2");
-  assert_false(cost_of(fixture).slowed);
-  assert_int_equal(cost_of(fixture).cost_ns, 30000000);
+  assert_false(cost_of(fixture).inspections);
+  assert_int_equal(cost_of(fixture).inspection_ns, 30000000);
 }
 
 TEST_WITH(a_namespace_that_cannot_be_sampled_takes_no_turn, set_up, tear_down) {
@@ -726,7 +726,137 @@ TEST_WITH(a_namespace_that_cannot_be_sampled_takes_no_turn, set_up, tear_down) {
                 "in a listen 1 80; in a refuses EPERM; end 3");
   assert_int_equal(fixture->kernels[0].inspections, 0);
   assert_int_equal(fixture->host.own.inspections, 3);
-  assert_false(cost_of(fixture).slowed);
+  assert_false(cost_of(fixture).inspections);
+}
+
+/* --- the limit ------------------------------------------------------------ */
+
+enum { READER, SAMPLER, THREADS };
+static int thread;                 /* that is running */
+static uint64_t clock_ns[THREADS]; /* CPU time */
+static uint64_t dump_ns;           /* of each dump of TCP sockets */
+static uint64_t unix_ns;           /* of UNIX sockets */
+static uint64_t file_ns;           /* of each read of /proc/net/netstat */
+
+static uint64_t read_clock(void) { return clock_ns[thread]; }
+
+static void take_time(struct kernel *kernel, const char *read) {
+  kernel->unix_cost_ns = unix_ns;
+  clock_ns[thread] += strcmp(read, "dump") == 0      ? dump_ns
+                      : strcmp(read, "paths") == 0   ? unix_ns
+                      : strcmp(read, "netstat") == 0 ? file_ns
+                                                     : 0;
+}
+
+/* Intervals of 10 s, of which 1 % are 100 ms, and samples every second. */
+static void limit(struct fixture *fixture) {
+  struct host *host = &fixture->host;
+  host->own.before = take_time;
+  for (size_t i = 0; i < LEN(fixture->kernels); i++)
+    fixture->kernels[i].before = take_time;
+  fixture->settings.sample_s = 1;
+  fixture->settings.listening_paths = true;
+  dump_ns = unix_ns = file_ns = 0;
+  if (!fixture->monitor)
+    start(fixture);
+  lb_monitor_limit(fixture->monitor, 10, read_clock);
+}
+
+static void sample_when_due(struct fixture *fixture, uint64_t now_ms) {
+  struct lb_monitor *monitor = fixture->monitor;
+  thread = SAMPLER;
+  bool is_due = lb_monitor_begin_sample(monitor, now_ms * 1000000);
+  for (size_t i = 0; i < lb_monitor_len(monitor) && is_due; i++)
+    lb_monitor_sample(monitor, i, now_ms);
+  lb_monitor_end_sample(monitor, is_due, now_ms * 1000000);
+  thread = READER;
+}
+
+static void sampled_intervals(struct fixture *fixture, unsigned n) {
+  while (n-- > 0) {
+    for (uint64_t i = 1; i < 10; i++)
+      sample_when_due(fixture, fixture->now_ms + 1000 * i);
+    intervals(fixture, 1);
+  }
+}
+
+TEST_WITH(a_read_without_a_sample_has_the_counters_of_the_namespace, set_up,
+          tear_down) {
+  struct fixture *fixture = *state;
+  limit(fixture);
+  listen_on(&fixture->host.own, 1, 80);
+  listen_at(&fixture->host.own, 2, "/run/a");
+  dump_ns = 150000000;
+  sampled_intervals(fixture, 20);
+  int with = 0;
+  for (unsigned i = 1; i <= 8; i++) {
+    struct text got = {.len = 0}, want = {.len = 0};
+    overflow(&fixture->host.own, 1, 2);
+    sampled_intervals(fixture, 1);
+    lb_monitor_visit(fixture->monitor, say_outcome, &got);
+    bool has_port = strstr(got.at, " 80 ") != NULL;
+    if (has_port)
+      say(&want, " %u, 80 0/0/%u, run-a 0/0/0; ", 2 * i, 2 * i);
+    else
+      say(&want, " %u, run-a 0/0/0; ", 2 * i);
+    assert_string_equal(got.at, want.at);
+    with += has_port;
+  }
+  assert_int_equal(with, 2);
+  struct lb_slowdowns slowdowns = cost_of(fixture);
+  assert_int_equal(slowdowns.samples[LB_PART_TCP].spacing_ns, 40000000000);
+  assert_int_equal(slowdowns.samples[LB_PART_UNIX].spacing_ns, 0);
+  assert_int_equal(slowdowns.namespaces.spacing_ns, 0);
+}
+
+TEST_WITH(expensive_samples_of_one_part_leave_the_other_as_it_is, set_up,
+          tear_down) {
+  struct fixture *fixture = *state;
+  struct kernel *own = &fixture->host.own;
+  limit(fixture);
+  listen_on(own, 1, 80);
+  listen_at(own, 2, "/run/a");
+  unix_ns = 20000000;
+  dump_ns = 1000;
+  sampled_intervals(fixture, 20);
+  int dumps = own->dumps, unix_dumps = own->unix_dumps;
+  sampled_intervals(fixture, 10);
+  assert_int_equal(own->dumps - dumps, 100);
+  assert_in_range(own->unix_dumps - unix_dumps, 40, 45);
+  socket_of(own, 1)->queue = socket_of(own, 2)->queue = 1;
+  sampled_intervals(fixture, 1);
+  assert_outcome(fixture, " 0, 80 1/1/0, run-a 1/1/0; ");
+}
+
+/* "own a; own b; " are the namespaces of two reads. */
+static void say_label(void *data, const struct lb_outcome *outcome) {
+  say(data, "%s ", outcome->path ? outcome->label : "own");
+}
+
+TEST_WITH(namespaces_that_take_too_long_take_turns, set_up, tear_down) {
+  struct fixture *fixture = *state;
+  struct text got = {.len = 0};
+  play(fixture, "netns *; path /run/netns/a 10; path /run/netns/b 11;"
+                "path /run/netns/c 12; in a listen 1 80; in b listen 1 80;"
+                "in c listen 1 80 queue 3");
+  limit(fixture);
+  file_ns = 35000000;
+  sampled_intervals(fixture, 30);
+  play(fixture, "in c set 1 queue 0");
+  for (int i = 0; i < 6; i++) {
+    overflow(&fixture->kernels[2], 1, 1);
+    sampled_intervals(fixture, 1);
+    lb_monitor_visit(fixture->monitor, say_label, &got);
+    say(&got, "; ");
+  }
+  assert_string_equal(got.at,
+                      "own a c ; own b ; own c ; own a ; own b c ; own a ; ");
+  assert_true(cost_of(fixture).namespaces.spacing_ns >= 20000000000);
+  file_ns = 1000000;
+  sampled_intervals(fixture, 60);
+  assert_int_equal(cost_of(fixture).namespaces.spacing_ns, 0);
+  assert_outcome(fixture, " 0; a 0, a:80 0/0/0; b 0, b:80 0/0/0; "
+                          "c 6, c:80 0/0/6; ");
 }
 
 /* --- all at once --------------------------------------------------------- */

@@ -32,7 +32,7 @@ static void report_outcomes(const struct lb_outcome *outcomes) {
   lb_report_begin(&report);
   for (size_t i = 0; outcomes[i].label; i++)
     lb_report_outcome(&report, &outcomes[i]);
-  lb_report_end(&report, 0, (struct lb_inspection_cost){0},
+  lb_report_end(&report, 0, (struct lb_slowdowns){0},
                 (struct lb_sample_counts){0});
 }
 
@@ -122,7 +122,7 @@ TEST_WITH(an_error_of_the_list_of_namespaces_is_one_line, set_up, tear_down) {
   for (size_t i = 0; i < LEN(reads); i++) {
     collectd.now += 2 * collectd.interval; /* no pause is longer yet */
     lb_report_begin(&report);
-    lb_report_end(&report, reads[i].err, (struct lb_inspection_cost){0},
+    lb_report_end(&report, reads[i].err, (struct lb_slowdowns){0},
                   (struct lb_sample_counts){0});
     check_log(reads[i].want);
   }
@@ -271,7 +271,7 @@ TEST_WITH(missed_samples_are_logged_if_they_are_most_and_many, set_up,
   for (size_t i = 0; i < LEN(reads); i++) {
     collectd.now += collectd.interval;
     lb_report_begin(&report);
-    lb_report_end(&report, 0, (struct lb_inspection_cost){0},
+    lb_report_end(&report, 0, (struct lb_slowdowns){0},
                   (struct lb_sample_counts){reads[i].made, reads[i].missed});
     check_log(reads[i].want);
   }
@@ -282,13 +282,63 @@ TEST_WITH(slowed_inspections_are_logged_once, set_up, tear_down) {
   for (size_t i = 0; i < LEN(slowed); i++) {
     collectd.now += (cdtime_t)100 * collectd.interval;
     lb_report_begin(&report);
-    lb_report_end(&report, 0, (struct lb_inspection_cost){slowed[i], 123456789},
+    lb_report_end(&report, 0,
+                  (struct lb_slowdowns){.inspections = slowed[i],
+                                        .inspection_ns = 123456789},
                   (struct lb_sample_counts){0});
     check_log(i == 1 ? "INFO: " PLUGIN
                        "Inspecting waiting connections takes 123.5 ms: limited "
                        "to 1 % of the time, so wait, abandoned and syn are "
                        "reported less often.\n"
                      : "");
+  }
+}
+
+TEST_WITH(fewer_samples_are_logged_once_with_their_reason_and_their_end, set_up,
+          tear_down) {
+#define TAKES(part, ms, spacing)                                               \
+  "NOTICE: " PLUGIN "A sample of the listening " part " sockets takes " ms     \
+  " ms: limited to 1 % of the time, so there is one every " spacing " s, and "
+  static const struct {
+    uint64_t tcp_ms, unix_ms, turn_ms;
+    const char *want;
+  } reads[] = {
+      {0, 0, 0, ""},
+      {250, 0, 0, TAKES("TCP", "8.6", "0.25") "short peaks can be missed.\n"},
+      {500, 0, 0, ""},
+      {2000, 2000, 0,
+       TAKES("TCP", "8.6", "2") "their listeners are missing in "
+                                "between.\n" TAKES(
+                                    "UNIX", "16.0",
+                                    "2") "their listeners are missing in "
+                                         "between.\n"},
+      {500, 2000, 0, ""},
+      {0, 2000, 3000,
+       "NOTICE: " PLUGIN "Samples of the listening TCP sockets are as frequent "
+       "as configured again.\n"
+       "NOTICE: " PLUGIN
+       "Reading the network namespaces takes 25.0 ms: limited "
+       "to 1 % of the time, so they take turns, each every 3 s.\n"},
+      {0, 2000, 4000, ""},
+      {0, 0, 0,
+       "NOTICE: " PLUGIN
+       "Samples of the listening UNIX sockets are as frequent "
+       "as configured again.\n"
+       "NOTICE: " PLUGIN "All network namespaces are reported in each interval "
+       "again.\n"},
+      {0, 0, 0, ""},
+  };
+  for (size_t i = 0; i < LEN(reads); i++) {
+    collectd.now += (cdtime_t)100 * collectd.interval;
+    lb_report_begin(&report);
+    lb_report_end(&report, 0,
+                  (struct lb_slowdowns){
+                      .samples = {{8600000, reads[i].tcp_ms * 1000000},
+                                  {16000000, reads[i].unix_ms * 1000000}},
+                      .namespaces = {25000000, reads[i].turn_ms * 1000000},
+                      .interval_ns = 1000000000},
+                  (struct lb_sample_counts){0});
+    check_log(reads[i].want);
   }
 }
 

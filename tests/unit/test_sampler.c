@@ -55,6 +55,9 @@ static struct {
   pthread_cond_t changed;
   int waits;               /* of the thread, for the time of its next sample */
   int samples[NAMESPACES]; /* begun */
+  int whole;               /* samples that were ended as whole */
+  atomic_bool idle;        /* nothing is due */
+  atomic_uint periods;     /* from one sample to the next; 0: one */
   bool blocks;      /* samples of the first namespace end when this is false */
   sigset_t signals; /* that the thread blocks */
   char name[16];    /* of the thread */
@@ -96,6 +99,29 @@ WRAP(void, lb_monitor_sample, struct lb_monitor *sampled, size_t i,
   while (monitor.blocks && i == 0)
     pthread_cond_wait(&monitor.changed, &monitor.lock);
   pthread_mutex_unlock(&monitor.lock);
+}
+
+WRAP(bool, lb_monitor_begin_sample, struct lb_monitor *sampled,
+     uint64_t now_ns) {
+  if (sampled != MONITOR || now_ns / 1000000 > lb_sampler_now_ms())
+    abort();
+  return !monitor.idle;
+}
+
+WRAP(void, lb_monitor_end_sample, struct lb_monitor *sampled, bool is_whole,
+     uint64_t now_ns) {
+  if (sampled != MONITOR || now_ns / 1000000 > lb_sampler_now_ms())
+    abort();
+  pthread_mutex_lock(&monitor.lock);
+  monitor.whole += is_whole;
+  pthread_mutex_unlock(&monitor.lock);
+}
+
+WRAP(uint64_t, lb_monitor_next_sample, const struct lb_monitor *sampled,
+     uint64_t due_ns, uint64_t period_ns) {
+  (void)sampled;
+  unsigned periods = monitor.periods;
+  return due_ns + (periods ? periods : 1) * period_ns;
 }
 
 static int samples_of(int i) {
@@ -146,6 +172,9 @@ static int set_up(void **state) {
   alarm(2 * PATIENCE_S); /* for a thread that does not end */
   monitor.waits = monitor.samples[0] = monitor.samples[1] = 0;
   monitor.blocks = false;
+  monitor.idle = false;
+  monitor.whole = 0;
+  monitor.periods = 0;
   create_fails_with = created = joined = 0;
   return 0;
 }
@@ -241,6 +270,28 @@ TEST_WITH(each_sample_is_of_all_namespaces, set_up, tear_down) {
   start(0.001);
   wait_for_samples(5);
   assert_in_range(samples_of(1), 4, INT32_MAX);
+  assert_in_range(monitor.whole, 4, INT32_MAX);
+}
+
+/* The limit of CPU time makes samples rarer: these are not missed. */
+TEST_WITH(samples_come_when_the_monitor_says_and_none_is_missed, set_up,
+          tear_down) {
+  enum { PERIODS = 20, SAMPLES = 5 };
+  uint64_t before = lb_sampler_now_ms();
+  monitor.periods = PERIODS;
+  start(0.001);
+  wait_for_samples(SAMPLES);
+  uint64_t passed = lb_sampler_now_ms() + 1 - before;
+  assert_true(passed >= (SAMPLES - 1) * PERIODS);
+  assert_in_range(take_counts().missed, 0, passed / PERIODS);
+}
+
+TEST_WITH(without_anything_due_no_sample_is_made, set_up, tear_down) {
+  monitor.idle = true;
+  start(0.001);
+  wait_for(&monitor.waits, 5);
+  assert_int_equal(samples_of(0), 0);
+  assert_int_equal(take_counts().made, 0);
 }
 
 /* The sample under way ends when the lock is asked for. */
@@ -252,6 +303,7 @@ TEST_WITH(the_lock_waits_for_one_sample_of_one_namespace, set_up, tear_down) {
   lb_sampler_lock(sampler);
   assert_int_equal(samples_of(0), 1);
   assert_int_equal(samples_of(1), 0);
+  assert_int_equal(monitor.whole, 0);
   lb_sampler_unlock(sampler);
   wait_for_samples(3); /* and the next samples are whole */
   assert_in_range(samples_of(1), 1, INT32_MAX);

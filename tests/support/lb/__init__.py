@@ -23,7 +23,7 @@ from .sockets import (
     Crowd, Listener, Service, UnixListener, UnixService, client, drop_syns, established, fill, overflow,
     overflow_by_ack, reset)
 from .programs import Process, Thread, proc, processes, threads, unprivileged
-from .faults import Faults
+from .faults import Faults, unlimited
 from .probe import (
     COUNTERS, GAUGES, INSPECTED, NAMESPACE, READINGS, intervals, printed, probe, probe_output, probe_process, probe_run,
     tables, told)

@@ -10,6 +10,7 @@ import time
 import xml.etree.ElementTree
 
 from .basics import check, content, equal, evidence, note, scratch, until, write
+from .faults import unlimited
 from .messages import matches
 from .probe import READINGS, number
 from .programs import Process, proc, threads
@@ -30,10 +31,13 @@ def plugin_dir():
 
 class Daemon:
     """collectd in a directory of its own with these plugins; text is the rest of its configuration. "@DIR@" in text and
-    command is that directory."""
+    command is that directory. In intervals of less than a second our plugin would soon need more than 1 % of a CPU, so
+    it has no limit there."""
 
     def __init__(self, plugins, text, interval=0.1, hostname="testhost", threads_=1, command=(), start=True, **options):
         self.dir = scratch(0o777)
+        if interval < 1:
+            options["env"] = {**unlimited(), **(options.get("env") or {})}
         self.command, self.options, self.hostname = command, options, hostname
         os.mkdir(f"{self.dir}/plugins")
         for name in "logfile", *plugins:  # collectd refuses symbolic links

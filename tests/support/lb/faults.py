@@ -15,15 +15,20 @@ Heap = collections.namedtuple("Heap", "blocks bytes")
 
 
 @functools.cache
-def _library():
-    """faults.c, compiled once for all subtests."""
+def _library(name):
+    """A file of tests/support to preload, compiled once for all subtests."""
     folder = tempfile.mkdtemp(prefix="listen_backlog-")
     atexit.register(shutil.rmtree, folder)
     os.chmod(folder, 0o755)
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    subprocess.run([*os.environ.get("CC", "cc").split(), "-shared", "-fPIC", "-o", f"{folder}/faults.so",
-                    f"{here}/faults.c", "-ldl"], check=True)
-    return f"{folder}/faults.so"
+    subprocess.run([*os.environ.get("CC", "cc").split(), "-shared", "-fPIC", "-o", f"{folder}/{name}.so",
+                    f"{here}/{name}.c", "-ldl"], check=True)
+    return f"{folder}/{name}.so"
+
+
+def unlimited():
+    """The environment of a daemon in which the plugin takes all the CPU time that it needs."""
+    return {"LD_PRELOAD": _library("unlimited")}
 
 
 class Faults:
@@ -34,7 +39,7 @@ class Faults:
         self.number = 0
         for name in "requests", "entered", "heap":
             os.chmod(write(f"{self.path}.{name}", "\0" * 16 * (name == "heap")), 0o666)
-        self.env = {"LD_PRELOAD": _library(), "LB_FAULT": self.path}
+        self.env = {"LD_PRELOAD": f"{_library('faults')} {_library('unlimited')}", "LB_FAULT": self.path}  # faults.c takes much CPU time
         self.set(*faults)
 
     def set(self, *faults):
