@@ -769,6 +769,13 @@ REPLAY_TEST(without_memory_there_is_no_recorder_and_no_replay) {
   memory.fails = 0;
   close(file.fd);
   assert_int_equal(opens, 4); /* three allocations */
+  close_replay(NULL);
+  for (size_t call = 1; call <= 2; call++) {
+    memory.fails = call;
+    assert_int_equal(
+        lb_replay_new(&lb_record_expected, sizeof(lb_record_expected), &replay),
+        -ENOMEM);
+  }
 }
 
 /* --- damage -------------------------------------------------------------- */
