@@ -110,6 +110,29 @@ def _():
     one_hint("LB_MSG_SOMAXCONN_RAISED", 64)
 
 
+@test("a listener whose limit equals net.core.somaxconn is named once, whatever its server restarts, and once more when it "
+      "first overflows")
+def _():
+    sysctl("net.core.somaxconn", 3)
+    daemon = Collectd("ListeningPorts true\nListeningPaths true")
+    for _ in range(4):
+        servers = [Listener(8080, backlog=1000), UnixListener(b"\0app", 1000)]
+        until(lambda: daemon.read().keys() >= {"8080", "@app"}, "they listen")
+        for each in servers:
+            each.close()
+        until(lambda: "@app" not in daemon.read(), "they have gone")
+    mentions(" ".join(daemon.said("LB_MSG_AT_SOMAXCONN")), "8080")
+    for _ in range(2):
+        server = fill(Listener(8080, backlog=1000), 4)
+        overflow(server, 5)
+        daemon.await_reads(3)
+        server.close()
+        daemon.await_reads(3)
+    line, = daemon.said("LB_MSG_OVERFLOWED")
+    mentions(line, "Listener 8080 ")
+    equal((len(daemon.said("LB_MSG_AT_SOMAXCONN")), daemon.errors()), (1, []), "lines in a minute")
+
+
 RRDTOOL = """
 <Plugin rrdtool>
   DataDir "@DIR@/rrd"
