@@ -141,12 +141,14 @@ static inline void on_outcome(void *data, const struct lb_outcome *outcome) {
   lb_collector_visit_readings(outcome->collector, on_reading, readings);
   lb_collector_visit_sockets(outcome->collector, on_socket, NULL);
   lb_collector_visit_hints(outcome->collector, on_hint, outcome->collector);
+  static const int kinds[] = {-EEXIST, -ENAMETOOLONG, -ESTALE};
   struct lb_conflict conflict;
-  while (lb_collector_next_conflict(outcome->collector, &conflict)) {
-    CHECK(conflict.err == -EEXIST || conflict.err == -ENAMETOOLONG ||
-          conflict.err == -ESTALE);
-    lb_collector_told_conflict(outcome->collector, &conflict);
-  }
+  for (int i = 0; i < 3; i++)
+    while (
+        lb_collector_next_conflict(outcome->collector, kinds[i], &conflict)) {
+      CHECK(conflict.err == kinds[i] && conflict.label[0]);
+      lb_collector_told_conflict(outcome->collector, &conflict);
+    }
 }
 
 /* After each end of an interval. */

@@ -49,9 +49,9 @@ void lb_label_of_unix_name(char label[static LB_LABEL_SIZE],
                            const struct lb_unix_name *name) {
   size_t len = name->len, start = 0;
   const char *text = without_slash(name->bytes, &len);
-  if (len && is_relative(name) && (len < 2 || memcmp(text, "./", 2))) {
-    memcpy(label, ".-", 2);
-    start = 2;
+  if (len && is_relative(name) && (len < 2 || memcmp(text, "./", 2) != 0)) {
+    label[start++] = '.';
+    label[start++] = '-';
   }
   write_label(label + start, text, len);
   if (len == 0)

@@ -98,50 +98,56 @@ static void end_hints(struct lb_notices *notices, enum lb_hint_kind kind) {
 
 /* --- conflicts ----------------------------------------------------------- */
 
-static bool note_conflict(struct lb_notices *notices,
-                          const struct lb_conflict *conflict) {
+static const int kinds[LB_CONFLICT_KINDS] = {-EEXIST, -ENAMETOOLONG, -ESTALE};
+
+/* Returns whether there may be room for more. */
+static bool note_conflict(struct lb_notices *notices, int kind,
+                          struct lb_collector *collector) {
+  struct lb_conflict conflict;
   char item[LB_MESSAGE_SIZE];
-  if (notices->conflicts.len && notices->conflicts.err != conflict->err)
+  if (!lb_collector_next_conflict(collector, kinds[kind], &conflict))
     return false;
-  snprintf(item, sizeof(item), LB_TEXT_CONFLICT, conflict->source,
-           conflict->label);
-  notices->conflicts.err = conflict->err;
-  return add_item(notices->conflicts.text, &notices->conflicts.len, item);
+  snprintf(item, sizeof(item), LB_TEXT_CONFLICT, conflict.source,
+           conflict.label);
+  if (!add_item(notices->conflicts[kind].text, &notices->conflicts[kind].len,
+                item))
+    return false;
+  lb_collector_told_conflict(collector, &conflict);
+  return true;
 }
 
-static void end_conflicts(struct lb_notices *notices) {
+static void end_conflicts(struct lb_notices *notices, int kind) {
   char text[LB_MESSAGE_SIZE];
-  if (!notices->conflicts.len)
+  if (!notices->conflicts[kind].len)
     return;
-  int level = notices->conflicts.err == -ESTALE ? LOG_WARNING : LOG_ERR;
-  lb_log(
-      level, "%s",
-      lb_label_refused(text, notices->conflicts.err, notices->conflicts.text));
-  notices->conflicts.logged = notices->now;
+  lb_log(kinds[kind] == -ESTALE ? LOG_WARNING : LOG_ERR, "%s",
+         lb_label_refused(text, kinds[kind], notices->conflicts[kind].text));
+  notices->conflicts[kind].logged = notices->now;
 }
 
 /* --- a read -------------------------------------------------------------- */
 
 void lb_notices_begin(struct lb_notices *notices, cdtime_t now) {
   notices->now = now;
-  for (int i = 0; i < LB_HINT_KINDS; i++)
-    notices->hints[i].len = notices->hints[i].count = 0;
-  notices->conflicts.len = 0;
+  for (int kind = 0; kind < LB_HINT_KINDS; kind++)
+    notices->hints[kind].len = notices->hints[kind].count = 0;
+  for (int kind = 0; kind < LB_CONFLICT_KINDS; kind++)
+    notices->conflicts[kind].len = 0;
 }
 
 void lb_notices_add(struct lb_notices *notices,
                     struct lb_collector *collector) {
   struct hint_visit visit = {notices, collector};
-  struct lb_conflict conflict;
   lb_collector_visit_hints(collector, note_hint, &visit);
-  while (is_due(notices, notices->conflicts.logged) &&
-         lb_collector_next_conflict(collector, &conflict) &&
-         note_conflict(notices, &conflict))
-    lb_collector_told_conflict(collector, &conflict);
+  for (int kind = 0; kind < LB_CONFLICT_KINDS; kind++)
+    while (is_due(notices, notices->conflicts[kind].logged) &&
+           note_conflict(notices, kind, collector))
+      ;
 }
 
 void lb_notices_end(struct lb_notices *notices) {
   for (enum lb_hint_kind kind = 0; kind < LB_HINT_KINDS; kind++)
     end_hints(notices, kind);
-  end_conflicts(notices);
+  for (int kind = 0; kind < LB_CONFLICT_KINDS; kind++)
+    end_conflicts(notices, kind);
 }

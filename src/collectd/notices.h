@@ -26,6 +26,8 @@ struct lb_hint_line {
   cdtime_t logged;
 };
 
+enum { LB_CONFLICT_KINDS = 3 };
+
 /* Zeroed at first; its fields are notices.c's own. */
 struct lb_notices {
   cdtime_t now;
@@ -33,9 +35,8 @@ struct lb_notices {
   struct {
     char text[LB_NAMES_SIZE];
     size_t len;
-    int err;
     cdtime_t logged;
-  } conflicts;
+  } conflicts[LB_CONFLICT_KINDS];
 };
 
 /* One read: begin, add each collector, end. Borrows the collectors until the

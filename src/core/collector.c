@@ -427,11 +427,12 @@ void lb_collector_told_hint(struct lb_collector *collector,
   lb_hints_told(&collector->hints, collector->listeners, hint);
 }
 
-bool lb_collector_next_conflict(struct lb_collector *collector,
+bool lb_collector_next_conflict(struct lb_collector *collector, int err,
                                 struct lb_conflict *out) {
-  return lb_listeners_next_conflict(collector->listeners, out) ||
-         lb_unix_files_next_foreign(&collector->table, collector->listeners,
-                                    out);
+  return err == -ESTALE
+             ? lb_unix_files_next_foreign(&collector->table,
+                                          collector->listeners, out)
+             : lb_listeners_next_conflict(collector->listeners, err, out);
 }
 
 void lb_collector_told_conflict(struct lb_collector *collector,

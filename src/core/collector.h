@@ -89,8 +89,9 @@ void lb_collector_visit_hints(const struct lb_collector *collector,
 void lb_collector_told_hint(struct lb_collector *collector,
                             const struct lb_hint *hint);
 
-/* What has no label: see lb_listeners_next_conflict(). */
-bool lb_collector_next_conflict(struct lb_collector *collector,
+/* What has no label with this err, of struct lb_conflict: see
+ * lb_listeners_next_conflict(). */
+bool lb_collector_next_conflict(struct lb_collector *collector, int err,
                                 struct lb_conflict *out);
 void lb_collector_told_conflict(struct lb_collector *collector,
                                 const struct lb_conflict *conflict);

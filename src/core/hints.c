@@ -26,12 +26,10 @@ static bool was_told(const struct lb_hints *hints,
                      const struct lb_listener *listener,
                      enum lb_hint_kind kind) {
   uint64_t key = key_of(listener, kind);
-  size_t len = hints->told_len < LB_HINTS_REMEMBERED ? hints->told_len
-                                                     : LB_HINTS_REMEMBERED;
-  for (size_t i = 0; i < len && can_be_forgotten(listener); i++)
-    if (hints->told[i] == key)
-      return true;
-  return false;
+  bool found = false;
+  for (size_t i = 0; i < LB_HINTS_REMEMBERED && !found; i++)
+    found = hints->told[i] == key;
+  return found && can_be_forgotten(listener);
 }
 
 static void remember(struct lb_hints *hints, struct lb_listener *listener,

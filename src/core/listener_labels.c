@@ -71,12 +71,20 @@ static int write_label_of(const struct lb_listeners *listeners, uint32_t which,
   return err;
 }
 
+/* One that goes on keeps its number. */
+static void note_conflict_of(struct lb_listeners *listeners, uint32_t which,
+                             int err) {
+  struct lb_claim *claim = claim_of(listeners, which);
+  if (claim->err != err)
+    *claim = (struct lb_claim){.err = err, .number = listeners->conflicts++};
+}
+
 /* --- claims -------------------------------------------------------------- */
 
 static void lose_label(void *data, uint32_t which) {
   struct lb_listeners *listeners = data;
   *label_of(listeners, which) = NULL;
-  *claim_of(listeners, which) = (struct lb_claim){.err = -EEXIST};
+  note_conflict_of(listeners, which, -EEXIST);
 }
 
 int lb_listeners_claim(struct lb_listeners *listeners, uint32_t which) {
@@ -89,9 +97,7 @@ int lb_listeners_claim(struct lb_listeners *listeners, uint32_t which) {
         label_of(listeners, which));
   if (err == -ENOMEM)
     return err;
-  struct lb_claim *claim = claim_of(listeners, which);
-  claim->err = err;
-  claim->is_told &= err != 0;
+  note_conflict_of(listeners, which, err);
   return 0;
 }
 
@@ -145,27 +151,41 @@ void lb_listeners_write_conflict(const struct lb_listeners *listeners,
   write_unix_source(name, out->source);
 }
 
-static bool is_news(const struct lb_claim *claim) {
-  return claim->err && !claim->is_told;
+static bool is_news(const struct lb_listeners *listeners, uint32_t which,
+                    int err) {
+  if (which != LB_OF_NETNS && !is_in_use(&listeners->v[which].listener))
+    return false;
+  const struct lb_claim *claim = which == LB_OF_NETNS
+                                     ? &listeners->netns_claim
+                                     : &listeners->v[which].claim;
+  return claim->err == err && !claim->is_told;
 }
 
-bool lb_listeners_next_conflict(struct lb_listeners *listeners,
+/* Of a higher rank, or the older one. */
+static bool is_more_urgent(struct lb_listeners *listeners, uint32_t a,
+                           uint32_t b) {
+  enum lb_label_rank left = rank_of(listeners, a),
+                     right = rank_of(listeners, b);
+  if (left != right)
+    return left > right;
+  return (int32_t)(claim_of(listeners, a)->number -
+                   claim_of(listeners, b)->number) < 0;
+}
+
+bool lb_listeners_next_conflict(struct lb_listeners *listeners, int err,
                                 struct lb_conflict *out) {
   uint32_t best = LB_OF_NETNS;
-  bool has_news = is_news(&listeners->netns_claim);
-  for (size_t i = 0; i < listeners->len; i++) {
-    if (!is_in_use(&listeners->v[i].listener) ||
-        !is_news(&listeners->v[i].claim) ||
-        (has_news &&
-         rank_of(listeners, (uint32_t)i) <= rank_of(listeners, best)))
+  bool has_news = is_news(listeners, LB_OF_NETNS, err);
+  for (uint32_t i = 0; i < listeners->len; i++) {
+    if (!is_news(listeners, i, err) ||
+        (has_news && !is_more_urgent(listeners, i, best)))
       continue;
-    best = (uint32_t)i;
+    best = i;
     has_news = true;
   }
   if (!has_news)
     return false;
-  *out = (struct lb_conflict){.err = claim_of(listeners, best)->err,
-                              .which = best};
+  *out = (struct lb_conflict){.err = err, .which = best};
   write_label_of(listeners, best, out->label);
   write_source(listeners, best, out->source);
   return true;

@@ -122,9 +122,9 @@ void lb_listeners_write_conflict(const struct lb_listeners *listeners,
                                  const struct lb_listen_sock *sock,
                                  struct lb_conflict *out);
 
-/* A conflict that has not been told yet; those of what is configured come
- * first, then those of ports. Returns false if there is none. */
-bool lb_listeners_next_conflict(struct lb_listeners *listeners,
+/* A conflict with this err that has not been told yet: that of what has the
+ * highest rank, and of these the oldest. Returns false if there is none. */
+bool lb_listeners_next_conflict(struct lb_listeners *listeners, int err,
                                 struct lb_conflict *out);
 /* It is not the next one any more, unless it ends and comes back. */
 void lb_listeners_told_conflict(struct lb_listeners *listeners,

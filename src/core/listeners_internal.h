@@ -7,8 +7,9 @@
 
 /* Why something has no label. */
 struct lb_claim {
-  int err;      /* 0: it has one; -EEXIST or -ENAMETOOLONG */
-  bool is_told; /* err is: see lb_listeners_told_conflict() */
+  int err;         /* 0: it has one; -EEXIST or -ENAMETOOLONG */
+  bool is_told;    /* err is: see lb_listeners_told_conflict() */
+  uint32_t number; /* of the conflict, in the order of time */
 };
 
 struct lb_listener_entry {
@@ -32,6 +33,7 @@ struct lb_listeners {
   struct lb_unix_names *unix_names;
   const char *netns_label; /* NULL: it could have none */
   struct lb_claim netns_claim;
+  uint32_t conflicts;          /* so far */
   struct lb_listener_entry *v; /* the selections first, in their order */
   size_t len;
   uint32_t first_free; /* index + 1; 0: none */

@@ -35,7 +35,8 @@ void lb_unix_files_check_again(struct lb_unix_files *files,
                                struct lb_listeners *listeners,
                                struct lb_source *source);
 
-/* A foreign socket that has not been told yet. Returns false if there is none.
+/* The oldest foreign socket that has not been told yet. Returns false if there
+ * is none.
  */
 bool lb_unix_files_next_foreign(const struct lb_socket_table *table,
                                 const struct lb_listeners *listeners,

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -42,39 +43,46 @@ static uint32_t kernel_dev(unsigned major, unsigned minor) {
 }
 
 /* The mount of an open file, or -1. */
-static int mount_of(const char *proc, int fd) {
+static long mount_of(const char *proc, int fd) {
+  static const char name[] = "mnt_id:";
   char path[256], line[128];
-  int mount = -1;
+  long mount = -1;
   snprintf(path, sizeof(path), "%s/self/fdinfo/%d", proc, fd);
   FILE *file = fopen(path, "re");
-  while (file && fgets(line, sizeof(line), file) && mount < 0)
-    if (sscanf(line, "mnt_id: %d", &mount) != 1)
-      mount = -1;
+  while (file && mount < 0 && fgets(line, sizeof(line), file))
+    if (strncmp(line, name, sizeof(name) - 1) == 0)
+      mount = strtol(line + sizeof(name) - 1, NULL, 10);
   if (file)
     fclose(file);
   return mount;
 }
 
-/* Its lines can be longer than the buffer: a part of a line is no number. */
-static int find_dev(const char *proc, int mount, uint32_t *dev) {
+/* "MOUNT PARENT MAJOR:MINOR ...", if it is this mount. */
+static bool get_dev(const char *line, long mount, uint32_t *dev) {
+  char *end;
+  if (strtol(line, &end, 10) != mount)
+    return false;
+  (void)strtol(end, &end, 10);
+  unsigned long major = strtoul(end, &end, 10);
+  if (*end != ':')
+    return false;
+  *dev = kernel_dev((unsigned)major, (unsigned)strtoul(end + 1, NULL, 10));
+  return true;
+}
+
+/* A line can be longer than the buffer. */
+static int find_dev(const char *proc, long mount, uint32_t *dev) {
   char path[256], line[512];
-  int err = -ENODATA;
+  bool is_found = false, begins = true;
   snprintf(path, sizeof(path), "%s/self/mountinfo", proc);
   FILE *file = fopen(path, "re");
-  bool begins = true;
-  while (file && err && fgets(line, sizeof(line), file)) {
-    int id;
-    unsigned major, minor;
-    if (begins && sscanf(line, "%d %*d %u:%u", &id, &major, &minor) == 3 &&
-        id == mount) {
-      *dev = kernel_dev(major, minor);
-      err = 0;
-    }
+  while (file && !is_found && fgets(line, sizeof(line), file)) {
+    is_found = begins && get_dev(line, mount, dev);
     begins = strchr(line, '\n') != NULL;
   }
   if (file)
     fclose(file);
-  return err;
+  return is_found ? 0 : -ENODATA;
 }
 
 static int compare_file(const char *proc, int fd,

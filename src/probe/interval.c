@@ -93,13 +93,13 @@ static void print_errors(struct interval *interval,
   print_error(interval, LB_TASK_INSPECT, netns, outcome->inspection_err);
 }
 
-static void print_conflicts(struct lb_collector *collector) {
+static void print_conflicts(struct lb_collector *collector, int err) {
   char source[LB_MESSAGE_SIZE], text[LB_MESSAGE_SIZE];
   struct lb_conflict conflict;
-  while (lb_collector_next_conflict(collector, &conflict)) {
+  while (lb_collector_next_conflict(collector, err, &conflict)) {
     snprintf(source, sizeof(source), LB_TEXT_CONFLICT, conflict.source,
              conflict.label);
-    lb_probe_error("%s", lb_label_refused(text, conflict.err, source));
+    lb_probe_error("%s", lb_label_refused(text, err, source));
     lb_collector_told_conflict(collector, &conflict);
   }
 }
@@ -118,7 +118,9 @@ static void print_outcome(void *data, const struct lb_outcome *outcome) {
   print_errors(interval, outcome);
   if (outcome->err)
     return;
-  print_conflicts(outcome->collector);
+  print_conflicts(outcome->collector, -EEXIST);
+  print_conflicts(outcome->collector, -ENAMETOOLONG);
+  print_conflicts(outcome->collector, -ESTALE);
   if (interval->arguments->sockets)
     print_sockets(interval, outcome);
   else

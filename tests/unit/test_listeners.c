@@ -199,8 +199,8 @@ TEST_ON_KERNEL(a_name_with_a_colon_takes_no_label_of_another_namespace) {
   assert_sums(&other, "blue:80 0/8, ");
   assert_conflicts(&other, "");
   assert_sums(fixture, "");
-  assert_conflicts(fixture, "blue:80 of the UNIX socket \"/blue:80\": taken\n"
-                            "blue of the UNIX socket \"/blue\": taken\n");
+  assert_conflicts(fixture, "blue of the UNIX socket \"/blue\": taken\n"
+                            "blue:80 of the UNIX socket \"/blue:80\": taken\n");
   lb_collector_free(other.collector);
   close_kernel(&kernel);
   interval(fixture);

@@ -26,6 +26,10 @@
   "ERR: " PLUGIN "Label already used, so not reported: " list                  \
   ". A <Listener> in collectd.conf can name each.\n"
 
+#define TOO_LONG(list)                                                         \
+  "ERR: " PLUGIN "Label longer than 127 bytes, so not reported: " list         \
+  ". A <Listener> in collectd.conf can name each.\n"
+
 static struct lb_notices notices;
 static uint64_t now_s;
 
@@ -189,11 +193,9 @@ TEST_OF_NOTICES(a_label_that_is_too_long_has_a_line_of_its_own) {
   play(fixture, script);
   read_after(10, fixture, NULL);
   struct text want = {.len = 0};
-  say(&want, TAKEN("port 443 (\"%s\")"), label);
+  say(&want, TAKEN("port 443 (\"%s\")") TOO_LONG("port 8080 (\"8080\")"),
+      label);
   check_log(want.at);
-  read_after(60, fixture, NULL);
-  check_log("ERR: " PLUGIN "Label longer than 127 bytes, so not reported: port "
-            "8080 (\"8080\"). A <Listener> in collectd.conf can name each.\n");
 }
 
 TEST_OF_NOTICES(a_path_with_another_file_is_a_warning) {
@@ -205,6 +207,26 @@ TEST_OF_NOTICES(a_path_with_another_file_is_a_warning) {
               "socket \"/run/b\" (\"run-b\"). Each is of a chroot, a "
               "container, a user namespace or an earlier server.\n");
   assert_next(*state, 60, "end", "");
+}
+
+/* The entry of a listener that is gone serves a new one. */
+TEST_OF_NOTICES(of_conflicts_that_come_and_go_the_oldest_is_named_first) {
+  struct fixture *fixture = *state;
+  play(fixture, "paths");
+  listen_at(&fixture->kernel, 1,
+            "@a/000000000000000000000000000000000000000000"
+            "00000000000000000000000000000000000000000000"
+            "000000000000000");
+  assert_next(fixture, 10,
+              "listen 2 @b/1; listen 3 @b/2; listen 4 @b/3; listen 9 @c; end;"
+              "listen 5 @b-1; sample; listen 6 @b-2; end",
+              TAKEN("the UNIX socket \"@b-1\" (\"@b-1\"), the UNIX socket "
+                    "\"@b-2\" (\"@b-2\")"));
+  play(fixture, "close 5; close 9; close 6; end; end; end; listen 7 @b-3; end;"
+                "listen 8 @b-1; end; listen 10 @b-2; end");
+  read_after(60, fixture, NULL);
+  check_log(TAKEN("the UNIX socket \"@b-3\" (\"@b-3\"), the UNIX socket "
+                  "\"@b-1\" (\"@b-1\"), the UNIX socket \"@b-2\" (\"@b-2\")"));
 }
 
 /* 30 names of 108 bytes, with labels as long. */
