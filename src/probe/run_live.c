@@ -56,7 +56,7 @@ static void pass_interval(const struct live_run *run, struct timespec from,
   clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-static void end_interval(const struct live_run *run, uint64_t now_ms) {
+static void end_live_interval(const struct live_run *run, uint64_t now_ms) {
   if (run->recorder && run->arguments->settings.inspect)
     lb_recorder_begin_sample(run->recorder, now_ms, false);
   lb_monitor_prepare(run->monitor, now_ms);
@@ -79,7 +79,7 @@ static int run_intervals(const struct live_run *run) {
     pass_interval(run, at, next);
     if (*run->interrupted && number > 1)
       break;
-    end_interval(run, to_ms(next));
+    end_live_interval(run, to_ms(next));
     if (lb_interval_print(arguments, run->monitor, number))
       status = EXIT_FAILURE;
     if (number == arguments->count || ferror(stdout))
