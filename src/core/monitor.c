@@ -166,7 +166,9 @@ static void plan_inspections(struct lb_monitor *monitor, uint64_t now_ms) {
   uint64_t start = thread_ns(monitor);
   lb_budget_grant(&monitor->budget, to_ns(now_ms));
   monitor->slowed = !lb_budget_can_inspect(&monitor->budget);
-  for (size_t i = 0; i < monitor->all.len && !monitor->slowed; i++)
+  if (monitor->slowed)
+    return;
+  for (size_t i = 0; i < monitor->all.len; i++)
     plan_inspection(monitor, monitor->all.v[i], now_ms);
   monitor->inspecting_ns = thread_ns(monitor) - start;
   lb_budget_inspected(&monitor->budget, monitor->inspecting_ns);
@@ -308,7 +310,8 @@ struct lb_slowdowns lb_monitor_slowdowns(const struct lb_monitor *monitor) {
   struct lb_slowdowns slowdowns = {
       .inspections = monitor->slowed,
       .inspection_ns = monitor->inspection_ns,
-      .namespaces = {budget->rest_ns, lb_budget_turn(budget)},
+      .namespaces = {budget->rest_ns,
+                     monitor->all.len > 1 ? lb_budget_turn(budget) : 0},
       .interval_ns = budget->interval_ns,
   };
   for (enum lb_part i = 0; i < LB_PARTS; i++)
