@@ -44,13 +44,35 @@ static void check_conn(void *data, const struct nlmsghdr *msg, bool added) {
   check_address(diag, conn->address);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
+/* Of MPTCP, those whose client has closed. */
+static void check_mptcp_conn(void *data, const struct nlmsghdr *msg,
+                             bool added) {
+  const struct lb_conns *conns = data;
+  const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
+  CHECK(mnl_nlmsg_get_payload_len(msg) >= sizeof(*diag));
+  CHECK(added == (may_wait(diag) && diag->idiag_state == TCP_CLOSE_WAIT));
+  if (!added)
+    return;
+  const struct lb_conn *conn = &conns->v[conns->len - 1];
+  CHECK(conn->kind == LB_CONN_MPTCP_CLOSED && conn->wait_ms == 0);
+  CHECK(conn->family == diag->idiag_family);
+  CHECK(conn->port == ntohs(diag->id.idiag_sport));
+  check_address(diag, conn->address);
+}
+
+static void feed(struct input input, bool is_mptcp) {
   struct lb_conns conns = {.len = 0};
-  struct fuzzed_answer answer = {.handler = lb_add_conns(&conns),
-                                 .len = &conns.len,
-                                 .check = check_conn,
-                                 .data = &conns};
-  feed_input(&answer, (struct input){bytes, len});
+  struct fuzzed_answer answer = {
+      .handler = is_mptcp ? lb_add_mptcp_conns(&conns) : lb_add_conns(&conns),
+      .len = &conns.len,
+      .check = is_mptcp ? check_mptcp_conn : check_conn,
+      .data = &conns};
+  feed_input(&answer, input);
   lb_conns_free(&conns);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
+  feed((struct input){bytes, len}, false);
+  feed((struct input){bytes, len}, true);
   return 0;
 }

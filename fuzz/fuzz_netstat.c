@@ -63,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   char *text = copy_of((struct input){bytes, len}, true);
   check_netstat(text);
   check_sysctl(text);
+  CHECK(!lb_netstat_has_mptcp(text) || strstr(text, "MPCapableSYNRX"));
   free(text);
   return 0;
 }

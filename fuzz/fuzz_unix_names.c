@@ -43,6 +43,10 @@ static void check_sock(void *data, const struct nlmsghdr *msg, bool added) {
   CHECK(sock->family == AF_UNIX && sock->port == 0 && !sock->has_drops);
   CHECK(sock->queue == queue && sock->limit == limit);
   CHECK(sock->inode == diag->udiag_ino);
+  const struct nlattr *file = find_attr(msg, sizeof(*diag), UNIX_DIAG_VFS);
+  uint32_t inode = 0, dev = 0;
+  CHECK(!file || (attr_number(file, 0, &inode) && attr_number(file, 4, &dev)));
+  CHECK(sock->file.inode == inode && sock->file.dev == dev);
   CHECK((uint32_t)sock->cookie == diag->udiag_cookie[0]);
   CHECK(sock->cookie >> 32 == diag->udiag_cookie[1]);
   check_number(socks->unix_names, sock->unix_name, mnl_attr_get_payload(name),
