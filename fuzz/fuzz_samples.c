@@ -65,7 +65,7 @@ static struct listening *take_slot(struct input *input) {
 }
 
 static void open_socket(struct input *input) {
-  static const char *const names[] = {"/run/app.sock", "@app", "8080", "/x"};
+  static const char *const names[] = {"/run/app.sock", "@app", "/8080", "/x"};
   struct listening *slot = take_slot(input);
   *slot = (struct listening){.row = {.cookie = ++fuzzed.next_cookie,
                                      .limit = take_number(input, 1),
