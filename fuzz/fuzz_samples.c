@@ -230,6 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   fuzzed.kernel = new_kernel();
   fuzzed.kernel.len = SLOTS;
   fuzzed.kernel.cost_ns = 1000;
+  fuzzed.kernel.somaxconn = 3;
   fuzzed.kernel.before = before_read;
   CHECK(lb_monitor_new(&settings,
                        (struct lb_transport_opener){open_kernel, NULL},

@@ -163,7 +163,8 @@
 #define LB_EXPECT_LISTENER_OPTIONS                                             \
   "LocalPort, LocalPath, LocalAddress or NetNamespace"
 #define LB_EXPECT_LISTENER "a block with a name: <Listener \"name\">"
-#define LB_EXPECT_NAME "one name in quotes, of 1 to 127 bytes, without \"/\""
+#define LB_EXPECT_NAME                                                         \
+  "one name in quotes, of 1 to 127 bytes, without \"/\" and \";\""
 #define LB_EXPECT_BOOLEAN "true or false"
 #define LB_EXPECT_SAMPLE "0, or seconds from 0.001 to the interval"
 #define LB_EXPECT_SAMPLE_NOW LB_EXPECT_SAMPLE " (%.6g)"

@@ -105,7 +105,7 @@ static void check_table(void **state) {
 #define NOT_BOOLEAN ": not one boolean, expected true or false\n"
 #define NOT_NAME                                                               \
   ": not one valid name, expected one name in quotes, of 1 to 127 bytes, "     \
-  "without \"/\"\n"
+  "without \"/\" and \";\"\n"
 #define NO_VALUE ": no value, expected "
 #define NO_OPTION ": a block, expected an option with "
 #define UNKNOWN                                                                \
@@ -411,6 +411,7 @@ CASES(a_selection_without_a_valid_value_selects_nothing) = {
      "nothing\nLocalPort \"x\"" NO_SERVICE},
     {BLOCK(""), "nothing\n" NO_SELECTOR},
     {LISTENER("a/b", "LocalPort 80\n"), "nothing\n<Listener \"a/b\">" NOT_NAME},
+    {LISTENER("a;b", "LocalPort 80\n"), "nothing\n<Listener \"a;b\">" NOT_NAME},
     {"LocalPort \"x\"\n" BLOCK("LocalPort 80\nLocalAddress \"x\"\n"),
      "nothing\nLocalPort \"x\"" NO_SERVICE
      "LocalAddress \"x\"" IN_API NOT_ADDRESS NO_ADDRESS},
