@@ -8,9 +8,17 @@
  *   between. Such an overflow waits for the next round (hold_back()). */
 #include "core/attribution.h"
 
+#include "core/evidence.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Samples. */
+enum {
+  NEARLY_FULL_KEEP = 20, /* a queue was nearly full lately */
+  NEW_SAMPLES = 10,      /* of a new collector, which knows no socket */
+};
 
 void lb_attribution_free(struct lb_attribution *attribution) {
   free(attribution->movers);
@@ -19,15 +27,19 @@ void lb_attribution_free(struct lb_attribution *attribution) {
 
 void lb_attribution_rebind(struct lb_attribution *attribution) {
   memset(attribution->settled.counter, 0, sizeof(attribution->settled.counter));
+  memset(attribution->learned.counter, 0, sizeof(attribution->learned.counter));
   attribution->overflows_read = 0;
+  attribution->sample = attribution->first_sample = 0;
 }
 
-/* How far sk_drops has moved since it was last attributed. It wraps at 32 bits.
- */
+/* How far sk_drops has moved. It wraps at 32 bits. */
+static uint32_t movement_since(const struct lb_socket *socket,
+                               uint32_t sk_drops) {
+  return socket->sock.has_drops ? socket->sock.sk_drops - sk_drops : 0;
+}
+
 static uint32_t movement_of(const struct lb_socket *socket) {
-  return socket->sock.has_drops
-             ? socket->sock.sk_drops - socket->attribution.settled
-             : 0;
+  return movement_since(socket, socket->attribution.settled);
 }
 
 static bool was_full(const struct lb_socket *socket) {
@@ -44,15 +56,19 @@ static uint64_t increment(uint64_t before, uint64_t now) {
   return before <= UINT32_MAX && wrapped <= INT32_MAX ? wrapped : 0;
 }
 
+static struct lb_increments increments_between(const struct lb_netstat *before,
+                                               const struct lb_netstat *now) {
+  return (struct lb_increments){
+      .drops = increment(before->counter[LB_MIB_LISTEN_DROPS],
+                         now->counter[LB_MIB_LISTEN_DROPS]),
+      .overflows = increment(before->counter[LB_MIB_LISTEN_OVERFLOWS],
+                             now->counter[LB_MIB_LISTEN_OVERFLOWS]),
+  };
+}
+
 static struct lb_increments
 increments_of(const struct lb_attribution *attribution) {
-  const uint64_t *before = attribution->settled.counter;
-  const uint64_t *now = attribution->read.counter;
-  return (struct lb_increments){
-      .drops = increment(before[LB_MIB_LISTEN_DROPS], now[LB_MIB_LISTEN_DROPS]),
-      .overflows = increment(before[LB_MIB_LISTEN_OVERFLOWS],
-                             now[LB_MIB_LISTEN_OVERFLOWS]),
-  };
+  return increments_between(&attribution->settled, &attribution->read);
 }
 
 static void prime(struct lb_attribution *attribution,
@@ -61,10 +77,14 @@ static void prime(struct lb_attribution *attribution,
   memcpy(attribution->total, counter, sizeof(attribution->total));
   attribution->overflows_unattributed = counter[LB_MIB_LISTEN_OVERFLOWS];
   attribution->overflows_read = counter[LB_MIB_LISTEN_OVERFLOWS];
-  attribution->settled = attribution->read;
+  attribution->settled = attribution->learned = attribution->read;
   attribution->is_primed = true;
-  for (size_t i = 0; i < table->len; i++)
-    table->v[i].attribution.settled = table->v[i].sock.sk_drops;
+  attribution->first_sample = table->sample;
+  for (size_t i = 0; i < table->len; i++) {
+    struct lb_socket *socket = &table->v[i];
+    socket->attribution.settled = socket->attribution.learned =
+        socket->sock.sk_drops;
+  }
 }
 
 /* If the drop of an overflow is not counted yet, takes the overflow out of what
@@ -73,7 +93,7 @@ static void prime(struct lb_attribution *attribution,
 static void hold_back(struct lb_attribution *attribution) {
   uint64_t *overflows = &attribution->read.counter[LB_MIB_LISTEN_OVERFLOWS];
   uint64_t fresh = increment(attribution->overflows_read, *overflows);
-  attribution->overflows_read = *overflows;
+  attribution->overflows_now = *overflows;
   struct lb_increments read = increments_of(attribution);
   if (read.overflows <= read.drops)
     return;
@@ -81,35 +101,7 @@ static void hold_back(struct lb_attribution *attribution) {
   *overflows -= early < fresh ? early : fresh;
 }
 
-static uint64_t sum_movements(const struct lb_socket_table *table,
-                              bool full_only) {
-  uint64_t sum = 0;
-  for (size_t i = 0; i < table->len; i++)
-    if (!full_only || was_full(&table->v[i]))
-      sum += movement_of(&table->v[i]);
-  return sum;
-}
-
-void lb_attribution_begin(struct lb_socket_table *table) {
-  for (size_t i = 0; i < table->len; i++)
-    table->v[i].attribution.asked = table->v[i].sock.sk_drops;
-}
-
-/* Overflows have to be covered by sockets that were full, so that a socket that
- * is only scanned meanwhile does not get them. */
-bool lb_attribution_read(struct lb_attribution *attribution,
-                         struct lb_socket_table *table,
-                         const struct lb_netstat *netstat) {
-  attribution->read = *netstat;
-  if (!attribution->is_primed)
-    prime(attribution, table);
-  hold_back(attribution);
-  struct lb_increments increments = increments_of(attribution);
-  return increments.drops > sum_movements(table, false) ||
-         increments.overflows > sum_movements(table, true);
-}
-
-/* --- settling ------------------------------------------------------------ */
+/* --- movers -------------------------------------------------------------- */
 
 static int reserve_movers(struct lb_attribution *attribution, size_t cap) {
   if (attribution->movers_cap >= cap)
@@ -123,20 +115,116 @@ static int reserve_movers(struct lb_attribution *attribution, size_t cap) {
   return 0;
 }
 
+static struct lb_mover mover_of(struct lb_socket_table *table, size_t i) {
+  struct lb_socket *socket = &table->v[i];
+  struct lb_mover mover = {.socket = i,
+                           .evidence = &socket->attribution.evidence,
+                           .movement = movement_of(socket)};
+  lb_evidence_judge(&mover, was_full(socket),
+                    socket->nearly_full &&
+                        table->sample - socket->nearly_full < NEARLY_FULL_KEEP);
+  return mover;
+}
+
 static size_t find_movers(struct lb_attribution *attribution,
-                          const struct lb_socket_table *table) {
+                          struct lb_socket_table *table) {
   size_t len = 0;
+  for (size_t i = 0; i < table->len; i++)
+    if (movement_of(&table->v[i]))
+      attribution->movers[len++] = mover_of(table, i);
+  return len;
+}
+
+int lb_attribution_begin(struct lb_attribution *attribution,
+                         struct lb_socket_table *table) {
+  if (reserve_movers(attribution, table->cap))
+    return -ENOMEM;
+  for (size_t i = 0; i < table->len; i++)
+    table->v[i].attribution.asked = table->v[i].sock.sk_drops;
+  return 0;
+}
+
+/* Drops have to be covered by likely sockets, so that one that only moves for
+ * other reasons does not get them. */
+static bool is_covered(const struct lb_attribution *attribution, size_t len,
+                       struct lb_increments increments) {
+  uint64_t likely[LB_CAUSES] = {0}, all = 0;
+  for (size_t i = 0; i < len; i++) {
+    const struct lb_mover *mover = &attribution->movers[i];
+    for (int cause = 0; cause < LB_CAUSES; cause++)
+      if (mover->rank[cause] >= LB_RANK_LIKELY)
+        likely[cause] += mover->movement;
+    all += mover->movement;
+  }
+  return increments.drops <= all &&
+         increments.overflows <= likely[LB_CAUSE_OVERFLOW] &&
+         increments.drops - increments.overflows <= likely[LB_CAUSE_OTHER];
+}
+
+bool lb_attribution_read(struct lb_attribution *attribution,
+                         struct lb_socket_table *table,
+                         const struct lb_netstat *netstat) {
+  attribution->read = *netstat;
+  if (!attribution->is_primed)
+    prime(attribution, table);
+  hold_back(attribution);
+  size_t len = find_movers(attribution, table);
+  return !is_covered(attribution, len, increments_of(attribution));
+}
+
+/* --- settling ------------------------------------------------------------ */
+
+/* Whether a TCP socket of the last round is missing: its last drops are
+ * unknown. */
+static bool has_left(const struct lb_attribution *attribution,
+                     const struct lb_socket_table *table) {
   for (size_t i = 0; i < table->len; i++) {
     const struct lb_socket *socket = &table->v[i];
-    uint32_t movement = movement_of(socket);
-    if (movement)
-      attribution->movers[len++] = (struct lb_mover){
-          .socket = i,
-          .movement = movement,
-          .full = was_full(socket),
-      };
+    if (socket->sock.has_drops && !lb_socket_is_present(table, socket) &&
+        socket->sample >= attribution->sample)
+      return true;
   }
-  return len;
+  return false;
+}
+
+static void amounts_of(const struct lb_netstat *before,
+                       const struct lb_netstat *now,
+                       uint64_t amount[static LB_CAUSES]) {
+  struct lb_increments increments = increments_between(before, now);
+  amount[LB_CAUSE_OVERFLOW] = increments.overflows;
+  amount[LB_CAUSE_OTHER] = increments.drops > increments.overflows
+                               ? increments.drops - increments.overflows
+                               : 0;
+}
+
+/* What moved in the last round takes part, too. */
+static void learn(struct lb_attribution *attribution,
+                  struct lb_socket_table *table) {
+  uint64_t amount[LB_CAUSES];
+  amounts_of(&attribution->learned, &attribution->read, amount);
+  attribution->learned = attribution->read;
+  bool is_whole = !has_left(attribution, table);
+  attribution->sample = table->sample;
+  size_t len = 0;
+  for (size_t i = 0; i < table->len; i++) {
+    struct lb_socket *socket = &table->v[i];
+    struct lb_evidence *evidence = &socket->attribution.evidence;
+    uint32_t movement = movement_since(socket, socket->attribution.learned);
+    socket->attribution.learned = socket->sock.sk_drops;
+    if (movement || evidence->previous)
+      attribution->movers[len++] =
+          (struct lb_mover){.evidence = evidence, .movement = movement};
+  }
+  if (is_whole)
+    lb_evidence_learn(attribution->movers, len, amount, attribution->amount);
+}
+
+/* A collector that has just begun knows no socket: within its first interval,
+ * it leaves what several sockets may have dropped to a later round. */
+static bool is_undecided(const struct lb_attribution *attribution,
+                         const struct lb_socket_table *table, size_t len) {
+  return len > 1 && table->sample - attribution->first_sample < NEW_SAMPLES &&
+         !is_covered(attribution, len, increments_of(attribution));
 }
 
 /* Closes the socket's movement, except what is younger than the counters and
@@ -167,15 +255,9 @@ static void add_totals(struct lb_attribution *attribution) {
   attribution->settled = attribution->read;
 }
 
-int lb_attribution_settle(struct lb_attribution *attribution,
+static void settle_movers(struct lb_attribution *attribution,
                           struct lb_socket_table *table,
-                          struct lb_listeners *listeners) {
-  if (reserve_movers(attribution, table->cap))
-    return -ENOMEM;
-  size_t len = find_movers(attribution, table);
-  struct lb_increments left = lb_attribution_split(attribution->movers, len,
-                                                   increments_of(attribution));
-  attribution->overflows_unattributed += left.overflows;
+                          struct lb_listeners *listeners, size_t len) {
   table->drops_moved = false;
   for (size_t i = 0; i < len; i++) {
     const struct lb_mover *mover = &attribution->movers[i];
@@ -183,6 +265,23 @@ int lb_attribution_settle(struct lb_attribution *attribution,
     credit_listeners(listeners, socket, mover);
     table->drops_moved |= settle_socket(socket, mover->drops);
   }
+}
+
+int lb_attribution_settle(struct lb_attribution *attribution,
+                          struct lb_socket_table *table,
+                          struct lb_listeners *listeners, bool may_wait) {
+  if (reserve_movers(attribution, table->cap))
+    return -ENOMEM;
+  int lowest = has_left(attribution, table) ? LB_RANK_SUSPECT : 0;
+  learn(attribution, table);
+  size_t len = find_movers(attribution, table);
+  if (may_wait && is_undecided(attribution, table, len))
+    return -EAGAIN;
+  struct lb_increments left = lb_attribution_split(
+      attribution->movers, len, increments_of(attribution), lowest);
+  attribution->overflows_unattributed += left.overflows;
+  attribution->overflows_read = attribution->overflows_now;
+  settle_movers(attribution, table, listeners, len);
   add_totals(attribution);
   return 0;
 }

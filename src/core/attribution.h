@@ -12,7 +12,7 @@
  *
  * One round, after a dump:
  *
- *   lb_attribution_begin(table);
+ *   lb_attribution_begin(attribution, table);
  *   read the counters;
  *   if (lb_attribution_read(attribution, table, &netstat))
  *     merge another dump of the TCP sockets into the table;
@@ -23,7 +23,6 @@
 #ifndef LB_CORE_ATTRIBUTION_H
 #define LB_CORE_ATTRIBUTION_H
 
-#include "core/attribution_rule.h"
 #include "core/listeners.h"
 #include "core/socket_table.h"
 #include "kernel/netstat.h"
@@ -32,8 +31,14 @@
 struct lb_attribution {
   struct lb_netstat settled; /* the kernel's, as far as attributed */
   struct lb_netstat read;    /* as last read, less what has to wait */
-  uint64_t overflows_read;   /* ListenOverflows as last read */
+  uint64_t overflows_now;    /* ListenOverflows as last read */
+  uint64_t overflows_read;   /* the same when last attributed */
   bool is_primed;            /* the counters were read once */
+  uint32_t first_sample;     /* number of the sample in which they were */
+
+  struct lb_netstat learned;  /* the kernel's, as far as learned from */
+  uint64_t amount[LB_CAUSES]; /* in the last round */
+  uint32_t sample;            /* number of its sample */
 
   /* What is reported: it never goes back. */
   uint64_t total[LB_MIBS];
@@ -48,8 +53,9 @@ void lb_attribution_free(struct lb_attribution *attribution);
 /* Continues with another namespace: its counters began at 0. */
 void lb_attribution_rebind(struct lb_attribution *attribution);
 
-/* Begins a round, just before the counters are read. */
-void lb_attribution_begin(struct lb_socket_table *table);
+/* Begins a round, just before the counters are read. Returns 0 or -ENOMEM. */
+int lb_attribution_begin(struct lb_attribution *attribution,
+                         struct lb_socket_table *table);
 
 /* Takes the counters read. Returns whether the movements in the table do not
  * cover the increments; another dump may show more. What the kernel counted
@@ -58,12 +64,14 @@ bool lb_attribution_read(struct lb_attribution *attribution,
                          struct lb_socket_table *table,
                          const struct lb_netstat *netstat);
 
-/* Ends the round: adds to each listener what its sockets dropped, and to the
- * unattributed overflows what no movement explains. Shares and unattributed add
- * up to the total. Returns 0, or -ENOMEM and has attributed nothing. */
+/* Ends the round: learns from it, adds to each listener what its sockets
+ * dropped, and to the unattributed overflows what no movement explains. Shares
+ * and unattributed add up to the total. Returns 0; -EAGAIN if may_wait and
+ * nothing is known yet about the sockets, so that a later round has to
+ * attribute this one, too; or -ENOMEM. */
 int lb_attribution_settle(struct lb_attribution *attribution,
                           struct lb_socket_table *table,
-                          struct lb_listeners *listeners);
+                          struct lb_listeners *listeners, bool may_wait);
 
 /* Whether the kernel has the counters that listeners get a share of. */
 bool lb_attribution_has_shares(const struct lb_attribution *attribution);

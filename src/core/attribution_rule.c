@@ -4,6 +4,13 @@
  * the movement that is left. */
 #include "core/attribution_rule.h"
 
+/* Which movers may take how much. */
+struct turn {
+  enum lb_cause cause;
+  int rank;
+  bool only_expected;
+};
+
 static uint64_t lesser(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* part * of / whole, for part and of up to whole. The product exceeds 64 bits
@@ -17,27 +24,30 @@ static uint64_t proportion(uint64_t part, uint64_t of, uint64_t whole) {
   return whole ? product / whole : 0;
 }
 
+static uint64_t room_of(const struct lb_mover *mover, struct turn turn) {
+  uint32_t most = turn.only_expected ? mover->expected : mover->movement;
+  bool may_take = mover->rank[turn.cause] == turn.rank && most > mover->drops;
+  return may_take ? most - mover->drops : 0;
+}
+
 /* Hands out whole units without loss to rounding: each mover takes its
  * proportion of what is left among the movers that are left. Returns what they
  * have no room for. */
-static uint64_t hand_out(struct lb_mover *movers, size_t len, bool full,
-                         uint64_t amount, bool overflows) {
+static uint64_t hand_out(struct lb_mover *movers, size_t len, struct turn turn,
+                         uint64_t amount) {
   uint64_t room = 0;
   for (size_t i = 0; i < len; i++)
-    if (movers[i].full == full)
-      room += movers[i].movement - movers[i].drops;
+    room += room_of(&movers[i], turn);
 
   uint64_t left = lesser(amount, room), uncovered = amount - left;
-  for (size_t i = 0; i < len; i++) {
+  for (size_t i = 0; i < len && left; i++) {
     struct lb_mover *mover = &movers[i];
-    if (mover->full != full)
-      continue;
-    uint64_t own = mover->movement - mover->drops;
+    uint64_t own = room_of(mover, turn);
     uint64_t share = lesser(proportion(left, own, room), own);
     if (left - share > room - own)
       share = left - (room - own);
     mover->drops += (uint32_t)share;
-    if (overflows)
+    if (turn.cause == LB_CAUSE_OVERFLOW)
       mover->overflows += (uint32_t)share;
     left -= share;
     room -= own;
@@ -45,19 +55,32 @@ static uint64_t hand_out(struct lb_mover *movers, size_t len, bool full,
   return uncovered;
 }
 
+static uint64_t hand_out_ranks(struct lb_mover *movers, size_t len,
+                               enum lb_cause cause, int lowest,
+                               uint64_t amount) {
+  for (int rank = LB_RANK_FULL; rank >= LB_RANK_LIKELY && amount; rank--)
+    amount = hand_out(movers, len, (struct turn){cause, rank, true}, amount);
+  for (int rank = LB_RANK_FULL; rank >= LB_RANK_LIKELY && amount; rank--)
+    amount = hand_out(movers, len, (struct turn){cause, rank, false}, amount);
+  for (int rank = LB_RANK_LIKELY - 1; rank >= lowest && amount; rank--) {
+    amount = hand_out(movers, len, (struct turn){cause, rank, true}, amount);
+    amount = hand_out(movers, len, (struct turn){cause, rank, false}, amount);
+  }
+  return amount;
+}
+
 struct lb_increments lb_attribution_split(struct lb_mover *movers, size_t len,
-                                          struct lb_increments increments) {
+                                          struct lb_increments increments,
+                                          int lowest_rank) {
   for (size_t i = 0; i < len; i++)
     movers[i].overflows = movers[i].drops = 0;
 
   uint64_t both = lesser(increments.overflows, increments.drops);
-  uint64_t left = hand_out(movers, len, true, both, true);
-  left = hand_out(movers, len, false, left, true);
+  uint64_t left =
+      hand_out_ranks(movers, len, LB_CAUSE_OVERFLOW, lowest_rank, both);
   uint64_t given = both - left;
-
-  uint64_t others = increments.drops - both;
-  others = hand_out(movers, len, true, others, false);
-  others = hand_out(movers, len, false, others, false);
+  uint64_t others = hand_out_ranks(movers, len, LB_CAUSE_OTHER, lowest_rank,
+                                   increments.drops - both);
   return (struct lb_increments){
       .overflows = increments.overflows - given,
       .drops = left + others,

@@ -181,21 +181,24 @@ static int read_netstat(struct lb_collector *collector,
 
 /* Steps 3 to 5. Returns 0 also if the counters cannot be read. A dump without
  * UNIX sockets is enough: they have no sk_drops. */
-static int attribute_drops(struct lb_collector *collector, uint64_t now_ms) {
+static int attribute_drops(struct lb_collector *collector, bool is_end,
+                           uint64_t now_ms) {
   struct lb_attribution *attribution = &collector->attribution;
   struct lb_socket_table *table = &collector->table;
   struct lb_netstat netstat;
-  lb_attribution_begin(table);
+  int err = lb_attribution_begin(attribution, table);
+  if (err)
+    return err;
   collector->netstat_err = read_netstat(collector, &netstat);
   if (collector->netstat_err)
     return 0;
-  int err = 0;
   if (lb_attribution_read(attribution, table, &netstat))
     err = dump_sockets(collector, lb_only(LB_PART_TCP), now_ms);
   if (!err)
-    err = lb_attribution_settle(attribution, table, collector->listeners);
+    err = lb_attribution_settle(attribution, table, collector->listeners,
+                                !is_end);
   collector->has_counters = !err;
-  return err;
+  return err == -EAGAIN ? 0 : err;
 }
 
 static void begin_interval(struct lb_collector *collector) {
@@ -215,7 +218,7 @@ static int read_sample(struct lb_collector *collector, unsigned parts,
     err = dump_and_keep(
         collector, collector->asked & ~lb_collector_lacks(collector), now_ms);
   if (!err && table->drops_moved && lb_has_part(collector->known, LB_PART_TCP))
-    err = attribute_drops(collector, now_ms);
+    err = attribute_drops(collector, false, now_ms);
   return err;
 }
 
@@ -322,7 +325,7 @@ static int complete_counters(struct lb_collector *collector, uint64_t now_ms) {
     return 0;
   }
   collector->has_sample = false;
-  int err = attribute_drops(collector, now_ms);
+  int err = attribute_drops(collector, true, now_ms);
   if (!err)
     lb_socket_table_end_sample(&collector->table, now_ms);
   return err;

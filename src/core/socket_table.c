@@ -117,6 +117,8 @@ static void merge_row(struct merged *merged, struct lb_socket *socket,
   socket->sock.is_foreign = is_foreign;
   socket->seen_ms = now_ms;
   socket->full_now |= lb_is_full(row->queue, row->limit);
+  if (lb_is_nearly_full(row->queue, row->limit))
+    socket->nearly_full = socket->sample;
 }
 
 int lb_socket_table_merge(struct lb_socket_table *table,

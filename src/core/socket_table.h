@@ -8,6 +8,7 @@
 #ifndef LB_CORE_SOCKET_TABLE_H
 #define LB_CORE_SOCKET_TABLE_H
 
+#include "core/attribution_rule.h"
 #include "core/parts.h"
 #include "kernel/sock.h"
 
@@ -25,9 +26,13 @@ struct lb_socket {
   uint32_t sample;            /* number of the last sample that showed it */
   bool full_now;              /* in some dump of that sample */
   bool full_before;           /* in the sample before that one */
+  uint32_t nearly_full;       /* number of the last sample that showed it with a
+                                 nearly full queue; 0: none */
   struct {
     uint32_t settled; /* sk_drops up to here is attributed */
     uint32_t asked;   /* sk_drops just before the counters were read */
+    uint32_t learned; /* sk_drops up to here is learned from */
+    struct lb_evidence evidence;
   } attribution;
   struct {
     uint32_t number; /* of the last plan that includes it; 0: none */

@@ -41,6 +41,11 @@ static inline bool lb_is_full(uint32_t queue, uint32_t limit) {
   return queue > limit;
 }
 
+/* At seven eighths of its limit, and not empty. */
+static inline bool lb_is_nearly_full(uint32_t queue, uint32_t limit) {
+  return queue > 0 && UINT64_C(8) * queue >= UINT64_C(7) * limit;
+}
+
 struct lb_unix_names;
 
 struct lb_listen_socks {

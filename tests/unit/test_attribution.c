@@ -11,8 +11,9 @@
 
 #define MAX 4
 
-/* Movements, with * for a full socket; then "DROPS/OVERFLOWS" of each socket
- * and of what is left over. */
+/* Movements, with "?" for an unlikely socket, "!" for one that is known to move
+ * without drops, "*" for a full one, and "=N" if N drops are expected of it;
+ * then "DROPS/OVERFLOWS" of each socket and of what is left over. */
 static const struct {
   const char *name, *movers;
   struct lb_increments increments;
@@ -41,6 +42,30 @@ static const struct {
      "300* 100*",
      {200, 200},
      "150/150 50/50 left 0/0"},
+    {"likely sockets come before unlikely ones",
+     "90? 20 7!",
+     {30, 30},
+     "10/10 20/20 0/0 left 0/0"},
+    {"what is known to move without drops comes last",
+     "90! 20?",
+     {30, 30},
+     "10/10 20/20 left 0/0"},
+    {"a likely socket leaves to the others what is not expected of it",
+     "90*=10 20 50?",
+     {30, 30},
+     "10/10 20/20 0/0 left 0/0"},
+    {"but it gets that before unlikely sockets do",
+     "90*=10 20 50?",
+     {60, 60},
+     "40/40 20/20 0/0 left 0/0"},
+    {"after what is expected, sockets share what is left",
+     "90*=10 90*=50 50?",
+     {100, 100},
+     "36/36 64/64 0/0 left 0/0"},
+    {"among unlikely sockets the expected part comes first as well",
+     "90?=10 90?=20",
+     {40, 40},
+     "15/15 25/25 left 0/0"},
     {"no unit is lost to rounding", "1* 1* 1*", {2, 2}, "0/0 1/1 1/1 left 0/0"},
     {"no socket gets more than it moved", "2* 3", {9, 9}, "2/2 3/3 left 4/4"},
     {"drops that are no overflows come out of the rest",
@@ -58,17 +83,35 @@ static const struct {
      "4294967295/2147483648 4294967295/2147483648 left 0/0"},
 };
 
+static uint8_t rank_of(char mark) {
+  switch (mark) {
+  case '*':
+    return LB_RANK_FULL;
+  case '?':
+    return LB_RANK_SUSPECT;
+  case '!':
+    return 0;
+  default:
+    return LB_RANK_LIKELY;
+  }
+}
+
 static size_t read_movers(const char *text,
                           struct lb_mover movers[static MAX]) {
   size_t len = 0;
   while (*text) {
     char *end;
     uint32_t movement = (uint32_t)strtoul(text, &end, 10);
+    uint8_t rank = rank_of(*end);
+    end += strspn(end, "*?!");
+    uint32_t expected =
+        *end == '=' ? (uint32_t)strtoul(end + 1, &end, 10) : movement;
     movers[len++] = (struct lb_mover){.movement = movement,
-                                      .full = *end == '*',
+                                      .expected = expected,
+                                      .rank = {rank, rank},
                                       .drops = 77,
                                       .overflows = 77};
-    text = end + strspn(end, "* ");
+    text = end + strspn(end, " ");
   }
   return len;
 }
@@ -80,12 +123,23 @@ TEST_CASE(the_rule_splits_as_the_table_says) {
     print_message("# %s\n", cases[c].name);
     size_t len = read_movers(cases[c].movers, movers);
     struct lb_increments left =
-        lb_attribution_split(movers, len, cases[c].increments);
+        lb_attribution_split(movers, len, cases[c].increments, 0);
     for (size_t i = 0; i < len; i++)
       say(&got, "%u/%u ", movers[i].drops, movers[i].overflows);
     say(&got, "left %u/%u", (unsigned)left.drops, (unsigned)left.overflows);
     assert_string_equal(got.at, cases[c].want);
   }
+}
+
+TEST_CASE(what_moves_without_drops_gets_none_while_a_socket_is_missing) {
+  struct lb_mover movers[] = {
+      {.movement = 90, .expected = 90},
+      {.movement = 20, .rank = {LB_RANK_SUSPECT, LB_RANK_SUSPECT}}};
+  struct lb_increments left = lb_attribution_split(
+      movers, LEN(movers), (struct lb_increments){30, 30}, LB_RANK_SUSPECT);
+  assert_int_equal(movers[0].drops, 0);
+  assert_int_equal(movers[1].overflows, 20);
+  assert_int_equal(left.overflows, 10);
 }
 
 static uint32_t draw(unsigned *seed) {
@@ -110,14 +164,17 @@ TEST_CASE(each_unit_gets_exactly_one_place) {
     for (size_t i = 0; i < len; i++) {
       movers[i].movement =
           is_huge ? UINT32_MAX - (uint32_t)rand_r(&seed) % 3 : draw(&seed);
-      movers[i].full = !is_huge && rand_r(&seed) % 2;
+      movers[i].expected =
+          movers[i].movement / (uint32_t)(1 + rand_r(&seed) % 3);
+      for (int cause = 0; cause < LB_CAUSES && !is_huge; cause++)
+        movers[i].rank[cause] = (uint8_t)(rand_r(&seed) % (LB_RANK_FULL + 1));
       movement += movers[i].movement;
     }
     uint64_t most = movement - (uint64_t)rand_r(&seed) % 5;
     struct lb_increments given = {draw(&seed), draw(&seed)};
     if (is_huge)
       given = (struct lb_increments){most, most};
-    struct lb_increments left = lb_attribution_split(movers, len, given);
+    struct lb_increments left = lb_attribution_split(movers, len, given, 0);
     for (size_t i = 0; i < len; i++) {
       assert_true(movers[i].overflows <= movers[i].drops);
       assert_true(movers[i].drops <= movers[i].movement);
@@ -249,9 +306,14 @@ TEST_CASE(without_memory_nothing_is_attributed) {
   struct lb_socket_table table = {.v = &socket, .len = 1, .cap = 1};
   struct lb_attribution attribution = {.is_primed = true};
   struct lb_netstat netstat = {.counter = {[LB_MIB_LISTEN_DROPS] = 3}};
-  assert_false(lb_attribution_read(&attribution, &table, &netstat));
   memory.fails = 1;
-  assert_int_equal(lb_attribution_settle(&attribution, &table, NULL), -ENOMEM);
+  assert_int_equal(lb_attribution_begin(&attribution, &table), -ENOMEM);
+  assert_int_equal(lb_attribution_begin(&attribution, &table), 0);
+  lb_attribution_read(&attribution, &table, &netstat);
+  table.cap = 2;
+  memory.fails = 1;
+  assert_int_equal(lb_attribution_settle(&attribution, &table, NULL, false),
+                   -ENOMEM);
   assert_int_equal(attribution.total[LB_MIB_LISTEN_DROPS], 0);
   assert_int_equal(socket.attribution.settled, 0);
 }

@@ -11,7 +11,7 @@ each subtest gets another network namespace with nothing but lo in it, and ends 
 
     main()
 
-Each module uses only those listed before it here, and servers, stores and scene are imported by name."""
+Each module uses only those listed before it here, and servers, stores, scene and traffic are imported by name."""
 from .basics import (
     DEADLINE, PATH, SRCDIR, at_end, check, command, content, equal, evidence, mentions, note, scratch, source, until,
     write)
