@@ -144,15 +144,15 @@ int lb_attribution_begin(struct lb_attribution *attribution,
   return 0;
 }
 
-/* Drops have to be covered by likely sockets, so that one that only moves for
- * other reasons does not get them. */
+/* Drops have to be covered by likely sockets, or by the only one that moved, so
+ * that one that only moves for other reasons does not get them. */
 static bool is_covered(const struct lb_attribution *attribution, size_t len,
                        struct lb_increments increments) {
   uint64_t likely[LB_CAUSES] = {0}, all = 0;
   for (size_t i = 0; i < len; i++) {
     const struct lb_mover *mover = &attribution->movers[i];
     for (int cause = 0; cause < LB_CAUSES; cause++)
-      if (mover->rank[cause] >= LB_RANK_LIKELY)
+      if (mover->rank[cause] >= LB_RANK_LIKELY || len == 1)
         likely[cause] += mover->movement;
     all += mover->movement;
   }
@@ -198,8 +198,8 @@ static void amounts_of(const struct lb_netstat *before,
 }
 
 /* What moved in the last round takes part, too. */
-static void learn(struct lb_attribution *attribution,
-                  struct lb_socket_table *table) {
+static void learn_round(struct lb_attribution *attribution,
+                        struct lb_socket_table *table) {
   uint64_t amount[LB_CAUSES];
   amounts_of(&attribution->learned, &attribution->read, amount);
   attribution->learned = attribution->read;
@@ -273,7 +273,7 @@ int lb_attribution_settle(struct lb_attribution *attribution,
   if (reserve_movers(attribution, table->cap))
     return -ENOMEM;
   int lowest = has_left(attribution, table) ? LB_RANK_SUSPECT : 0;
-  learn(attribution, table);
+  learn_round(attribution, table);
   size_t len = find_movers(attribution, table);
   if (may_wait && is_undecided(attribution, table, len))
     return -EAGAIN;
