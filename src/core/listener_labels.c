@@ -142,12 +142,8 @@ static void write_source(const struct lb_listeners *listeners, uint32_t which,
 void lb_listeners_write_conflict(const struct lb_listeners *listeners,
                                  const struct lb_listen_sock *sock,
                                  struct lb_conflict *out) {
-  char own[LB_LABEL_SIZE];
-  const struct lb_unix_name *name =
-      lb_unix_names_get(listeners->unix_names, sock->unix_name);
-  lb_label_of_unix_name(own, name);
-  if (lb_label_in(out->label, listeners->netns->label, own))
-    memcpy(out->label, own, sizeof(own));
+  const struct lb_unix_name *name = lb_listeners_unix_name(listeners, sock);
+  lb_label_of_unix_name(out->label, name);
   write_unix_source(name, out->source);
 }
 

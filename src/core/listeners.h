@@ -117,7 +117,7 @@ const struct lb_unix_name *
 lb_listeners_unix_name(const struct lb_listeners *listeners,
                        const struct lb_listen_sock *sock);
 
-/* Writes label and source of a UNIX socket. */
+/* Writes label and source of a UNIX socket of our own namespace. */
 void lb_listeners_write_conflict(const struct lb_listeners *listeners,
                                  const struct lb_listen_sock *sock,
                                  struct lb_conflict *out);
