@@ -11,7 +11,9 @@ import subprocess
 import time
 
 from contenders import BENCH, BUILT, Daemon, Held, cpu_us
-from lb import Collectd, Listener, Service, content, equal, note, proc, scratch, until
+from lb import (
+    Collectd, Listener, Service, content, equal, note, proc, scratch, unlimited,
+    until)
 
 
 def run(command):
@@ -126,9 +128,9 @@ def percent(daemon, intervals, port):
                  for a, b in zip(start[1:], end[1:]))
 
 
-def share(goal, what, most, config, interval, intervals, port=None):
+def share(goal, what, most, config, interval, intervals, port=None, **options):
     """Measures and prints one row. Returns the percentage of the thread."""
-    daemon = Collectd(config, interval=interval)
+    daemon = Collectd(config, interval=interval, **options)
     thread, whole = percent(daemon, intervals, port)
     equal(daemon.errors(), [])
     print(f"{what:44} {thread:10.3f} {whole:10.3f} {most:8g}", flush=True)
@@ -144,8 +146,8 @@ def daemon_percent(goal):
     print(f"{'':44} {'thread':>10} {'collectd':>10} {'goal':>8}")
     with Held(10, 0):
         share(goal, "10 listeners, 10 samples a second", 0.1, None, 10, 1)
-        thread = share(goal, "10 listeners, 1000 samples a second", 10,
-                       "SampleInterval 0.001", 5, 1)
+        thread = share(goal, "1000 samples a second, without the limit", 10,
+                       "SampleInterval 0.001", 5, 1, env=unlimited())
     inspect = "InspectQueue true\nSampleInterval 0"
     with Held(10, 100000, 80):
         other = Listener(8080)

@@ -96,6 +96,30 @@ TEST_ON_KERNEL(a_run_that_fails_costs_its_time_and_has_no_results) {
   assert_int_equal(inspection->err, 0);
 }
 
+TEST_ON_KERNEL(unix_sockets_take_turns_if_the_time_does_not_last_for_all) {
+  struct fixture *fixture = *state;
+  struct kernel *kernel = &fixture->kernel;
+  struct lb_inspection *inspection = &fixture->inspection;
+  static const char *const wants[] = {
+      "a queue 1 abandoned 0\nb queue 1 abandoned 0\nc queue 1\n",
+      "a queue 1 abandoned 0\nb queue 1\nc queue 1 abandoned 0\n",
+      "a queue 1\nb queue 1 abandoned 0\nc queue 1 abandoned 0\n"};
+  kernel->cost_ns = 5;
+  play(fixture, "paths; listen 1 /a queue 1; listen 2 /b queue 1;"
+                "listen 3 /c queue 1; end");
+  for (size_t i = 0; i < 2 * LEN(wants); i++) {
+    uint64_t cost_ns = 0;
+    play(fixture, "sample");
+    assert_int_equal(
+        lb_collector_plan_inspection(fixture->collector, inspection), 0);
+    lb_inspection_run(inspection, source_of(kernel), 10, &cost_ns);
+    assert_int_equal(cost_ns, 10);
+    play(fixture, "take");
+    assert_inspected(fixture, wants[i % LEN(wants)]);
+    play(fixture, "end");
+  }
+}
+
 /* --- endpoints ----------------------------------------------------------- */
 
 /* A line for each endpoint: "ADDRESS PORT: queue visible closed half_open
