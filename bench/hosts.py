@@ -4,16 +4,12 @@ they cost without and with the limit, and how often they are made with it.
 
 usage: hosts.py [NAME], in a network namespace of its own: make bench-hosts"""
 import atexit
-import os
 import re
-import subprocess
 import sys
 import time
 
-from contenders import BENCH, Held, cpu_us
-from lb import (
-    Collectd, Namespace, check, network, open_network, private_run, threads,
-    unlimited, until)
+from contenders import Held, cpu_us
+from lb import Collectd, Namespace, check, private_run, unlimited, until
 from lb.basics import clean_up
 
 INTERVALS = 10  # over which the limit holds

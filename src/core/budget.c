@@ -46,6 +46,7 @@ static void plan_part(const struct lb_budget *budget, struct lb_pace *pace,
 
 /* More only by and by: the number of samples may change with each of them. */
 static void set_ends(struct lb_budget *budget, uint64_t share_ns) {
+  budget->ends_goal_ns = share_ns;
   if (share_ns <= budget->ends_ns)
     budget->ends_ns = share_ns;
   else
@@ -218,8 +219,10 @@ unsigned lb_budget_begin_read(struct lb_budget *budget, unsigned parts,
   return sampled & parts;
 }
 
-unsigned lb_budget_turn_parts(const struct lb_budget *budget, unsigned parts) {
-  return takes_turns(budget) ? budget->parts : parts;
+unsigned lb_budget_turn_parts(const struct lb_budget *budget, unsigned parts,
+                              uint64_t sample_ns) {
+  bool has_all = takes_turns(budget) && sample_ns <= budget->ends_ns / 2;
+  return has_all ? budget->parts : parts;
 }
 
 bool lb_budget_can_end(const struct lb_budget *budget) {
@@ -269,14 +272,15 @@ uint64_t lb_budget_spacing(const struct lb_budget *budget, enum lb_part part) {
   const struct lb_pace *pace = &budget->pace[part];
   if (!pace->lasting.is_slow)
     return 0;
-  return pace->every > 1 ? pace->every * budget->interval_ns
-                         : spacing_within(budget, pace);
+  return pace->every > 1 && !takes_turns(budget)
+             ? pace->every * budget->interval_ns
+             : spacing_within(budget, pace);
 }
 
 uint64_t lb_budget_turn(const struct lb_budget *budget) {
   if (!budget->turns.is_slow)
     return 0;
-  uint64_t turns = budget->turn_ns / greater(budget->ends_ns, 1) + 1;
+  uint64_t turns = budget->turn_ns / greater(budget->ends_goal_ns, 1) + 1;
   return turns * budget->interval_ns;
 }
 

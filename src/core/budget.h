@@ -48,11 +48,12 @@ struct lb_budget {
   struct lb_pace pace[LB_PARTS];
   uint64_t ended_ns; /* when the interval began */
 
-  uint64_t rest_ns;  /* cost of ending an interval, without samples */
-  uint64_t ends_ns;  /* time for that and the read's sample, if namespaces take
-                        turns */
-  int64_t rest_left; /* of it */
-  uint64_t turn_ns;  /* what all of them need */
+  uint64_t rest_ns; /* cost of ending an interval, without samples */
+  uint64_t ends_ns; /* time for that and the read's sample, if namespaces take
+                       turns */
+  uint64_t ends_goal_ns; /* what that comes to by and by */
+  int64_t rest_left;     /* of it */
+  uint64_t turn_ns;      /* what all of them need */
   struct lb_lasting turns;
   uint64_t spent_ns; /* by samples and ends of intervals since the last grant */
 
@@ -92,11 +93,14 @@ uint64_t lb_budget_next(const struct lb_budget *budget, uint64_t due_ns,
 unsigned lb_budget_begin_read(struct lb_budget *budget, unsigned parts,
                               uint64_t now_ns);
 
-/* Whether the time lasts for the end of the interval in another namespace, and
- * the parts of its sample, if those of the read are these: one that had to wait
- * for its turn has them all. */
+/* Whether the time lasts for the end of the interval in another namespace. */
 bool lb_budget_can_end(const struct lb_budget *budget);
-unsigned lb_budget_turn_parts(const struct lb_budget *budget, unsigned parts);
+
+/* The parts of the sample of one namespace at its turn: those of the read, or
+ * all if namespaces take turns. sample_ns: what its last sample cost, if it is
+ * one that does not wait for its turn. */
+unsigned lb_budget_turn_parts(const struct lb_budget *budget, unsigned parts,
+                              uint64_t sample_ns);
 
 /* Takes what a part of the end of the interval cost: that in one namespace with
  * its sample, or finding them. */

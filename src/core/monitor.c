@@ -222,13 +222,14 @@ void lb_monitor_inspect(struct lb_monitor *monitor) {
 static uint64_t end_interval(struct lb_monitor *monitor,
                              struct lb_namespace *ns, uint64_t now_ms) {
   uint64_t start = thread_ns(monitor), unix_ns = ns->source.unix_ns;
-  unsigned parts = monitor->read_parts;
-  if (ns->ref.path)
-    parts = lb_budget_turn_parts(&monitor->budget, parts);
+  unsigned parts = lb_budget_turn_parts(&monitor->budget, monitor->read_parts,
+                                        ns->ref.path ? 0 : ns->sample_ns);
   parts &= ~monitor->found_missing;
   sample_or_replace(monitor, ns, parts, now_ms);
   uint64_t sample_ns = thread_ns(monitor) - start;
   split_cost(monitor->costs_ns, parts, sample_ns, ns->source.unix_ns - unix_ns);
+  if (!ns->err && (lb_collector_parts(ns->collector) & ~parts) == LB_NO_PARTS)
+    ns->sample_ns = sample_ns;
   if (!ns->err && ns->inspection.done)
     ns->err = lb_collector_take_inspection(ns->collector, &ns->inspection);
   if (!ns->err)

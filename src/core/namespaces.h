@@ -29,9 +29,10 @@ struct lb_namespace {
   int err;            /* of the last sample, or why there is no source */
   unsigned unmounted; /* intervals in a row with nothing mounted at the path */
   struct lb_sample_errors errors;
-  uint64_t rest_ns; /* CPU time of the last end of an interval, without the
-                       sample */
-  bool is_waiting;  /* for its turn: its interval goes on */
+  uint64_t sample_ns; /* CPU time of the last sample that ended an interval */
+  uint64_t rest_ns;   /* CPU time of the last end of an interval, without the
+                         sample */
+  bool is_waiting;    /* for its turn: its interval goes on */
 };
 
 struct lb_namespaces {

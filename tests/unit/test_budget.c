@@ -100,7 +100,7 @@ static void end_interval(struct host *host) {
   end_one(host, parts, costs);
   unsigned ended = 1;
   for (; ended < host->namespaces && lb_budget_can_end(budget); ended++)
-    end_one(host, lb_budget_turn_parts(budget, parts), costs);
+    end_one(host, lb_budget_turn_parts(budget, parts, 0), costs);
   for (enum lb_part i = 0; i < LB_PARTS; i++) {
     run.reads[i] += lb_has_part(parts, i);
     costs[i] = costs[i] * host->namespaces / ended;
