@@ -8,7 +8,9 @@
  * each bare ACK that TCP_DEFER_ACCEPT ignores and for each half-open check of a
  * scan, and twice for a final ACK that is dropped (tcp_check_req(), and
  * discard_and_relse in tcp_v4_rcv(), net/ipv4). So the increments of the
- * counters say how much was dropped, and the movements of sk_drops say where.
+ * counters say how much was dropped, and the movements of sk_drops say where it
+ * may have been. evidence.h learns which sockets move without drops, and the
+ * rule (attribution_rule.h) splits the increments.
  *
  * One round, after a dump:
  *
