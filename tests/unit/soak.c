@@ -911,6 +911,7 @@ static void a_long_life_is_exact_and_leaks_nothing(void **state) {
   assert_int_equal(spread(uses, PARTS, offsetof(struct use, fds)), 0);
   assert_int_equal(spread(uses, PARTS, offsetof(struct use, threads)), 0);
   assert_int_equal(fake.errors, 0);
+  assert_true(drops.blamed * 20 <= drops.all);
 
   assert_int_equal(collectd.shutdown(), 0);
   struct use after = measure_at_rest(&before);
