@@ -144,11 +144,21 @@ int lb_attribution_begin(struct lb_attribution *attribution,
   return 0;
 }
 
+/* Overflows whose drops are not counted yet are no other drops. */
+static void amounts_of(struct lb_increments increments,
+                       uint64_t amount[static LB_CAUSES]) {
+  amount[LB_CAUSE_OVERFLOW] = increments.overflows;
+  amount[LB_CAUSE_OTHER] = increments.drops > increments.overflows
+                               ? increments.drops - increments.overflows
+                               : 0;
+}
+
 /* Drops have to be covered by likely sockets, or by the only one that moved, so
  * that one that only moves for other reasons does not get them. */
 static bool is_covered(const struct lb_attribution *attribution, size_t len,
                        struct lb_increments increments) {
-  uint64_t likely[LB_CAUSES] = {0}, all = 0;
+  uint64_t amount[LB_CAUSES], likely[LB_CAUSES] = {0}, all = 0;
+  amounts_of(increments, amount);
   for (size_t i = 0; i < len; i++) {
     const struct lb_mover *mover = &attribution->movers[i];
     for (int cause = 0; cause < LB_CAUSES; cause++)
@@ -157,8 +167,8 @@ static bool is_covered(const struct lb_attribution *attribution, size_t len,
     all += mover->movement;
   }
   return increments.drops <= all &&
-         increments.overflows <= likely[LB_CAUSE_OVERFLOW] &&
-         increments.drops - increments.overflows <= likely[LB_CAUSE_OTHER];
+         amount[LB_CAUSE_OVERFLOW] <= likely[LB_CAUSE_OVERFLOW] &&
+         amount[LB_CAUSE_OTHER] <= likely[LB_CAUSE_OTHER];
 }
 
 bool lb_attribution_read(struct lb_attribution *attribution,
@@ -187,21 +197,12 @@ static bool has_left(const struct lb_attribution *attribution,
   return false;
 }
 
-static void amounts_of(const struct lb_netstat *before,
-                       const struct lb_netstat *now,
-                       uint64_t amount[static LB_CAUSES]) {
-  struct lb_increments increments = increments_between(before, now);
-  amount[LB_CAUSE_OVERFLOW] = increments.overflows;
-  amount[LB_CAUSE_OTHER] = increments.drops > increments.overflows
-                               ? increments.drops - increments.overflows
-                               : 0;
-}
-
 /* What moved in the last round takes part, too. */
 static void learn_round(struct lb_attribution *attribution,
                         struct lb_socket_table *table) {
   uint64_t amount[LB_CAUSES];
-  amounts_of(&attribution->learned, &attribution->read, amount);
+  amounts_of(increments_between(&attribution->learned, &attribution->read),
+             amount);
   attribution->learned = attribution->read;
   bool is_whole = !has_left(attribution, table);
   attribution->sample = table->sample;
