@@ -162,7 +162,7 @@ static bool is_covered(const struct lb_attribution *attribution, size_t len,
   for (size_t i = 0; i < len; i++) {
     const struct lb_mover *mover = &attribution->movers[i];
     for (int cause = 0; cause < LB_CAUSES; cause++)
-      if (mover->rank[cause] >= LB_RANK_LIKELY || len == 1)
+      if (mover->rank[cause] >= LB_MOVER_LIKELY || len == 1)
         likely[cause] += mover->movement;
     all += mover->movement;
   }
@@ -273,7 +273,7 @@ int lb_attribution_settle(struct lb_attribution *attribution,
                           struct lb_listeners *listeners, bool may_wait) {
   if (reserve_movers(attribution, table->cap))
     return -ENOMEM;
-  int lowest = has_left(attribution, table) ? LB_RANK_SUSPECT : 0;
+  int lowest = has_left(attribution, table) ? LB_MOVER_SUSPECT : 0;
   learn_round(attribution, table);
   size_t len = find_movers(attribution, table);
   if (may_wait && is_undecided(attribution, table, len))

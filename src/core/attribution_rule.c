@@ -58,11 +58,11 @@ static uint64_t hand_out(struct lb_mover *movers, size_t len, struct turn turn,
 static uint64_t hand_out_ranks(struct lb_mover *movers, size_t len,
                                enum lb_cause cause, int lowest,
                                uint64_t amount) {
-  for (int rank = LB_RANK_FULL; rank >= LB_RANK_LIKELY && amount; rank--)
+  for (int rank = LB_MOVER_FULL; rank >= LB_MOVER_LIKELY && amount; rank--)
     amount = hand_out(movers, len, (struct turn){cause, rank, true}, amount);
-  for (int rank = LB_RANK_FULL; rank >= LB_RANK_LIKELY && amount; rank--)
+  for (int rank = LB_MOVER_FULL; rank >= LB_MOVER_LIKELY && amount; rank--)
     amount = hand_out(movers, len, (struct turn){cause, rank, false}, amount);
-  for (int rank = LB_RANK_LIKELY - 1; rank >= lowest && amount; rank--) {
+  for (int rank = LB_MOVER_LIKELY - 1; rank >= lowest && amount; rank--) {
     amount = hand_out(movers, len, (struct turn){cause, rank, true}, amount);
     amount = hand_out(movers, len, (struct turn){cause, rank, false}, amount);
   }

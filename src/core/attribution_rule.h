@@ -18,10 +18,10 @@ enum lb_cause {
 /* How likely it is that a movement is drops: chance * 9 by what the socket did
  * before, or what a sample saw. */
 enum {
-  LB_RANK_SUSPECT = 2,     /* any lower one is known to move without drops */
-  LB_RANK_LIKELY = 6,      /* served before all the lower ones */
-  LB_RANK_NEARLY_FULL = 9, /* its accept queue was, lately */
-  LB_RANK_FULL,            /* in this sample or in the one before */
+  LB_MOVER_SUSPECT = 2,     /* any lower one is known to move without drops */
+  LB_MOVER_LIKELY = 6,      /* served before all the lower ones */
+  LB_MOVER_NEARLY_FULL = 9, /* its accept queue was, lately */
+  LB_MOVER_FULL,            /* in this sample or in the one before */
 };
 
 /* What is known about a socket: see evidence.h. All 0 at first. */

@@ -106,12 +106,12 @@ void lb_evidence_judge(struct lb_mover *mover, bool was_full,
   float sum = 0;
   for (int cause = 0; cause < LB_CAUSES; cause++) {
     float chance = chance_of(mover->evidence, cause);
-    mover->rank[cause] = (uint8_t)(chance * LB_RANK_NEARLY_FULL);
+    mover->rank[cause] = (uint8_t)(chance * LB_MOVER_NEARLY_FULL);
     sum += chance;
   }
   mover->expected = (uint32_t)((double)mover->movement * (sum < 1 ? sum : 1));
   if (was_full)
-    mover->rank[LB_CAUSE_OVERFLOW] = LB_RANK_FULL;
+    mover->rank[LB_CAUSE_OVERFLOW] = LB_MOVER_FULL;
   else if (was_nearly_full)
-    mover->rank[LB_CAUSE_OVERFLOW] = LB_RANK_NEARLY_FULL;
+    mover->rank[LB_CAUSE_OVERFLOW] = LB_MOVER_NEARLY_FULL;
 }

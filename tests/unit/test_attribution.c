@@ -86,13 +86,13 @@ static const struct {
 static uint8_t rank_of(char mark) {
   switch (mark) {
   case '*':
-    return LB_RANK_FULL;
+    return LB_MOVER_FULL;
   case '?':
-    return LB_RANK_SUSPECT;
+    return LB_MOVER_SUSPECT;
   case '!':
     return 0;
   default:
-    return LB_RANK_LIKELY;
+    return LB_MOVER_LIKELY;
   }
 }
 
@@ -134,9 +134,9 @@ TEST_CASE(the_rule_splits_as_the_table_says) {
 TEST_CASE(what_moves_without_drops_gets_none_while_a_socket_is_missing) {
   struct lb_mover movers[] = {
       {.movement = 90, .expected = 90},
-      {.movement = 20, .rank = {LB_RANK_SUSPECT, LB_RANK_SUSPECT}}};
+      {.movement = 20, .rank = {LB_MOVER_SUSPECT, LB_MOVER_SUSPECT}}};
   struct lb_increments left = lb_attribution_split(
-      movers, LEN(movers), (struct lb_increments){30, 30}, LB_RANK_SUSPECT);
+      movers, LEN(movers), (struct lb_increments){30, 30}, LB_MOVER_SUSPECT);
   assert_int_equal(movers[0].drops, 0);
   assert_int_equal(movers[1].overflows, 20);
   assert_int_equal(left.overflows, 10);
@@ -167,7 +167,7 @@ TEST_CASE(each_unit_gets_exactly_one_place) {
       movers[i].expected =
           movers[i].movement / (uint32_t)(1 + rand_r(&seed) % 3);
       for (int cause = 0; cause < LB_CAUSES && !is_huge; cause++)
-        movers[i].rank[cause] = (uint8_t)(rand_r(&seed) % (LB_RANK_FULL + 1));
+        movers[i].rank[cause] = (uint8_t)(rand_r(&seed) % (LB_MOVER_FULL + 1));
       movement += movers[i].movement;
     }
     uint64_t most = movement - (uint64_t)rand_r(&seed) % 5;
