@@ -66,8 +66,8 @@ int main(int argc, char **argv) {
   start_collectd();
   collectd.on_log = on_log;
   collectd.on_values = on_values;
-  if (!collectd.init || !collectd.read || !collectd.shutdown ||
-      collectd.init() || !seen.monitor) {
+  if (!collectd.init || !collectd.shutdown || collectd.init() ||
+      !seen.monitor) {
     fputs("interval: the plugin does not start\n", stderr);
     return EXIT_FAILURE;
   }

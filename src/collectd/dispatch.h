@@ -9,9 +9,31 @@
 
 #include <plugin.h>
 
+#include <stdbool.h>
+
 #define LB_PLUGIN_NAME "listen_backlog"
 
-/* Dispatches each value that is present, with the same time. */
-void lb_dispatch(const struct lb_readings *readings, cdtime_t time);
+/* The time stamps of a read and of the one that the interval before had. */
+struct lb_stamps {
+  cdtime_t now;
+  cdtime_t before;
+  cdtime_t interval;
+};
+
+/* A counter that was not sent with the stamp before has no rate yet. Dispatches
+ * the counters as they were then, if they have such a base, and returns whether
+ * it did. */
+bool lb_dispatch_base(const struct lb_readings *readings,
+                      const struct lb_stamps *stamps);
+
+/* After some base and before the values: waits for 20 ms, or a twentieth of the
+ * interval, so that collectd has most probably taken the bases. Its write
+ * threads take value lists in order, but the order in which they finish is not
+ * defined. */
+void lb_dispatch_settle(const struct lb_stamps *stamps);
+
+/* Dispatches each value that is present, and remembers what was sent. */
+void lb_dispatch(const struct lb_readings *readings,
+                 const struct lb_stamps *stamps);
 
 #endif

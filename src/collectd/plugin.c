@@ -10,10 +10,14 @@
 #include "collectd/options.h"
 #include "collectd/report.h"
 #include "collectd/sampler.h"
+#include "collectd/schedule.h"
 #include "core/monitor.h"
 #include "kernel/kernel_transport.h"
 
+#include <configfile.h>
+
 #include <errno.h>
+#include <pthread.h>
 
 static struct {
   struct lb_options *options;
@@ -25,7 +29,12 @@ static struct {
   struct lb_monitor *monitor;
   struct lb_sampler *sampler;
   struct lb_report report;
+  struct lb_schedule schedule;
+  unsigned registered; /* index of the name in read_names */
 } plugin;
+
+/* collectd can make two calls at once, shortly after a registration. */
+static pthread_mutex_t read_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* --- configuration ------------------------------------------------------- */
 
@@ -48,7 +57,7 @@ static int on_config(oconfig_item_t *block) {
 }
 
 static int make_settings(void) {
-  double interval_s = CDTIME_T_TO_DOUBLE(plugin_get_interval());
+  double interval_s = (double)plugin.schedule.interval / 1e9;
   int err = 0;
   if (!plugin.options) /* there is no <Plugin> block */
     err = lb_options_new(&plugin.options);
@@ -118,6 +127,7 @@ static int on_init(void) {
   char buf[LB_REASON_SIZE];
   if (plugin.sampler)
     return 0;
+  plugin.schedule.interval = CDTIME_T_TO_NS(plugin_get_interval());
   if (plugin.config_err)
     lb_log(LOG_ERR, LB_MSG_CONFIG_UNREAD,
            lb_file_error(plugin.config_err, buf));
@@ -131,9 +141,24 @@ static int on_init(void) {
 
 /* --- a read -------------------------------------------------------------- */
 
+struct send {
+  struct lb_stamps stamps;
+  bool has_bases;
+};
+
+static void send_base(void *data, const struct lb_readings *readings) {
+  struct send *send = data;
+  send->has_bases |= lb_dispatch_base(readings, &send->stamps);
+}
+
+static void send_bases(void *data, const struct lb_outcome *outcome) {
+  if (!outcome->err)
+    lb_collector_visit_readings(outcome->collector, send_base, data);
+}
+
 static void send_readings(void *data, const struct lb_readings *readings) {
-  const cdtime_t *time = data;
-  lb_dispatch(readings, *time);
+  const struct send *send = data;
+  lb_dispatch(readings, &send->stamps);
 }
 
 static void send_outcome(void *data, const struct lb_outcome *outcome) {
@@ -143,11 +168,24 @@ static void send_outcome(void *data, const struct lb_outcome *outcome) {
   lb_collector_visit_readings(outcome->collector, send_readings, data);
 }
 
-static int on_read(void) {
+static void send_all(uint64_t stamp) {
+  struct send send = {
+      .stamps = {
+          .now = NS_TO_CDTIME_T(stamp),
+          .before = NS_TO_CDTIME_T(stamp - plugin.schedule.interval),
+          .interval = NS_TO_CDTIME_T(plugin.schedule.interval),
+      }};
+  lb_monitor_visit(plugin.monitor, send_bases, &send);
+  if (send.has_bases)
+    lb_dispatch_settle(&send.stamps);
+  lb_monitor_visit(plugin.monitor, send_outcome, &send);
+}
+
+static void read_at(uint64_t stamp) {
   if (plugin.is_starting)
     start_or_retry();
-  if (!plugin.sampler) /* init failed: collectd should not read */
-    return 0;
+  if (!plugin.sampler)
+    return;
   lb_sampler_lock(plugin.sampler);
   lb_monitor_prepare(plugin.monitor, lb_sampler_now_ms());
   lb_sampler_unlock(plugin.sampler);
@@ -155,14 +193,73 @@ static int on_read(void) {
   lb_monitor_inspect(plugin.monitor);
 
   lb_sampler_lock(plugin.sampler);
-  cdtime_t time = cdtime();
   lb_monitor_finish(plugin.monitor, lb_sampler_now_ms());
   lb_report_begin(&plugin.report);
-  lb_monitor_visit(plugin.monitor, send_outcome, &time);
+  send_all(stamp);
   lb_report_end(&plugin.report, lb_monitor_listing_error(plugin.monitor),
                 lb_monitor_slowdowns(plugin.monitor),
                 lb_sampler_take_counts(plugin.sampler));
   lb_sampler_unlock(plugin.sampler);
+}
+
+/* --- the schedule of the reads ------------------------------------------- */
+
+enum { ROUNDING_NS = 1000 }; /* so that no call comes just before it is due */
+
+static int on_scheduled_read(user_data_t *data);
+
+/* Replaces the callback that collectd calls: at this multiple, or with 0 once
+ * per interval from now on. If collectd refuses, the one before stays. */
+static void register_read(uint64_t due) {
+  static const char *const names[] = {LB_PLUGIN_NAME, LB_PLUGIN_NAME "/read"};
+  unsigned other = !plugin.registered;
+  uint64_t now = CDTIME_T_TO_NS(cdtime());
+  uint64_t period = plugin.schedule.interval;
+  if (due)
+    period = due > now ? due - now + ROUNDING_NS : ROUNDING_NS;
+  if (plugin_register_complex_read(NULL, names[other], on_scheduled_read,
+                                   NS_TO_CDTIME_T(period), NULL))
+    return;
+  plugin_unregister_read(names[plugin.registered]);
+  plugin.registered = other;
+  lb_schedule_registered(&plugin.schedule, now, due);
+}
+
+static void call_at(uint64_t now) {
+  struct lb_schedule *schedule = &plugin.schedule;
+  enum lb_call call = lb_schedule_call(schedule, now);
+  if (call == LB_CALL_REGISTER) {
+    register_read(0);
+    return;
+  }
+  if (call == LB_CALL_READ)
+    read_at(schedule->last);
+  uint64_t due = lb_schedule_end(schedule, CDTIME_T_TO_NS(cdtime()));
+  if (due)
+    register_read(due);
+}
+
+static int on_scheduled_read(user_data_t *data) {
+  (void)data;
+  pthread_mutex_lock(&read_lock);
+  call_at(CDTIME_T_TO_NS(cdtime()));
+  pthread_mutex_unlock(&read_lock);
+  return 0;
+}
+
+/* "collectd -T" has no read threads. It calls each callback once, and allows no
+ * registration then. */
+static bool is_single_read(void) {
+  const char *threads = global_option_get("ReadThreads");
+  return threads && strcmp(threads, "-1") == 0;
+}
+
+static int on_read(void) {
+  if (!plugin.schedule.interval) /* init failed: collectd should not read */
+    return 0;
+  if (!is_single_read())
+    return on_scheduled_read(NULL);
+  read_at(lb_schedule_stamp(&plugin.schedule, CDTIME_T_TO_NS(cdtime())));
   return 0;
 }
 

@@ -25,6 +25,10 @@ void lb_attribution_free(struct lb_attribution *attribution) {
   *attribution = (struct lb_attribution){.movers = NULL};
 }
 
+void lb_attribution_count_from_zero(struct lb_attribution *attribution) {
+  attribution->is_primed = true;
+}
+
 void lb_attribution_rebind(struct lb_attribution *attribution) {
   memset(attribution->settled.counter, 0, sizeof(attribution->settled.counter));
   memset(attribution->learned.counter, 0, sizeof(attribution->learned.counter));

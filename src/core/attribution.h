@@ -52,6 +52,9 @@ struct lb_attribution {
 
 void lb_attribution_free(struct lb_attribution *attribution);
 
+/* Takes the counters as 0 so far, before the very first read. */
+void lb_attribution_count_from_zero(struct lb_attribution *attribution);
+
 /* Continues with another namespace: its counters began at 0. */
 void lb_attribution_rebind(struct lb_attribution *attribution);
 

@@ -9,9 +9,9 @@
  * 3. Otherwise it reads the namespace's counters. They come after the dump, so
  *    they include each drop that the dump shows.
  * 4. The counters can include drops from after the dump. If they exceed what
- *    the movements of likely sockets explain, it dumps the TCP sockets once more
- *    and so finds which sockets these drops belong to. What no movement explains
- *    then belongs to a socket that is gone.
+ *    the movements of likely sockets explain, it dumps the TCP sockets once
+ * more and so finds which sockets these drops belong to. What no movement
+ * explains then belongs to a socket that is gone.
  * 5. The attribution splits the increments of the counters. Each increment gets
  *    its place in the sample that reads it, so that shares and unattributed
  *    always add up to what is reported for the namespace.
@@ -30,6 +30,7 @@
 #include <sys/socket.h>
 
 enum { NETSTAT_BYTES = 16384, SYSCTL_BYTES = 64, MOST_DUMPS = 3 };
+#define NEVER UINT32_MAX
 
 struct lb_collector {
   struct lb_source *source;
@@ -41,17 +42,19 @@ struct lb_collector {
   struct lb_hints hints;
   struct lb_unix_files files;
 
-  uint32_t interval; /* number, from 1 */
-  bool has_ended;    /* the next sample begins another interval */
-  bool has_sample;   /* the listeners have what the last sample showed */
-  unsigned asked;    /* parts of the last sample */
-  unsigned known;    /* of these, the ones that it has */
-  int tcp_err;       /* of the last dump of TCP sockets: no tcp_diag */
-  int unix_err;      /* of the last dump of UNIX sockets */
-  bool has_counters; /* they are up to date with the last sample */
-  bool has_netstat;  /* without it: those of the namespace are */
+  struct lb_sent sent;  /* of the namespace */
+  uint32_t interval;    /* number, from 1 */
+  uint32_t counts_from; /* interval, or NEVER; 0: the namespace was new */
+  bool has_ended;       /* the next sample begins another interval */
+  bool has_sample;      /* the listeners have what the last sample showed */
+  unsigned asked;       /* parts of the last sample */
+  unsigned known;       /* of these, the ones that it has */
+  int tcp_err;          /* of the last dump of TCP sockets: no tcp_diag */
+  int unix_err;         /* of the last dump of UNIX sockets */
+  bool has_counters;    /* they are up to date with the last sample */
+  bool has_netstat;     /* without it: those of the namespace are */
   struct lb_netstat netstat;
-  int netstat_err; /* why not */
+  int netstat_err;
   uint32_t somaxconn;
   bool has_somaxconn;
   bool knows_mptcp; /* has_mptcp is known */
@@ -67,6 +70,7 @@ int lb_collector_new(const struct lb_settings *settings,
     return -ENOMEM;
   collector->source = source;
   collector->interval = 1;
+  collector->counts_from = NEVER;
   int err = lb_unix_names_new(&collector->unix_names);
   collector->socks.unix_names = collector->unix_names;
   if (!err)
@@ -89,6 +93,11 @@ void lb_collector_free(struct lb_collector *collector) {
   lb_unix_names_free(collector->unix_names);
   lb_attribution_free(&collector->attribution);
   free(collector);
+}
+
+void lb_collector_count_from_zero(struct lb_collector *collector) {
+  lb_attribution_count_from_zero(&collector->attribution);
+  collector->counts_from = 0;
 }
 
 void lb_collector_rebind(struct lb_collector *collector,
@@ -198,6 +207,8 @@ static int attribute_drops(struct lb_collector *collector, bool is_end,
     err = lb_attribution_settle(attribution, table, collector->listeners,
                                 !is_end);
   collector->has_counters = !err;
+  if (!err && collector->counts_from == NEVER)
+    collector->counts_from = collector->interval;
   return err == -EAGAIN ? 0 : err;
 }
 
@@ -298,22 +309,6 @@ static int read_somaxconn(struct lb_collector *collector) {
   return err;
 }
 
-static void forget_unix_name(void *data, uint32_t number) {
-  lb_listeners_forget_unix(data, number);
-}
-
-static void sweep_unix_names(struct lb_collector *collector) {
-  struct lb_socket_table *table = &collector->table;
-  lb_unix_names_begin_sweep(collector->unix_names);
-  lb_listeners_keep_unix_names(collector->listeners);
-  for (size_t i = 0; i < table->len; i++)
-    if (table->v[i].sock.family == AF_UNIX)
-      lb_unix_names_keep(collector->unix_names, table->v[i].sock.unix_name);
-  lb_unix_names_end_sweep(collector->unix_names, forget_unix_name,
-                          collector->listeners);
-  table->forgot_unix = false;
-}
-
 /* A dump that this takes changes the table, also if something fails after it.
  * What it shows counts from the next sample on. */
 static int complete_counters(struct lb_collector *collector, uint64_t now_ms) {
@@ -348,7 +343,7 @@ int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
   lb_unix_files_check_again(&collector->files, &collector->table,
                             collector->listeners, collector->source);
   if (collector->table.forgot_unix)
-    sweep_unix_names(collector);
+    lb_listeners_sweep_unix(collector->listeners, &collector->table);
   lb_listeners_claim_again(collector->listeners);
   collector->has_ended = true;
   return 0;
@@ -356,11 +351,14 @@ int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
 
 /* --- readings ------------------------------------------------------------ */
 
-static struct lb_readings
-namespace_readings(const struct lb_collector *collector) {
+/* The kernel's counters began before the first read, if the namespace did. */
+static struct lb_readings namespace_readings(struct lb_collector *collector) {
   struct lb_readings readings = {
       .label = lb_listeners_netns_label(collector->listeners),
-      .is_namespace = true};
+      .is_namespace = true,
+      .sent = &collector->sent,
+      .has_base = collector->counts_from == 0 || collector->sent.time,
+  };
   if (collector->has_somaxconn)
     lb_put_gauge(&readings.values, LB_SOMAXCONN, collector->somaxconn);
   if (collector->has_counters)
@@ -371,9 +369,14 @@ namespace_readings(const struct lb_collector *collector) {
   return readings;
 }
 
-static struct lb_readings listener_readings(const struct lb_listener *listener,
-                                            bool has_shares) {
-  struct lb_readings readings = {.label = listener->label};
+static struct lb_readings
+listener_readings(const struct lb_collector *collector,
+                  struct lb_listener *listener, bool has_shares) {
+  struct lb_readings readings = {
+      .label = listener->label,
+      .sent = &listener->sent,
+      .has_base = collector->counts_from < collector->interval,
+  };
   lb_listener_put(listener, &readings.values);
   lb_inspection_put_listener(listener, &readings.values);
   if (has_shares)
@@ -382,7 +385,7 @@ static struct lb_readings listener_readings(const struct lb_listener *listener,
 }
 
 void lb_collector_visit_readings(
-    const struct lb_collector *collector,
+    struct lb_collector *collector,
     void (*visit)(void *data, const struct lb_readings *readings), void *data) {
   if (lb_listeners_netns_label(collector->listeners)) {
     struct lb_readings readings = namespace_readings(collector);
@@ -391,11 +394,11 @@ void lb_collector_visit_readings(
   bool has_shares = collector->has_counters && !collector->table.lacks_drops &&
                     lb_attribution_has_shares(&collector->attribution);
   for (size_t i = 0; i < lb_listeners_len(collector->listeners); i++) {
-    const struct lb_listener *listener =
-        lb_listeners_get(collector->listeners, i);
+    struct lb_listener *listener = lb_listeners_get(collector->listeners, i);
     if (!lb_listeners_reports(collector->listeners, listener))
       continue;
-    struct lb_readings readings = listener_readings(listener, has_shares);
+    struct lb_readings readings =
+        listener_readings(collector, listener, has_shares);
     visit(data, &readings);
   }
 }

@@ -21,6 +21,10 @@ int lb_collector_new(const struct lb_settings *settings,
                      struct lb_collector **out);
 void lb_collector_free(struct lb_collector *collector);
 
+/* For a namespace that is new: all that its kernel counters say is counted.
+ * Before the first sample. */
+void lb_collector_count_from_zero(struct lb_collector *collector);
+
 /* Continues with another namespace at the same path: it has other sockets, its
  * counters began at 0, and the reported counters go on. */
 void lb_collector_rebind(struct lb_collector *collector,
@@ -70,7 +74,7 @@ int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
 /* Visits the namespace, then each listener that is reported: selected ones in
  * the order of the configuration, then found ones, oldest first. */
 void lb_collector_visit_readings(
-    const struct lb_collector *collector,
+    struct lb_collector *collector,
     void (*visit)(void *data, const struct lb_readings *readings), void *data);
 
 /* Visits the sockets of the last sample that some reported listener has. name

@@ -110,7 +110,8 @@ void lb_hints_find(struct lb_hints *hints, const struct lb_socket_table *table,
       count_limit(listeners, &table->v[i].sock, somaxconn);
   for (size_t i = 0; i < lb_listeners_len(listeners); i++) {
     struct lb_listener *listener = lb_listeners_get(listeners, i);
-    if (lb_listeners_reports(listeners, listener))
+    if (lb_listeners_reports(listeners, listener) &&
+        (listener->selection || listener->sample.sockets > 0))
       find_hints(hints, listener);
     listener->hints.overflows = listener->attribution.overflows;
   }

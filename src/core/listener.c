@@ -3,9 +3,28 @@
 
 #include <sys/socket.h>
 
+static bool was_seen(const struct lb_listener *listener) {
+  return listener->before.was_seen || listener->interval.samples > 0;
+}
+
 void lb_listener_begin_interval(struct lb_listener *listener) {
+  listener->before = (struct lb_listener_before){
+      .had_sockets = listener->sample.sockets > 0,
+      .was_seen = was_seen(listener),
+      .attribution = listener->attribution,
+  };
   listener->interval = (struct lb_listener_interval){.peak = 0};
   listener->inspection = (struct lb_listener_inspection){.done = false};
+}
+
+/* UNIX sockets have no counters to lose. A socket that only the last dump
+ * showed, after the sample, has come late. */
+bool lb_listener_is_leaving(const struct lb_listener *listener) {
+  const struct lb_listener_attribution *before = &listener->before.attribution;
+  bool has_moved = before->drops != listener->attribution.drops ||
+                   before->overflows != listener->attribution.overflows;
+  return listener->has_ports && listener->sample.sockets == 0 &&
+         (listener->before.had_sockets || (has_moved && was_seen(listener)));
 }
 
 /* Of the limit + 1 connections that fit. At most 100: a queue can be longer

@@ -30,6 +30,13 @@ struct lb_listener_attribution {
   uint64_t overflows;
 };
 
+/* As of the end of the interval before. */
+struct lb_listener_before {
+  bool had_sockets;
+  bool was_seen; /* some sample so far showed a socket */
+  struct lb_listener_attribution attribution;
+};
+
 /* What the inspection of this interval found, in connections. */
 struct lb_listener_inspection {
   uint64_t queue;       /* of the TCP sockets, as far as it lasted */
@@ -54,7 +61,8 @@ struct lb_listener_hints {
 };
 
 /* A nested struct belongs to the module that it is named after: only that
- * module writes it. The listeners write sample and interval. */
+ * module writes it. The listeners write sample, interval and before; sent
+ * belongs to the sender. */
 struct lb_listener {
   const char *label; /* NULL: it could have none, so it is not reported */
   const struct lb_selection *selection; /* NULL: found */
@@ -63,12 +71,18 @@ struct lb_listener {
   struct lb_listener_sample sample;
   struct lb_listener_interval interval;
   struct lb_listener_attribution attribution;
+  struct lb_listener_before before;
+  struct lb_sent sent;
   struct lb_listener_inspection inspection;
   struct lb_listener_hints hints;
 };
 
-/* Resets the interval and the inspection. */
+/* Remembers the interval before, and resets the interval and the inspection. */
 void lb_listener_begin_interval(struct lb_listener *listener);
+
+/* Whether the last socket of a port has gone in this interval, or drops of
+ * sockets that are gone were counted only now. */
+bool lb_listener_is_leaving(const struct lb_listener *listener);
 
 /* Adds a socket to the sample. */
 void lb_listener_add_socket(struct lb_listener *listener,

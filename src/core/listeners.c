@@ -261,7 +261,9 @@ int lb_listeners_own_file(struct lb_listeners *listeners,
   return 0;
 }
 
-void lb_listeners_forget_unix(struct lb_listeners *listeners, uint32_t number) {
+/* Before the number becomes another name's. */
+static void forget_unix(void *data, uint32_t number) {
+  struct lb_listeners *listeners = data;
   if (number >= listeners->unix_heads_len || !listeners->unix_heads[number])
     return;
   uint32_t index = listeners->nodes[listeners->unix_heads[number] - 1].listener;
@@ -273,9 +275,16 @@ void lb_listeners_forget_unix(struct lb_listeners *listeners, uint32_t number) {
   listeners->unix_heads[number] = 0;
 }
 
-void lb_listeners_keep_unix_names(const struct lb_listeners *listeners) {
+void lb_listeners_sweep_unix(struct lb_listeners *listeners,
+                             struct lb_socket_table *table) {
+  lb_unix_names_begin_sweep(listeners->unix_names);
   for (size_t i = 0; i < listeners->selected_unix; i++)
     lb_unix_names_keep(listeners->unix_names, (uint32_t)i);
+  for (size_t i = 0; i < table->len; i++)
+    if (table->v[i].sock.family == AF_UNIX)
+      lb_unix_names_keep(listeners->unix_names, table->v[i].sock.unix_name);
+  lb_unix_names_end_sweep(listeners->unix_names, forget_unix, listeners);
+  table->forgot_unix = false;
 }
 
 /* --- the listeners of a socket ------------------------------------------- */
@@ -386,5 +395,6 @@ bool lb_listeners_reports(const struct lb_listeners *listeners,
                           const struct lb_listener *listener) {
   if (!listener->label || !is_known(listeners, listener))
     return false;
-  return listener->selection || listener->sample.sockets > 0;
+  return listener->selection || listener->sample.sockets > 0 ||
+         lb_listener_is_leaving(listener);
 }

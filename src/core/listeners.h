@@ -11,6 +11,7 @@
 #include "core/listener.h"
 #include "core/parts.h"
 #include "core/settings.h"
+#include "core/socket_table.h"
 #include "kernel/sock.h"
 
 enum { LB_SOURCE_SIZE = LB_SELECTION_TEXT_SIZE + 16 };
@@ -62,12 +63,10 @@ bool lb_listeners_check_file(const struct lb_listeners *listeners,
 int lb_listeners_own_file(struct lb_listeners *listeners,
                           const struct lb_listen_sock *sock);
 
-/* Forgets the found listener of a UNIX name, before its number becomes another
- * name's. */
-void lb_listeners_forget_unix(struct lb_listeners *listeners, uint32_t number);
-
-/* Keeps the UNIX names of the configuration in a sweep of the names. */
-void lb_listeners_keep_unix_names(const struct lb_listeners *listeners);
+/* Forgets the UNIX names that neither the configuration nor a socket of the
+ * table has, and their listeners. */
+void lb_listeners_sweep_unix(struct lb_listeners *listeners,
+                             struct lb_socket_table *table);
 
 /* The listeners of a socket one after the other: several if selections overlap,
  * none if nothing wants it.
@@ -130,8 +129,9 @@ bool lb_listeners_next_conflict(struct lb_listeners *listeners, int err,
 void lb_listeners_told_conflict(struct lb_listeners *listeners,
                                 const struct lb_conflict *conflict);
 
-/* Whether the listener is reported. A found port without a socket is not; it
- * keeps its counters until it has one again. */
+/* Whether the listener is reported. A found one without a socket is not, except
+ * a port in the interval in which it is leaving; it keeps its counters until it
+ * has a socket again. */
 bool lb_listeners_reports(const struct lb_listeners *listeners,
                           const struct lb_listener *listener);
 

@@ -27,6 +27,7 @@ static struct lb_namespace *add_namespace(struct lb_namespaces *all,
   ns->ref.path = path ? strdup(path) : NULL;
   ns->ref.label = strdup(label);
   ns->err = -ENOENT;
+  ns->is_absent = true;
   if ((path && !ns->ref.path) || !ns->ref.label ||
       lb_append(&all->v, &all->len, &ns, 1, sizeof(struct lb_namespace *))) {
     free_namespace(ns);
@@ -83,14 +84,24 @@ static bool is_sampled_elsewhere(const struct lb_namespaces *all,
  * Docker lists our own. Returns 0 or -errno: -ENOENT if nothing is to be
  * sampled. */
 static int identify_namespace(const struct lb_namespaces *all,
-                              const struct lb_namespace *ns,
-                              struct lb_netns_id *id) {
-  if (!ns->is_configured && !ns->is_listed)
-    return -ENOENT;
-  int err = lb_netns_identify(ns->ref.path, id);
+                              struct lb_namespace *ns, struct lb_netns_id *id) {
+  int err = ns->is_configured || ns->is_listed
+                ? lb_netns_identify(ns->ref.path, id)
+                : -ENOENT;
+  ns->is_absent = err == -ENOENT || err == -EINVAL;
   if (!err && !ns->is_configured && is_sampled_elsewhere(all, ns, id))
     err = -ENOENT;
   return err;
+}
+
+/* A namespace whose path appears is new, unless it had another path before. */
+static bool is_new(const struct lb_namespaces *all,
+                   const struct lb_namespace *ns) {
+  for (size_t i = 0; i < all->len; i++)
+    if (all->v[i] != ns && all->v[i]->collector &&
+        lb_netns_is_same(&all->v[i]->id, &ns->id))
+      return false;
+  return all->has_found && !ns->collector;
 }
 
 /* An error other than -ENOENT may be over at the next sample, which reports it
@@ -98,6 +109,7 @@ static int identify_namespace(const struct lb_namespaces *all,
 static void update_namespace(struct lb_namespaces *all,
                              struct lb_namespace *ns) {
   struct lb_netns_id id;
+  bool was_absent = ns->is_absent;
   int err = identify_namespace(all, ns, &id);
   if (lb_namespace_is_open(ns) && err && err != -ENOENT)
     return;
@@ -109,7 +121,10 @@ static void update_namespace(struct lb_namespaces *all,
     return;
   lb_namespace_leave(ns, 0);
   ns->id = id;
+  bool counts_from_zero = was_absent && is_new(all, ns);
   ns->err = lb_namespace_enter(all, ns);
+  if (!ns->err && counts_from_zero)
+    lb_collector_count_from_zero(ns->collector);
 }
 
 static struct lb_namespace *find_path(const struct lb_namespaces *all,
@@ -174,6 +189,7 @@ void lb_namespaces_find(struct lb_namespaces *all, uint64_t now_ms) {
   all->listing_err = list_namespaces(all);
   for (size_t i = 1; i < all->len; i++)
     update_namespace(all, all->v[i]);
+  all->has_found = true;
   forget_namespaces(all, now_ms);
 }
 

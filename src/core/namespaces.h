@@ -19,6 +19,7 @@ struct lb_namespace {
   struct lb_netns_ref ref; /* owns path and label; path NULL: our own */
   bool is_configured;      /* else found by "*" */
   bool is_listed;          /* by the last listing */
+  bool is_absent;          /* as last found: there is none at the path */
   uint64_t seen_ms;        /* when it was last there */
 
   struct lb_netns_id id;          /* of what the source is for */
@@ -41,6 +42,7 @@ struct lb_namespaces {
   struct lb_label_registry *labels;
   struct lb_namespace **v; /* our own first */
   size_t len;
+  bool has_found;      /* once, so that a namespace can be new */
   bool has_long_names; /* in the last listing */
   int listing_err;     /* as lb_monitor_listing_error() */
 };

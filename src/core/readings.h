@@ -28,6 +28,8 @@ enum lb_reading_id {
   LB_READINGS
 };
 
+enum { LB_COUNTERS = 5 }; /* rows of the table that are counters */
+
 enum lb_subject { LB_LISTENER = 1, LB_NAMESPACE = 2 };
 
 struct lb_reading {
@@ -63,11 +65,21 @@ static inline void lb_put_counter(struct lb_values *values,
   values->present |= 1u << id;
 }
 
+/* The counters of one listener or namespace as they were last sent, in the
+ * order of the table. All 0 at first. Written by the sender alone. */
+struct lb_sent {
+  uint64_t time; /* of any clock of the sender's; 0: never */
+  uint64_t counters[LB_COUNTERS];
+};
+
 /* The values of one listener or of the namespace. */
 struct lb_readings {
   const char *label; /* "": the own namespace; valid for the visit only */
   bool is_namespace; /* else a listener */
   struct lb_values values;
+  struct lb_sent *sent;
+  bool has_base; /* sent has the counters as of the interval before, also if
+                    they were never sent: else nothing is known of that time */
 };
 
 #endif

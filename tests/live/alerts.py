@@ -51,7 +51,8 @@ scrape_configs:
   - job_name: collectd
     honor_labels: true
     static_configs: [{targets: ['127.0.0.1:9103']}]
-""", re.sub(r"for: [12]m\b", "for: 4s", source("alerts", "listen_backlog.rules.yml").replace("[5m]", "[8s]")))
+""", re.sub(r"for: [12]m\b", "for: 4s", re.sub(
+    r"\b5m\b", "8s", source("alerts", "listen_backlog.rules.yml").replace("[90s]", "[3s]"))))
 
     def query(self, text):
         """[(labels, value), ...]"""

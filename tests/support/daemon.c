@@ -31,10 +31,91 @@ int plugin_register_init(const char *name, plugin_init_cb callback) {
   return 0;
 }
 
+/* --- reads, as plugin.c of collectd 5 calls them ---------------------------
+ */
+
+static int add_read(struct fake_read read) {
+  struct fake_read *end = collectd.reads + MAX_READS;
+  struct fake_read *place = collectd.reads;
+  if (collectd.register_error)
+    return collectd.register_error;
+  require(!collectd.single_read || !read.complex, "a callback more with -T");
+  for (struct fake_read *other = collectd.reads; other < end; other++)
+    require(!other->name || strcmp(other->name, read.name) != 0,
+            "two callbacks of one name");
+  while (place < end && place->name)
+    place++;
+  require(place < end, "that many callbacks");
+  *place = read;
+  place->next = cdtime();
+  return 0;
+}
+
 int plugin_register_read(const char *name, int (*callback)(void)) {
   check_name(name);
-  collectd.read = callback;
-  return 0;
+  return add_read((struct fake_read){.name = name, .simple = callback});
+}
+
+int plugin_register_complex_read(const char *group, const char *name,
+                                 plugin_read_cb callback, cdtime_t interval,
+                                 user_data_t const *data) {
+  require(!group && !data && interval, name);
+  return add_read((struct fake_read){
+      .name = name, .complex = callback, .interval = interval});
+}
+
+int plugin_unregister_read(const char *name) {
+  for (size_t i = 0; i < MAX_READS; i++)
+    if (collectd.reads[i].name && strcmp(collectd.reads[i].name, name) == 0) {
+      collectd.reads[i].name = NULL;
+      return 0;
+    }
+  require(0, name);
+  return -1;
+}
+
+char const *global_option_get(char const *option) {
+  require(strcmp(option, "ReadThreads") == 0, option);
+  return collectd.single_read ? "-1" : "5";
+}
+
+static struct fake_read *next_read(void) {
+  struct fake_read *first = NULL;
+  for (size_t i = 0; i < MAX_READS; i++) {
+    struct fake_read *read = &collectd.reads[i];
+    if (read->name && (!first || read->next < first->next))
+      first = read;
+  }
+  return first;
+}
+
+int call_next_read(void) {
+  struct fake_read *read = next_read();
+  const char *name = read->name;
+  if (collectd.now < read->next)
+    collectd.now = read->next;
+  int err = read->simple ? read->simple() : read->complex(NULL);
+  if (read->name != name) /* it was replaced */
+    return err;
+  read->next += read->simple ? collectd.interval : read->interval;
+  cdtime_t now = cdtime();
+  if (read->next < now)
+    read->next = now;
+  return err;
+}
+
+/* What is due a little after it belongs to it: time passes in each call. */
+int read_collectd(void) {
+  int err = 0;
+  uint64_t interval = CDTIME_T_TO_NS(collectd.interval);
+  uint64_t due = (CDTIME_T_TO_NS(collectd.now) / interval + 1) * interval;
+  cdtime_t end = NS_TO_CDTIME_T(due + interval / 16);
+  collectd.due = NS_TO_CDTIME_T(due);
+  while (next_read()->next <= end)
+    err |= call_next_read();
+  if (collectd.now < collectd.due)
+    collectd.now = collectd.due;
+  return err;
 }
 
 int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
@@ -43,9 +124,7 @@ int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
   return 0;
 }
 
-cdtime_t cdtime(void) {
-  return collectd.clock ? collectd.clock() : ++collectd.now;
-}
+cdtime_t cdtime(void) { return ++collectd.now; }
 
 cdtime_t plugin_get_interval(void) { return collectd.interval; }
 
@@ -125,9 +204,4 @@ void start_collectd(void) {
   collectd.now = TIME_T_TO_CDTIME_T(1700000000);
   collectd.interval = TIME_T_TO_CDTIME_T(10);
   module_register();
-}
-
-int read_collectd(void) {
-  collectd.now += TIME_T_TO_CDTIME_T(10);
-  return collectd.read();
 }

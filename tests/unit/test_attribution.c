@@ -218,9 +218,11 @@ static const struct story stories[] = {
      {{"listen 1 80; end; overflow 1 10; end;"
        "overflow 1 3; close 1; listen 2 80; overflow 2 4; end",
        "80 14/14, all 17/17, 3 of none"}}},
-    {"a found port without socket keeps its counters",
+    {"a found port without socket is reported once more, and keeps its "
+     "counters",
      {{"listen 1 80; end; overflow 1 2; end; close 1; end",
-       "all 2/2, 0 of none"},
+       "80 2/2, all 2/2, 0 of none"},
+      {"end", "all 2/2, 0 of none"},
       {"listen 2 80; end", "80 2/2, all 2/2, 0 of none"}}},
     {"a socket that is back after shutdown() counts only new drops",
      {{"listen 1 80; end; overflow 1 40; end; close 1; end;"

@@ -20,11 +20,25 @@ static const struct story stories[] = {
        "0 overflows 0\n"
        "443: queue 0 limit 8 peak 0 busy 0 fill 0 sockets 1 full 0 drops 0 "
        "overflows 0\n"}}},
-    {"a selected listener without socket sends its counters, a found one "
-     "nothing",
+    {"without a socket a selected listener sends its counters, a found one "
+     "sends them once",
      {{"select 80; listen 1 80; listen 2 443; end; overflow 1 2; end; close 1;"
        "close 2; end",
-       "80: sockets 0 drops 2 overflows 2\n"}}},
+       "80: sockets 0 drops 2 overflows 2\n"
+       "443: sockets 0 drops 0 overflows 0\n"},
+      {"end", "80: sockets 0 drops 2 overflows 2\n"}}},
+    {"the last report of a found listener has what its last samples showed",
+     {{"listen 1 80; end; set 1 queue 9; overflow 1 3; sample; close 1; end",
+       "80: peak 9 busy 100 fill 100 sockets 0 full 1 drops 3 overflows 3\n"},
+      {"end; end", ""}}},
+    {"a port that had a socket within an interval alone is reported if it "
+     "dropped",
+     {{"end; listen 1 80; listen 2 81; sample; overflow 1 2; sample;"
+       "close 1; close 2; end",
+       "80: peak 0 busy 0 fill 0 sockets 0 full 0 drops 2 overflows 2\n"}}},
+    {"a found listener that comes back in time has no last report",
+     {{"listen 1 80; end; close 1; sample; listen 2 80; end", IDLE_80},
+      {"close 2; end", "80: sockets 0 drops 0 overflows 0\n"}}},
     {"peak, busy and fill are of all samples of one interval",
      {{"listen 1 80 queue 3; sample; set 1 queue 9; sample; set 1 queue 0;"
        "sample; set 1 queue 1; end",
@@ -272,6 +286,11 @@ TEST_ON_KERNEL(an_end_that_fails_continues_the_interval) {
   interval(fixture);
   assert_listeners(fixture, "80: queue 0 limit 8 peak 0 busy 0 fill 0 sockets "
                             "1 full 0 drops 5 overflows 5\n");
+  play(fixture, "overflow 1 2; sample; close 1; fail dump");
+  assert_int_equal(try_interval(fixture, &errors), -ENOBUFS);
+  play(fixture, "work; end"); /* it is still the listener's last interval */
+  assert_listeners(fixture, "80: peak 0 busy 0 fill 0 sockets 0 full 0 drops 7 "
+                            "overflows 7\n");
 }
 
 /* Port 443 is new, and no memory is left for its listener. */

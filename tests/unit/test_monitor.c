@@ -430,7 +430,7 @@ static const struct story stories[] = {
     {"a listed namespace that is gone for a minute is forgotten",
      {{"netns *; path /run/netns/a 10; in a listen 1 80; end;"
        "in a overflow 1 7; end; in a gone; end 7; in a replaced 11; end",
-       " 0; a 3, a:80 0/0/0; "}}},
+       " 0; a 3, a:80 0/0/3; "}}},
     {"a configured namespace is never forgotten",
      {{"netns a; path /run/netns/a 10; in a listen 1 80; end;"
        "in a overflow 1 7; end; in a gone; end 20; in a replaced 11; end",

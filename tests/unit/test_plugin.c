@@ -5,6 +5,7 @@
  * plugin there, and can cut it off from the kernel. */
 #include "daemon.h"
 
+#include "collectd/dispatch.h"
 #include "collectd/sampler.h"
 #include "kernel/kernel_transport.h"
 #include "memory.h"
@@ -20,11 +21,10 @@
 enum { MAX_COUNTERS = 256 };
 
 static struct {
-  cdtime_t time;     /* of this read's values */
   bool others_exist; /* other listeners on this host are not written down */
   struct text values;
   struct {
-    char id[3 * DATA_MAX_NAME_LEN];
+    char id[4 * DATA_MAX_NAME_LEN];
     derive_t value;
   } counters[MAX_COUNTERS]; /* as last dispatched */
   size_t counters_len;
@@ -71,17 +71,21 @@ static bool is_ours(const char *label);
 
 static void on_values(const value_list_t *list) {
   static const char no_host[DATA_MAX_NAME_LEN];
-  char id[3 * DATA_MAX_NAME_LEN];
-  if (!seen.time)
-    seen.time = list->time;
-  assert_true(list->time && list->time == seen.time);
+  char id[4 * DATA_MAX_NAME_LEN];
+  bool is_base = list->time != collectd.due;
+  if (is_base) {
+    uint64_t before =
+        CDTIME_T_TO_NS(collectd.due) - CDTIME_T_TO_NS(collectd.interval);
+    assert_int_equal(list->time, NS_TO_CDTIME_T(before));
+    assert_string_equal(list->type, "derive");
+  }
   assert_int_equal(list->values_len, 1);
-  assert_int_equal(list->interval, 0); /* collectd's own */
+  assert_int_equal(list->interval, collectd.interval);
   assert_memory_equal(list->host, no_host, sizeof(no_host));
   assert_null(list->meta);
   assert_string_equal(list->plugin, "listen_backlog");
-  snprintf(id, sizeof(id), "%s %s-%s", list->plugin_instance, list->type,
-           list->type_instance);
+  snprintf(id, sizeof(id), "%s%s %s-%s", is_base ? "before: " : "",
+           list->plugin_instance, list->type, list->type_instance);
   if (is_said(list->type_instance) &&
       (!seen.others_exist || is_ours(list->plugin_instance)))
     say_value(id, list->type, list->values[0]);
@@ -126,7 +130,6 @@ __attribute__((format(printf, 1, 2))) static void configure(const char *format,
 
 static void do_read(void) {
   seen.values = (struct text){.len = 0};
-  seen.time = 0;
   assert_int_equal(read_collectd(), 0);
 }
 
@@ -183,6 +186,8 @@ WRAP(void, lb_sampler_unlock, struct lb_sampler *sampler) {
   is_locked = false;
   __real_lb_sampler_unlock(sampler);
 }
+
+WRAP(void, lb_dispatch_settle, const struct lb_stamps *stamps) { (void)stamps; }
 
 WRAP(void, lb_monitor_prepare, struct lb_monitor *monitor, uint64_t now_ms) {
   assert_true(is_locked);
@@ -366,6 +371,19 @@ static struct text values_of_half(void) {
   return text;
 }
 
+/* After reads without counters: those of then come first. */
+static struct text with_bases(const struct text *values) {
+  struct text all = {.len = 0};
+  for (const char *line = values->at, *end; *line; line = end + 1) {
+    end = strchr(line, '\n');
+    const char *found = strstr(line, " derive-");
+    if (found && found < end)
+      say(&all, "before: %.*s\n", (int)(end - line), line);
+  }
+  say(&all, "%s", values->at);
+  return all;
+}
+
 static void configure_half(void) {
   configure("LocalPort %u\n", (unsigned)host.half.port);
 }
@@ -472,6 +490,7 @@ TEST_WITH(init_fails_and_frees_all_if_no_selection_is_valid, set_up,
     check_reads(1, ""); /* collectd does not read then */
     check_log("");
   }
+  start_daemon();
   configure_half(); /* the lives before have left nothing */
   do_init();
   check_reads(1, values_of_half().at);
@@ -500,6 +519,7 @@ TEST_WITH(shutdown_works_without_init_and_twice, set_up, tear_down) {
 
 TEST_WITH(without_the_kernel_there_are_one_line_and_no_values, set_up,
           tear_down) {
+  struct text values = values_of_all(20), back = with_bases(&values);
   configure_all();
   do_init();
   for (int i = 0; i < 2; i++) {
@@ -516,9 +536,9 @@ TEST_WITH(without_the_kernel_there_are_one_line_and_no_values, set_up,
               "protocol; allow AF_NETLINK (RestrictAddressFamilies, "
               "seccomp)\n");
     open_error = receive_error = 0;
-    check_reads(1, values_of_all(20).at);
+    check_reads(1, i ? back.at : values.at);
     check_log("NOTICE: " PLUGIN READING " works again.\n");
-    check_reads(1, values_of_all(20).at);
+    check_reads(1, values.at);
     check_log("");
   }
   do_shutdown();
@@ -551,6 +571,7 @@ TEST_WITH(a_file_that_cannot_be_read_costs_its_own_values_alone, set_up,
     const char *file = cases[i / 2].file, *what = cases[i / 2].what;
     struct text with = values_of_half(), absent = {.len = 0}, bad = absent;
     struct text without = without_lines(&with, cases[i / 2].lost);
+    struct text back = with_bases(&with);
     say(&absent, "ERR: " PLUGIN "%s: No such file or directory\n", what);
     say(&bad, "ERR: " PLUGIN "%s: malformed data\n", what);
     if (i % 2 == 0) {
@@ -568,7 +589,8 @@ TEST_WITH(a_file_that_cannot_be_read_costs_its_own_values_alone, set_up,
       write_proc(&proc, file, cases[i / 2].good);
     else
       write_netstat(3, 20);
-    check_reads(2, with.at);
+    check_reads(1, i == 1 ? back.at : with.at);
+    check_reads(1, with.at);
     assert_non_null(strstr(collectd.log, " works again.\n"));
     reset_log();
     if (i % 2)
@@ -724,6 +746,54 @@ TEST_WITH(a_thousand_intervals_with_all_options_in_three_lives, set_up,
     assert_int_equal(collectd.shutdown(), 0);
     reset_log();
   }
+}
+
+/* --- the schedule --------------------------------------------------------- */
+
+/* on_values() checks the time stamps. */
+TEST_WITH(reads_are_at_multiples_again_after_a_late_one, set_up, tear_down) {
+  struct text values = values_of_half(), back = with_bases(&values);
+  collectd.now += DOUBLE_TO_CDTIME_T(0.03);
+  configure_half();
+  do_init();
+  check_reads(3, values.at);
+  assert_in_range(collectd.now, collectd.due, collectd.due + MS_TO_CDTIME_T(1));
+  for (int i = 0; i < 3; i++) {
+    collectd.now += DOUBLE_TO_CDTIME_T(0.26);
+    check_reads(1, back.at);
+    check_reads(2, values.at);
+    assert_in_range(collectd.now, collectd.due,
+                    collectd.due + MS_TO_CDTIME_T(1));
+  }
+  do_shutdown();
+}
+
+TEST_WITH(if_collectd_refuses_a_registration_reads_go_on_off_the_multiples,
+          set_up, tear_down) {
+  struct text values = values_of_half();
+  collectd.now = collectd.reads[0].next += DOUBLE_TO_CDTIME_T(0.07);
+  collectd.register_error = ENOMEM;
+  configure_half();
+  do_init();
+  check_reads(1, ""); /* it would have been aligned */
+  check_reads(3, values.at);
+  collectd.register_error = 0;
+  check_reads(3, values.at);
+  assert_in_range(collectd.now, collectd.due, collectd.due + MS_TO_CDTIME_T(1));
+  do_shutdown();
+}
+
+TEST_WITH(the_single_read_of_collectd_T_is_at_once, set_up, tear_down) {
+  struct text values = values_of_half();
+  collectd.single_read = true;
+  collectd.now += DOUBLE_TO_CDTIME_T(0.04);
+  collectd.due = TIME_T_TO_CDTIME_T(1700000000);
+  configure_half();
+  do_init();
+  seen.values = (struct text){.len = 0};
+  assert_int_equal(call_next_read(), 0);
+  assert_string_equal(seen.values.at, values.at);
+  do_shutdown();
 }
 
 /* --- what is missing at the start ----------------------------------------- */

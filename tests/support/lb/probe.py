@@ -76,7 +76,7 @@ def printed(row):
 
 
 def number(text):
-    return float(text) if "." in text else int(text)
+    return float(text) if "." in text or text == "nan" else int(text)
 
 
 def listed_readings():
