@@ -122,12 +122,15 @@ static void start_or_retry(void) {
     lb_log(LOG_NOTICE, LB_MSG_STARTED);
 }
 
+/* collectd's 0.2 s are 199999999 ns, and their multiples no tenths. */
+static uint64_t whole_us(uint64_t ns) { return (ns + 500) / 1000 * 1000; }
+
 /* A partly read configuration could select the wrong sockets: refuse it. */
 static int on_init(void) {
   char buf[LB_REASON_SIZE];
   if (plugin.sampler)
     return 0;
-  plugin.schedule.interval = CDTIME_T_TO_NS(plugin_get_interval());
+  plugin.schedule.interval = whole_us(CDTIME_T_TO_NS(plugin_get_interval()));
   if (plugin.config_err)
     lb_log(LOG_ERR, LB_MSG_CONFIG_UNREAD,
            lb_file_error(plugin.config_err, buf));
