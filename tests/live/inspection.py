@@ -39,15 +39,15 @@ class Arrival:
 
 def oldest(arrival, daemon, port=8080, label=None):
     """wait is the age of this client, for collectd and, if no label is given, for the probe."""
-    now = time.time()
+    now, half = time.time(), daemon.interval / 2
 
     def is_seen():
-        # A read is stamped at its end, and the inspection is before that.
+        # The stamp is the multiple of the interval that is nearest to the end of the read.
         seen = [(when, table[label or str(port)]["wait"]) for when, table in daemon.reads_since(now)
                 if "wait" in table.get(label or str(port), ())]
         for when, wait in seen:
-            check(arrival.is_as_old(wait, arrival.before, when), f"wait at {when} is {wait}")
-        return any(arrival.is_as_old(wait, when, when) for when, wait in seen)
+            check(arrival.is_as_old(wait, arrival.before, when + half), f"wait at {when} is {wait}")
+        return any(arrival.is_as_old(wait, when - half, when + half) for when, wait in seen)
     until(is_seen, f"wait is the age of the client that connected at {arrival.before}")
     if not label:
         since = time.time()

@@ -28,7 +28,6 @@ class Stepped(Collectd):
     """Writes CSV and RRD files of port 8080."""
 
     def __init__(self, interval, plugins=(), extra="", **options):
-        self.interval = interval
         super().__init__('LocalPort "8080"', plugins=("rrdtool", *plugins), extra=RRDTOOL + extra, interval=interval, **options)
 
     def sent(self, reading):

@@ -39,7 +39,7 @@ class Daemon:
         self.dir = scratch(0o777)
         if interval < 1 and not limited:
             options["env"] = {**unlimited(), **(options.get("env") or {})}
-        self.command, self.options, self.hostname = command, options, hostname
+        self.command, self.options, self.hostname, self.interval = command, options, hostname, interval
         os.mkdir(f"{self.dir}/plugins")
         for name in "logfile", *plugins:  # collectd refuses symbolic links
             shutil.copy(os.environ["LB_PLUGIN"] if name == "listen_backlog" else f"{plugin_dir()}/{name}.so",
