@@ -186,7 +186,7 @@ def _():
     for kind, what, fault in (("paths", TCP_SOCKETS, "recvmsg done:ENOENT listeners"),
                               ("namespace", TCP_SOCKETS, "recvmsg error:ENOENT listeners"),
                               ("paths", UNIX, "recvmsg error:ENOENT paths")):
-        scene = Scene(kind, config="SampleInterval 0.005")
+        scene = Scene(kind, config="SampleInterval 0.02")
         scene.is_right()
         daemon, lost = scene.daemon, "9090" if kind == "namespace" else "8080"
         unix = next((name for name in scene.queues if name not in ("8080", "9090")), None)
