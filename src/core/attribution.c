@@ -32,8 +32,10 @@ void lb_attribution_count_from_zero(struct lb_attribution *attribution) {
 void lb_attribution_rebind(struct lb_attribution *attribution) {
   memset(attribution->settled.counter, 0, sizeof(attribution->settled.counter));
   memset(attribution->learned.counter, 0, sizeof(attribution->learned.counter));
+  memset(attribution->amount, 0, sizeof(attribution->amount));
   attribution->overflows_read = 0;
   attribution->sample = attribution->first_sample = 0;
+  attribution->misses = false;
 }
 
 /* How far sk_drops has moved. It wraps at 32 bits. */
@@ -188,27 +190,29 @@ bool lb_attribution_read(struct lb_attribution *attribution,
 
 /* --- settling ------------------------------------------------------------ */
 
-/* Whether a TCP socket of the last round is missing: its last drops are
- * unknown. */
+/* Whether a TCP socket of the last round that has moved in at least so many
+ * rounds is missing: its last drops are unknown. */
 static bool has_left(const struct lb_attribution *attribution,
-                     const struct lb_socket_table *table) {
-  for (size_t i = 0; i < table->len; i++) {
+                     const struct lb_socket_table *table, uint8_t rounds) {
+  for (size_t i = 0; i < table->len && table->present < table->len; i++) {
     const struct lb_socket *socket = &table->v[i];
     if (socket->sock.has_drops && !lb_socket_is_present(table, socket) &&
-        socket->sample >= attribution->sample)
+        socket->sample >= attribution->sample &&
+        socket->attribution.evidence.rounds >= rounds)
       return true;
   }
   return false;
 }
 
-/* What moved in the last round takes part, too. */
+/* What moved in the last round takes part, too. Sockets that have not moved may
+ * come and go, as those of an FTP server do. */
 static void learn_round(struct lb_attribution *attribution,
                         struct lb_socket_table *table) {
   uint64_t amount[LB_CAUSES];
   amounts_of(increments_between(&attribution->learned, &attribution->read),
              amount);
   attribution->learned = attribution->read;
-  bool is_whole = !has_left(attribution, table);
+  bool is_whole = !has_left(attribution, table, 1);
   attribution->sample = table->sample;
   size_t len = 0;
   for (size_t i = 0; i < table->len; i++) {
@@ -224,11 +228,15 @@ static void learn_round(struct lb_attribution *attribution,
     lb_evidence_learn(attribution->movers, len, amount, attribution->amount);
 }
 
-/* A collector that has just begun knows no socket: within its first interval,
- * it leaves what several sockets may have dropped to a later round. */
+/* What several sockets may have dropped of which some is new is left to a later
+ * round of the interval, which knows more. So is everything in the first
+ * interval of a collector, which knows no socket. */
 static bool is_undecided(const struct lb_attribution *attribution,
                          const struct lb_socket_table *table, size_t len) {
-  return len > 1 && table->sample - attribution->first_sample < NEW_SAMPLES &&
+  bool has_new = table->sample - attribution->first_sample < NEW_SAMPLES;
+  for (size_t i = 0; i < len && !has_new; i++)
+    has_new = lb_evidence_is_new(attribution->movers[i].evidence);
+  return len > 1 && has_new &&
          !is_covered(attribution, len, increments_of(attribution));
 }
 
@@ -277,7 +285,8 @@ int lb_attribution_settle(struct lb_attribution *attribution,
                           struct lb_listeners *listeners, bool may_wait) {
   if (reserve_movers(attribution, table->cap))
     return -ENOMEM;
-  int lowest = has_left(attribution, table) ? LB_MOVER_SUSPECT : 0;
+  attribution->misses |= has_left(attribution, table, 0);
+  int lowest = attribution->misses ? LB_MOVER_SUSPECT : 0;
   learn_round(attribution, table);
   size_t len = find_movers(attribution, table);
   if (may_wait && is_undecided(attribution, table, len))
@@ -286,6 +295,7 @@ int lb_attribution_settle(struct lb_attribution *attribution,
       attribution->movers, len, increments_of(attribution), lowest);
   attribution->overflows_unattributed += left.overflows;
   attribution->overflows_read = attribution->overflows_now;
+  attribution->misses = false;
   settle_movers(attribution, table, listeners, len);
   add_totals(attribution);
   return 0;

@@ -37,6 +37,7 @@ struct lb_attribution {
   uint64_t overflows_read;   /* the same when last attributed */
   bool is_primed;            /* the counters were read once */
   uint32_t first_sample;     /* number of the sample in which they were */
+  bool misses;               /* a socket has left since they were attributed */
 
   struct lb_netstat learned;  /* the kernel's, as far as learned from */
   uint64_t amount[LB_CAUSES]; /* in the last round */
@@ -71,9 +72,9 @@ bool lb_attribution_read(struct lb_attribution *attribution,
 
 /* Ends the round: learns from it, adds to each listener what its sockets
  * dropped, and to the unattributed overflows what no movement explains. Shares
- * and unattributed add up to the total. Returns 0; -EAGAIN if may_wait and
- * nothing is known yet about the sockets, so that a later round has to
- * attribute this one, too; or -ENOMEM. */
+ * and unattributed add up to the total. Returns 0; -EAGAIN if may_wait and too
+ * little is known yet about the sockets, so that a later round has to attribute
+ * this one, too; or -ENOMEM. */
 int lb_attribution_settle(struct lb_attribution *attribution,
                           struct lb_socket_table *table,
                           struct lb_listeners *listeners, bool may_wait);

@@ -4,9 +4,14 @@
 enum { NEW_ROUNDS = 10 };
 
 /* Of a socket that has not moved yet; and how far one round changes the
- * chances: with less they are slower, but calmer. With these two,
+ * chances: with less they are slower, but calmer. pull is how far it changes
+ * one that is too high for the round. With these three,
  * tests/unit/test_worlds.c blames the fewest drops on the wrong listener. */
-static const float first_chance = 0.25F, step = 0.08F;
+static const float first_chance = 0.25F, step = 0.08F, pull = 0.2F;
+
+bool lb_evidence_is_new(const struct lb_evidence *evidence) {
+  return evidence->rounds <= NEW_ROUNDS;
+}
 
 static float chance_of(const struct lb_evidence *evidence, int cause) {
   return evidence->rounds ? evidence->chance[cause] : first_chance;
@@ -55,17 +60,22 @@ static void learn_step(struct lb_mover *movers, size_t len,
   }
 }
 
-/* A socket that is new cannot wait for many steps: it dropped at least what the
- * movement of all others does not cover. */
-static void learn_proof(struct lb_mover *mover, uint64_t others,
-                        const uint64_t amount[static LB_CAUSES]) {
+/* A socket that is new cannot wait for many steps, which are small if others
+ * move much more: it dropped at least what the movement of all others does not
+ * cover, and at most what the kernel counted. */
+static void learn_bounds(struct lb_mover *mover, uint64_t others,
+                         const uint64_t amount[static LB_CAUSES]) {
   struct lb_evidence *evidence = mover->evidence;
   for (int cause = 0; cause < LB_CAUSES; cause++) {
+    float *chance = &evidence->chance[cause];
+    float most = (float)amount[cause] / (float)mover->movement;
+    if (*chance > most)
+      *chance -= pull * (*chance - most);
     if (amount[cause] <= others)
       continue;
-    float proven = (float)(amount[cause] - others) / (float)mover->movement;
-    if (evidence->chance[cause] < proven)
-      evidence->chance[cause] = proven;
+    float least = (float)(amount[cause] - others) / (float)mover->movement;
+    if (*chance < least)
+      *chance = least;
   }
   bound_chances(evidence->chance);
 }
@@ -96,8 +106,8 @@ void lb_evidence_learn(struct lb_mover *movers, size_t len,
   for (size_t i = 0; i < len; i++) {
     struct lb_evidence *evidence = movers[i].evidence;
     evidence->previous = movers[i].movement;
-    if (movers[i].movement && evidence->rounds <= NEW_ROUNDS)
-      learn_proof(&movers[i], all - movers[i].movement, amount);
+    if (movers[i].movement && lb_evidence_is_new(evidence))
+      learn_bounds(&movers[i], all - movers[i].movement, amount);
   }
 }
 

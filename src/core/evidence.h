@@ -23,6 +23,9 @@ void lb_evidence_learn(struct lb_mover *movers, size_t len,
                        const uint64_t amount[static LB_CAUSES],
                        uint64_t previous[static LB_CAUSES]);
 
+/* Whether it has not moved in enough rounds for its chances to be known. */
+bool lb_evidence_is_new(const struct lb_evidence *evidence);
+
 /* Sets what the mover is expected to have dropped, and its rank for each cause.
  * was_full, was_nearly_full: its accept queue, in this sample or lately. */
 void lb_evidence_judge(struct lb_mover *mover, bool was_full,

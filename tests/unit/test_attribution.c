@@ -275,6 +275,57 @@ TEST_ON_KERNEL(shares_never_go_back) {
   assert_shares(fixture, "80 50/50, all 50/50, 0 of none");
 }
 
+/* --- evidence ------------------------------------------------------------ */
+
+/* 443 moves without drops in so many samples; each has what else happens. */
+static void play_noise(struct fixture *fixture, int samples, const char *also) {
+  for (int i = 0; i < samples; i++) {
+    play(fixture, "noise 2 200");
+    play(fixture, also);
+    play(fixture, "sample");
+  }
+}
+
+/* The filter alone hardly learns from 20 beside 200. */
+TEST_ON_KERNEL(a_little_noise_beside_much_is_known_after_ten_samples) {
+  struct fixture *fixture = *state;
+  play(fixture, "listen 1 80; listen 2 443; listen 3 444; end");
+  play_noise(fixture, 12, "noise 3 20");
+  play(fixture, "overflow 1 57; noise 2 200; noise 3 20; sample; end");
+  assert_shares(fixture, "80 57/57, 443 0/0, 444 0/0, all 57/57, 0 of none");
+}
+
+TEST_ON_KERNEL(noise_that_begins_with_the_first_overflow_gets_nothing) {
+  struct fixture *fixture = *state;
+  play(fixture, "listen 1 80; listen 2 443; end");
+  for (int i = 0; i < 20; i++)
+    sample(fixture);
+  play(fixture, "overflow 1 57; noise 2 200; sample");
+  play_noise(fixture, 8, "noise 2 1");
+  play(fixture, "end");
+  assert_shares(fixture, "80 57/57, 443 0/0, all 57/57, 0 of none");
+}
+
+/* While the collector is new, the end of the interval attributes. */
+TEST_ON_KERNEL(the_last_drops_of_a_socket_that_left_earlier_are_unattributed) {
+  struct fixture *fixture = *state;
+  play(fixture, "listen 1 80; listen 2 443; listen 3 444; overflow 1 1; end");
+  play_noise(fixture, 5, "noise 3 200");
+  play(fixture, "noise 2 200; noise 3 200; overflow 1 57; close 1; sample;"
+                "noise 2 200; noise 3 200; end");
+  assert_shares(fixture, "80 0/0, 443 0/0, 444 0/0, all 58/58, 58 of none");
+}
+
+TEST_ON_KERNEL(sockets_that_come_and_go_do_not_keep_from_learning) {
+  struct fixture *fixture = *state;
+  play(fixture, "listen 1 80; listen 2 443; listen 3 1024; end");
+  for (int i = 0; i < 20; i++)
+    play_noise(fixture, 1,
+               i % 2 ? "close 4; listen 3 1024" : "close 3; listen 4 1024");
+  play(fixture, "overflow 1 57; noise 2 200; close 3; sample; end");
+  assert_shares(fixture, "80 57/57, 443 0/0, 1024 0/0, all 57/57, 0 of none");
+}
+
 /* Linux before 4.7 */
 TEST_ON_KERNEL(a_kernel_without_sk_drops_has_no_shares) {
   struct fixture *fixture = *state;
