@@ -268,6 +268,13 @@ static void add_totals(struct lb_attribution *attribution) {
   attribution->settled = attribution->read;
 }
 
+static uint64_t movement_of_all(const struct lb_mover *movers, size_t len) {
+  uint64_t movement = 0;
+  for (size_t i = 0; i < len; i++)
+    movement += movers[i].movement;
+  return movement;
+}
+
 static void settle_movers(struct lb_attribution *attribution,
                           struct lb_socket_table *table,
                           struct lb_listeners *listeners, size_t len) {
@@ -286,13 +293,16 @@ int lb_attribution_settle(struct lb_attribution *attribution,
   if (reserve_movers(attribution, table->cap))
     return -ENOMEM;
   attribution->misses |= has_left(attribution, table, 0);
-  int lowest = attribution->misses ? LB_MOVER_SUSPECT : 0;
   learn_round(attribution, table);
   size_t len = find_movers(attribution, table);
   if (may_wait && is_undecided(attribution, table, len))
     return -EAGAIN;
+  struct lb_increments all = increments_of(attribution);
+  /* Then a socket dropped that no dump has shown. */
+  bool is_short = movement_of_all(attribution->movers, len) < all.drops;
   struct lb_increments left = lb_attribution_split(
-      attribution->movers, len, increments_of(attribution), lowest);
+      attribution->movers, len, all,
+      attribution->misses || is_short ? LB_MOVER_SUSPECT : 0);
   attribution->overflows_unattributed += left.overflows;
   attribution->overflows_read = attribution->overflows_now;
   attribution->misses = false;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "core/evidence.h"
 
-enum { NEW_ROUNDS = 10 };
+enum {
+  NEW_ROUNDS = 10,
+  MOST_DROPS = 2, /* per movement; if there are more, a socket that no dump has
+                     shown dropped them */
+};
 
 /* Of a socket that has not moved yet; and how far one round changes the
  * chances: with less they are slower, but calmer. pull is how far it changes
@@ -17,20 +21,20 @@ static float chance_of(const struct lb_evidence *evidence, int cause) {
   return evidence->rounds ? evidence->chance[cause] : first_chance;
 }
 
-/* Both are at least 0, and add up to at most 1. */
+/* Both are at least 0, and add up to at most 1: of what is too much, each loses
+ * half, as far as it can. */
 static void bound_chances(float chance[static LB_CAUSES]) {
   for (int cause = 0; cause < LB_CAUSES; cause++)
     if (chance[cause] < 0)
       chance[cause] = 0;
-  float over = chance[LB_CAUSE_OVERFLOW] + chance[LB_CAUSE_OTHER] - 1;
-  if (over <= 0)
+  if (chance[LB_CAUSE_OVERFLOW] + chance[LB_CAUSE_OTHER] <= 1)
     return;
   enum lb_cause lesser = chance[LB_CAUSE_OVERFLOW] > chance[LB_CAUSE_OTHER]
                              ? LB_CAUSE_OTHER
                              : LB_CAUSE_OVERFLOW;
-  float cut = over / 2 < chance[lesser] ? over / 2 : chance[lesser];
-  chance[lesser] -= cut;
-  chance[!lesser] -= over - cut;
+  float gap = chance[!lesser] - chance[lesser];
+  chance[lesser] = gap < 1 ? (1 - gap) / 2 : 0;
+  chance[!lesser] = 1 - chance[lesser];
 }
 
 /* Of the movement, or of its difference to the round before. */
@@ -101,12 +105,15 @@ void lb_evidence_learn(struct lb_mover *movers, size_t len,
     all += movers[i].movement;
     count_round(movers[i].evidence);
   }
-  learn_step(movers, len, level, false);
-  learn_step(movers, len, difference, true);
+  bool is_theirs = level[0] + level[1] <= MOST_DROPS * (float)all;
+  if (is_theirs) {
+    learn_step(movers, len, level, false);
+    learn_step(movers, len, difference, true);
+  }
   for (size_t i = 0; i < len; i++) {
     struct lb_evidence *evidence = movers[i].evidence;
     evidence->previous = movers[i].movement;
-    if (movers[i].movement && lb_evidence_is_new(evidence))
+    if (is_theirs && movers[i].movement && lb_evidence_is_new(evidence))
       learn_bounds(&movers[i], all - movers[i].movement, amount);
   }
 }

@@ -2,6 +2,7 @@
 /* Which listener gets which part of the namespace's drops and overflows: the
  * rule alone, then samples of a kernel that drops. */
 #include "core/attribution.h"
+#include "core/evidence.h"
 
 #include "collector_fixture.h"
 #include "memory.h"
@@ -324,6 +325,47 @@ TEST_ON_KERNEL(sockets_that_come_and_go_do_not_keep_from_learning) {
                i % 2 ? "close 4; listen 3 1024" : "close 3; listen 4 1024");
   play(fixture, "overflow 1 57; noise 2 200; close 3; sample; end");
   assert_shares(fixture, "80 57/57, 443 0/0, 1024 0/0, all 57/57, 0 of none");
+}
+
+TEST_ON_KERNEL(known_noise_gets_nothing_of_a_socket_that_no_sample_sees) {
+  struct fixture *fixture = *state;
+  play(fixture, "listen 1 80; listen 2 443; end");
+  play_noise(fixture, 30, "");
+  for (int i = 0; i < 5; i++) {
+    play(fixture, "drops 500; overflows 500");
+    play_noise(fixture, 10, "");
+  }
+  play(fixture, "end");
+  assert_shares(fixture, "80 0/0, 443 0/0, all 2500/2500, 2500 of none");
+}
+
+TEST_CASE(chances_ranks_and_expectations_keep_their_range_at_any_movement) {
+  unsigned seed = 3;
+  struct lb_evidence evidence[MAX] = {{.rounds = 0}};
+  uint64_t amount[LB_CAUSES], previous[LB_CAUSES] = {0};
+  for (int round = 0; round < 200000; round++) {
+    struct lb_mover movers[MAX];
+    size_t len = (size_t)rand_r(&seed) % (MAX + 1);
+    uint64_t all = 1;
+    for (size_t i = 0; i < len; i++) {
+      movers[i] =
+          (struct lb_mover){.evidence = &evidence[i], .movement = draw(&seed)};
+      all += movers[i].movement;
+    }
+    for (int cause = 0; cause < LB_CAUSES; cause++)
+      amount[cause] = rand_r(&seed) % 8 ? (uint64_t)rand_r(&seed) % all
+                                        : UINT64_MAX - draw(&seed);
+    lb_evidence_learn(movers, len, amount, previous);
+    for (size_t i = 0; i < len; i++) {
+      const float *chance = evidence[i].chance;
+      lb_evidence_judge(&movers[i], false, false);
+      assert_true(chance[0] >= 0 && chance[1] >= 0);
+      assert_true(chance[0] + chance[1] <= 1);
+      assert_true(movers[i].expected <= movers[i].movement);
+      assert_true(movers[i].rank[0] + movers[i].rank[1] <=
+                  LB_MOVER_NEARLY_FULL);
+    }
+  }
 }
 
 /* Linux before 4.7 */
