@@ -411,6 +411,7 @@ TEST_CASE(without_memory_nothing_is_attributed) {
                    -ENOMEM);
   assert_int_equal(attribution.total[LB_MIB_LISTEN_DROPS], 0);
   assert_int_equal(socket.attribution.settled, 0);
+  lb_attribution_free(&attribution);
 }
 
 /* --- two reads are not one instant --------------------------------------- */
