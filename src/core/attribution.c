@@ -241,12 +241,14 @@ static bool is_undecided(const struct lb_attribution *attribution,
 }
 
 /* Closes the socket's movement, except what is younger than the counters and
- * got no share. Returns whether some stays open. */
+ * got no share. The next round has that, also to learn from. Returns whether
+ * some stays open. */
 static bool settle_socket(struct lb_socket *socket, uint32_t given) {
   uint32_t sk_drops = socket->sock.sk_drops;
   uint32_t open = movement_of(socket) - given;
   uint32_t young = sk_drops - socket->attribution.asked;
   socket->attribution.settled = sk_drops - (young < open ? young : open);
+  socket->attribution.learned = socket->attribution.settled;
   return socket->attribution.settled != sk_drops;
 }
 

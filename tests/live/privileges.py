@@ -29,7 +29,7 @@ class SystemdService(Collectd):
         super().__init__(config, start=False, **options)
         self.command = confined(drop_ins, self.dir)
         path = f"{self.dir}/notify"
-        self.options["env"] = {"NOTIFY_SOCKET": path}
+        self.options["env"] = {**self.options.get("env", {}), "NOTIFY_SOCKET": path}
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(path)
             os.chmod(path, 0o777)

@@ -38,7 +38,7 @@ class Daemon:
                  limited=False, **options):
         self.dir = scratch(0o777)
         if interval < 1 and not limited:
-            options["env"] = {**unlimited(), **(options.get("env") or {})}
+            options["env"] = {**unlimited(self.dir), **(options.get("env") or {})}
         self.command, self.options, self.hostname, self.interval = command, options, hostname, interval
         os.mkdir(f"{self.dir}/plugins")
         for name in "logfile", *plugins:  # collectd refuses symbolic links
@@ -166,14 +166,15 @@ class Collectd(Daemon):
         return self.series(listener, reading)[-1][1]
 
     def reads(self):
-        """All complete reads in order: [(time, {listener: {reading: value}})]."""
-        complete = self.times()[:-1]
+        """All complete reads in order: [(time, {listener: {reading: value}})]. A time that has nothing but the bases of
+        counters is that of no read."""
+        complete = set(self.times()[:-1])
         found = collections.defaultdict(lambda: collections.defaultdict(dict))
         for listener in self.instances():
             for name in self.names(listener):
                 for when, value in self.series(listener, _NAMES[name]):
                     found[when][listener][_NAMES[name]] = value
-        return [(when, dict(found[when])) for when in sorted(found) if complete and when <= complete[-1]]
+        return [(when, dict(found[when])) for when in sorted(complete)]
 
     def times(self):
         """The times of the reads that have values."""

@@ -26,9 +26,10 @@ def _library(name):
     return f"{folder}/{name}.so"
 
 
-def unlimited():
-    """The environment of a daemon in which the plugin takes all the CPU time that it needs."""
-    return {"LD_PRELOAD": _library("unlimited")}
+def unlimited(folder):
+    """The environment of a daemon in which the plugin takes all the CPU time that it needs. The folder is one that the
+    daemon can see."""
+    return {"LD_PRELOAD": shutil.copy(_library("unlimited"), folder)}
 
 
 class Faults:
@@ -39,7 +40,8 @@ class Faults:
         self.number = 0
         for name in "requests", "entered", "heap":
             os.chmod(write(f"{self.path}.{name}", "\0" * 16 * (name == "heap")), 0o666)
-        self.env = {"LD_PRELOAD": f"{_library('faults')} {_library('unlimited')}", "LB_FAULT": self.path}  # faults.c takes much CPU time
+        # faults.c takes much CPU time
+        self.env = {"LD_PRELOAD": f"{_library('faults')} {_library('unlimited')}", "LB_FAULT": self.path}
         self.set(*faults)
 
     def set(self, *faults):
