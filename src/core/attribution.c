@@ -159,8 +159,9 @@ static void amounts_of(struct lb_increments increments,
                                : 0;
 }
 
-/* Drops have to be covered by likely sockets, or by the only one that moved, so
- * that one that only moves for other reasons does not get them. */
+/* Drops have to be covered by likely sockets, so that one that only moves for
+ * other reasons does not get them, also if it is the only one that moved before
+ * the counters were read. */
 static bool is_covered(const struct lb_attribution *attribution, size_t len,
                        struct lb_increments increments) {
   uint64_t amount[LB_CAUSES], likely[LB_CAUSES] = {0}, all = 0;
@@ -168,7 +169,7 @@ static bool is_covered(const struct lb_attribution *attribution, size_t len,
   for (size_t i = 0; i < len; i++) {
     const struct lb_mover *mover = &attribution->movers[i];
     for (int cause = 0; cause < LB_CAUSES; cause++)
-      if (mover->rank[cause] >= LB_MOVER_LIKELY || len == 1)
+      if (mover->rank[cause] >= LB_MOVER_LIKELY)
         likely[cause] += mover->movement;
     all += mover->movement;
   }

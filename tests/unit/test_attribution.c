@@ -440,6 +440,19 @@ TEST_ON_KERNEL(a_scan_beside_an_overload_gets_nothing) {
   assert_shares(fixture, "80 8/8, 443 0/0, all 8/8, 0 of none");
 }
 
+/* The first overflow of a socket waits for the end of the interval, which reads
+ * the counters again. */
+TEST_ON_KERNEL(what_moved_alone_before_the_counters_gets_no_drop_of_another) {
+  struct fixture *fixture = *state;
+  play(fixture, "listen 1 80; listen 2 443; end");
+  for (int i = 0; i < 5; i++)
+    play(fixture, "noise 2 100; sample");
+  play(fixture, "noise 2 100");
+  fixture->kernel.before = overflow_before_netstat;
+  interval(fixture);
+  assert_shares(fixture, "80 10/10, 443 0/0, all 10/10, 0 of none");
+}
+
 static void overflow_around_netstat(struct kernel *kernel, const char *read) {
   overflow(kernel, 1, strcmp(read, "netstat") == 0 ? 5 : 3);
 }

@@ -26,6 +26,8 @@ def main():
     for name in "LB_PLUGIN", "LB_PROBE":
         if name not in os.environ:
             sys.exit(f"{name} is not set: it names a file of the build")
+    for number in signal.SIGINT, signal.SIGHUP:  # a program in the background may ignore them, and so do its children
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     chosen = [t for t in _tests if all(word in t[0] for word in sys.argv[1:])]
     print(f"1..{len(chosen)}")
