@@ -256,6 +256,9 @@ def _():
 INTRUDER = """
 import os, socket, sys, time
 os.chroot(sys.argv[1])
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
 os.makedirs("/run/here")
 os.chdir("/run/here")
 kept = []
@@ -275,10 +278,11 @@ time.sleep(1000)
 
 
 def intruder(*names, root=None):
-    """A process that the user nobody starts. As root of a user namespace, and of a directory or with root="/" of an
-    empty /run, it listens at any names, twice at each."""
-    shell = 'exec "$@"' if root is None else 'mount -t tmpfs none /run && exec "$@"'
-    process = Process([*unprivileged(), "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", shell, "sh",
+    """A process of the user nobody that listens at any names, twice at each: below a directory of its own, or with
+    root="/" below an empty /run. Users can have both in a user namespace of their own, but not if this test runs in a
+    chroot, so root gives it to them."""
+    shell = 'exec "$@"' if root is None else 'mount -t tmpfs -o mode=1777 none /run && exec "$@"'
+    process = Process(["unshare", "--mount", "--propagation", "unchanged", "sh", "-c", shell, "sh",
                        "python3", "-Ic", INTRUDER, root or scratch(0o777), *names])
     until(lambda: "ready" in process.text(), "the intruder listens")
     return process
