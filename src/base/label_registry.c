@@ -95,9 +95,9 @@ int lb_label_registry_claim(struct lb_label_registry *labels, const char *text,
 
 void lb_label_registry_release(struct lb_label_registry *labels,
                                const char *label) {
-  if (!label)
+  struct used_label *used = label ? find_label(labels, label) : NULL;
+  if (!used)
     return;
-  struct used_label *used = find_label(labels, label);
   tdelete(used, &labels->tree, compare_labels);
   free_label(used);
 }

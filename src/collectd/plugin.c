@@ -95,12 +95,12 @@ static int start_sampling(void) {
       lb_monitor_new(&plugin.settings,
                      (struct lb_transport_opener){open_kernel_transport, NULL},
                      &plugin.monitor);
-  if (!err)
+  if (!err) {
     lb_monitor_limit(plugin.monitor, CDTIME_T_TO_DOUBLE(plugin_get_interval()),
                      lb_sampler_cpu_ns);
-  if (!err)
     err = lb_sampler_start(plugin.monitor, plugin.settings.sample_s,
                            &plugin.sampler);
+  }
   if (err) {
     lb_monitor_free(plugin.monitor);
     plugin.monitor = NULL;

@@ -26,7 +26,7 @@ static uint64_t greater(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* In each so-many-th interval, if count may be in WINDOW of them. */
 static uint32_t every_for(uint64_t cost_ns, uint64_t share_ns) {
-  uint64_t count = share_ns * WINDOW / cost_ns;
+  uint64_t count = share_ns * WINDOW / greater(cost_ns, 1);
   if (count == 0)
     return (uint32_t)lesser(cost_ns / greater(share_ns, 1) + 1, UINT32_MAX);
   return (uint32_t)((WINDOW + count - 1) / count);

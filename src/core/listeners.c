@@ -190,7 +190,9 @@ static int add_found(struct lb_listeners *listeners,
                      const struct lb_listen_sock *sock, uint32_t *index) {
   bool is_unix = sock->family == AF_UNIX;
   uint32_t *head = chain_of(listeners, sock);
-  int err = 0;
+  int err = head ? 0 : -ENOENT;
+  if (err)
+    return err;
   if (listeners->first_free && is_unix)
     *index = reuse_entry(listeners, head);
   else

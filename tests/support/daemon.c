@@ -91,6 +91,7 @@ static struct fake_read *next_read(void) {
 
 int call_next_read(void) {
   struct fake_read *read = next_read();
+  assert_non_null(read);
   const char *name = read->name;
   if (collectd.now < read->next)
     collectd.now = read->next;
@@ -111,7 +112,7 @@ int read_collectd(void) {
   uint64_t due = (CDTIME_T_TO_NS(collectd.now) / interval + 1) * interval;
   cdtime_t end = NS_TO_CDTIME_T(due + interval / 16);
   collectd.due = NS_TO_CDTIME_T(due);
-  while (next_read()->next <= end)
+  for (const struct fake_read *read; (read = next_read()) && read->next <= end;)
     err |= call_next_read();
   if (collectd.now < collectd.due)
     collectd.now = collectd.due;

@@ -31,7 +31,6 @@ static struct {
   unsigned reads[LB_PARTS];   /* with a sample */
   unsigned ends;              /* of intervals, in all namespaces together */
   unsigned inspections;
-  unsigned next;
 } run;
 
 static void spend(uint64_t cost_ns) {
@@ -234,10 +233,10 @@ TEST_CASE(samples_and_inspections_are_as_frequent_as_1_percent_allows) {
 #define HOST(tcp, unix_, end, count, inspection, interval_s, period_ms)        \
   ((struct host){.interval_ns = (interval_s)*second,                           \
                  .period_ns = (period_ms)*ms,                                  \
-                 .sample_ns = {tcp, unix_},                                    \
-                 .end_ns = end,                                                \
-                 .namespaces = count,                                          \
-                 .inspection_ns = inspection,                                  \
+                 .sample_ns = {(tcp), (unix_)},                                \
+                 .end_ns = (end),                                              \
+                 .namespaces = (count),                                        \
+                 .inspection_ns = (inspection),                                \
                  .seed = 1})
   /* most hosts: everything */
   assert_left(HOST(20 * us, 10 * us, 50 * us, 1, 300 * us, 10, 100), 1,

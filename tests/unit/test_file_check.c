@@ -99,10 +99,12 @@ FILE_TEST(if_stat_has_another_device_that_of_the_mount_counts) {
            0);
   write_proc(&folder, "self/mountinfo", line);
   check("a", id, -ENODATA); /* not listed */
-  strcat(line, "35 34 malformed\n");
+  snprintf(line + strlen(line), sizeof(line) - strlen(line),
+           "35 34 malformed\n");
   write_proc(&folder, "self/mountinfo", line);
   check("a", id, -ENODATA);
-  strcat(line, "35 34 259:65537 / /a rw - btrfs /dev/sdb rw\n");
+  snprintf(line + strlen(line), sizeof(line) - strlen(line),
+           "35 34 259:65537 / /a rw - btrfs /dev/sdb rw\n");
   write_proc(&folder, "self/mountinfo", line);
   check("a", id, 0);
   id.dev++;

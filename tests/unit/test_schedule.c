@@ -131,9 +131,9 @@ TEST_CASE(a_first_value_that_would_be_long_in_coming_is_read_at_once) {
 TEST_CASE(reads_that_another_plugin_delays_have_stamps_of_their_own) {
   for (uint64_t percent = 0; percent < 100; percent++) {
     start(epoch + 123 * MS, S);
-    srand(1);
+    unsigned seed = 1;
     for (int i = 0; i < 400; i++)
-      call(percent * S / 100 + (unsigned)rand() % (40 * MS));
+      call(percent * S / 100 + (unsigned)rand_r(&seed) % (40 * MS));
     assert_in_range(sim.len, 100, 400);
     for (size_t i = 1; i < sim.len; i++)
       assert_in_range(sim.stamps[i] - sim.stamps[i - 1], S, 3 * S);

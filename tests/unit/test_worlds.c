@@ -75,8 +75,11 @@ static double between(double low, double high) {
 
 static uint32_t poisson(double mean) {
   uint32_t n = 0;
-  for (double sum = -log(1 - chance()); sum < mean; sum -= log(1 - chance()))
+  double sum = -log(1 - chance());
+  while (sum < mean) {
+    sum -= log(1 - chance());
     n++;
+  }
   return n;
 }
 
@@ -244,7 +247,7 @@ static void score_service(struct fixture *fixture, struct service *service,
   char label[LB_LABEL_SIZE];
   lb_label_of_port(label, service->port);
   uint64_t overflows = counter_of(fixture, label, LB_OVERFLOWS);
-  uint64_t reported[LB_CAUSES] = {
+  const uint64_t reported[LB_CAUSES] = {
       [LB_CAUSE_OVERFLOW] = overflows,
       [LB_CAUSE_OTHER] = counter_of(fixture, label, LB_DROPS) - overflows,
   };

@@ -7,7 +7,6 @@ import os
 import random
 import select
 import signal
-import socket
 import time
 
 from .basics import at_end
