@@ -105,7 +105,7 @@ void lb_evidence_learn(struct lb_mover *movers, size_t len,
     all += movers[i].movement;
     count_round(movers[i].evidence);
   }
-  bool is_theirs = level[0] + level[1] <= MOST_DROPS * (float)all;
+  bool is_theirs = level[0] + level[1] <= (float)MOST_DROPS * (float)all;
   if (is_theirs) {
     learn_step(movers, len, level, false);
     learn_step(movers, len, difference, true);
@@ -123,7 +123,7 @@ void lb_evidence_judge(struct lb_mover *mover, bool was_full,
   float sum = 0;
   for (int cause = 0; cause < LB_CAUSES; cause++) {
     float chance = chance_of(mover->evidence, cause);
-    mover->rank[cause] = (uint8_t)(chance * LB_MOVER_NEARLY_FULL);
+    mover->rank[cause] = (uint8_t)(chance * (float)LB_MOVER_NEARLY_FULL);
     sum += chance;
   }
   mover->expected = (uint32_t)((double)mover->movement * (sum < 1 ? sum : 1));
