@@ -802,9 +802,9 @@ TEST_WITH(a_read_without_a_sample_has_the_counters_of_the_namespace, set_up,
     assert_string_equal(got.at, want.at);
     with += has_port;
   }
-  assert_int_equal(with, 4);
+  assert_int_equal(with, 3);
   struct lb_slowdowns slowdowns = cost_of(fixture);
-  assert_int_equal(slowdowns.samples[LB_PART_TCP].spacing_ns, 20000000000);
+  assert_int_equal(slowdowns.samples[LB_PART_TCP].spacing_ns, 30000000000);
   assert_int_equal(slowdowns.samples[LB_PART_UNIX].spacing_ns, 0);
   assert_int_equal(slowdowns.namespaces.spacing_ns, 0);
 }
