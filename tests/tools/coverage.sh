@@ -29,7 +29,7 @@ eval "set -- $("$LB_BUILDDIR/config.status" --config)"
 "${MAKE:-make}" -j2 >>"$log" 2>&1 || failed 'the build failed'
 "${MAKE:-make}" -j2 check TESTS= >>"$log" 2>&1 || failed 'building the tests failed'
 # A failure here is not judged: make check does that, with a build that is not so slow.
-"${MAKE:-make}" -k -j2 check SHELL_TESTS= "LIVE_TESTS=$live" >>"$log" 2>&1 || true
+"${MAKE:-make}" -k -j4 check SHELL_TESTS= "LIVE_TESTS=$live" >>"$log" 2>&1 || true
 grep -E '^(FAIL|XPASS|SKIP|ERROR): ' "$log" | sed 's/^/not passed: /' || true
 
 # gcov looks for the sources from where the compiler was.
