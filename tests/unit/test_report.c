@@ -307,11 +307,11 @@ TEST_WITH(fewer_samples_are_logged_once_with_their_reason_and_their_end, set_up,
       {250, 0, 0, TAKES("TCP", "8.6", "0.25") "short peaks can be missed.\n"},
       {500, 0, 0, ""},
       {2000, 2000, 0,
-       TAKES("TCP", "8.6", "2") "their listeners are missing in "
-                                "between.\n" TAKES(
-                                    "UNIX", "16.0",
-                                    "2") "their listeners are missing in "
-                                         "between.\n"},
+       TAKES("TCP", "8.6",
+             "2") "their listeners are missing in "
+                  "between.\n" TAKES("UNIX", "16.0",
+                                     "2") "their listeners are missing in "
+                                          "between.\n"},
       {500, 2000, 0, ""},
       {0, 2000, 3000,
        "NOTICE: " PLUGIN "Samples of the listening TCP sockets are as frequent "

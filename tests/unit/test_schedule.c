@@ -90,7 +90,7 @@ static void check_each_multiple(size_t from, size_t len) {
 }
 
 static const uint64_t intervals[] = {100 * MS, 500 * MS, S,        2 * S,
-                                     10 * S, 60 * S,  333333333};
+                                     10 * S,   60 * S,   333333333};
 
 static const uint64_t epoch = 1700000000ull * S;
 
