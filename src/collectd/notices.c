@@ -9,9 +9,8 @@ static bool is_due(const struct lb_notices *notices, cdtime_t logged) {
   return logged == 0 || notices->now - logged >= PAUSE;
 }
 
-/* Adds an item to a list if there is room for all of it. */
-static bool add_item(char text[static LB_NAMES_SIZE], size_t *len,
-                     const char *item) {
+bool lb_names_add(char text[static LB_NAMES_SIZE], size_t *len,
+                  const char *item) {
   size_t room = LB_NAMES_SIZE - *len;
   int n = snprintf(text + *len, room, "%s%s", *len ? ", " : "", item);
   if (n < 0 || (size_t)n >= room) {
@@ -61,7 +60,7 @@ static bool add_hint(char text[static LB_NAMES_SIZE], size_t *len,
   if (hint->sockets > 1)
     snprintf(sockets, sizeof(sockets), LB_TEXT_SOCKETS, hint->sockets);
   snprintf(item, sizeof(item), "%s%s", hint->label, sockets);
-  return add_item(text, len, item);
+  return lb_names_add(text, len, item);
 }
 
 static void log_hint(enum lb_hint_kind kind, unsigned count, const char *names,
@@ -109,8 +108,8 @@ static bool note_conflict(struct lb_notices *notices, int kind,
     return false;
   snprintf(item, sizeof(item), LB_TEXT_CONFLICT, conflict.source,
            conflict.label);
-  if (!add_item(notices->conflicts[kind].text, &notices->conflicts[kind].len,
-                item))
+  if (!lb_names_add(notices->conflicts[kind].text,
+                    &notices->conflicts[kind].len, item))
     return false;
   lb_collector_told_conflict(collector, &conflict);
   return true;

@@ -15,6 +15,11 @@ enum {
   LB_MOST_HINTS = LB_NAMES_SIZE / 4      /* as many short names fit */
 };
 
+/* Adds an item to a list of len bytes, "80, 443", and returns whether there was
+ * room for all of it. */
+bool lb_names_add(char text[static LB_NAMES_SIZE], size_t *len,
+                  const char *item);
+
 /* The hints of one kind that are due, of one somaxconn, sorted. */
 struct lb_hint_line {
   struct lb_noted_hint {

@@ -56,13 +56,16 @@ static int on_config(oconfig_item_t *block) {
   return 0;
 }
 
+static double interval_s(void) {
+  return (double)plugin.schedule.interval / 1e9;
+}
+
 static int make_settings(void) {
-  double interval_s = (double)plugin.schedule.interval / 1e9;
   int err = 0;
   if (!plugin.options) /* there is no <Plugin> block */
     err = lb_options_new(&plugin.options);
   if (!err)
-    err = lb_options_settings(plugin.options, interval_s, &plugin.settings,
+    err = lb_options_settings(plugin.options, interval_s(), &plugin.settings,
                               &option_errors);
   plugin.has_settings = !err;
   return err;
@@ -96,8 +99,7 @@ static int start_sampling(void) {
                      (struct lb_transport_opener){open_kernel_transport, NULL},
                      &plugin.monitor);
   if (!err) {
-    lb_monitor_limit(plugin.monitor, CDTIME_T_TO_DOUBLE(plugin_get_interval()),
-                     lb_sampler_cpu_ns);
+    lb_monitor_limit(plugin.monitor, interval_s(), lb_sampler_cpu_ns);
     err = lb_sampler_start(plugin.monitor, plugin.settings.sample_s,
                            &plugin.sampler);
   }

@@ -9,14 +9,8 @@
 /* --- names --------------------------------------------------------------- */
 
 static void add_name(struct lb_names *names, const char *label) {
-  size_t room = sizeof(names->text) - names->len;
-  int n = snprintf(names->text + names->len, room, "%s%s",
-                   names->len ? ", " : "", label);
-  if (n > 0 && (size_t)n < room) {
-    names->len += (size_t)n;
+  if (lb_names_add(names->text, &names->len, label))
     return;
-  }
-  names->text[names->len] = '\0';
   snprintf(names->more, sizeof(names->more), LB_TEXT_AND_MORE,
            ++names->left_out);
 }

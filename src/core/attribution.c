@@ -150,6 +150,13 @@ int lb_attribution_begin(struct lb_attribution *attribution,
   return 0;
 }
 
+static uint64_t movement_of_all(const struct lb_mover *movers, size_t len) {
+  uint64_t movement = 0;
+  for (size_t i = 0; i < len; i++)
+    movement += movers[i].movement;
+  return movement;
+}
+
 /* Overflows whose drops are not counted yet are no other drops. */
 static void amounts_of(struct lb_increments increments,
                        uint64_t amount[static LB_CAUSES]) {
@@ -164,16 +171,15 @@ static void amounts_of(struct lb_increments increments,
  * the counters were read. */
 static bool is_covered(const struct lb_attribution *attribution, size_t len,
                        struct lb_increments increments) {
-  uint64_t amount[LB_CAUSES], likely[LB_CAUSES] = {0}, all = 0;
+  uint64_t amount[LB_CAUSES], likely[LB_CAUSES] = {0};
   amounts_of(increments, amount);
   for (size_t i = 0; i < len; i++) {
     const struct lb_mover *mover = &attribution->movers[i];
     for (int cause = 0; cause < LB_CAUSES; cause++)
       if (mover->rank[cause] >= LB_MOVER_LIKELY)
         likely[cause] += mover->movement;
-    all += mover->movement;
   }
-  return increments.drops <= all &&
+  return increments.drops <= movement_of_all(attribution->movers, len) &&
          amount[LB_CAUSE_OVERFLOW] <= likely[LB_CAUSE_OVERFLOW] &&
          amount[LB_CAUSE_OTHER] <= likely[LB_CAUSE_OTHER];
 }
@@ -229,9 +235,8 @@ static void learn_round(struct lb_attribution *attribution,
     lb_evidence_learn(attribution->movers, len, amount, attribution->amount);
 }
 
-/* What several sockets may have dropped of which some is new is left to a later
- * round of the interval, which knows more. So is everything in the first
- * interval of a collector, which knows no socket. */
+/* Several sockets may have dropped, and one of them is new: a later round of
+ * the interval knows more. To a collector that has just begun, all are new. */
 static bool is_undecided(const struct lb_attribution *attribution,
                          const struct lb_socket_table *table, size_t len) {
   bool has_new = table->sample - attribution->first_sample < NEW_SAMPLES;
@@ -269,13 +274,6 @@ static void add_totals(struct lb_attribution *attribution) {
   for (int i = 0; i < LB_MIBS; i++)
     attribution->total[i] += increment(before[i], now[i]);
   attribution->settled = attribution->read;
-}
-
-static uint64_t movement_of_all(const struct lb_mover *movers, size_t len) {
-  uint64_t movement = 0;
-  for (size_t i = 0; i < len; i++)
-    movement += movers[i].movement;
-  return movement;
 }
 
 static void settle_movers(struct lb_attribution *attribution,

@@ -182,8 +182,7 @@ uint64_t lb_budget_next(const struct lb_budget *budget, uint64_t due_ns,
   return greater(due_ns + period_ns, next);
 }
 
-/* --- reads -----------------------------------------------------------------
- */
+/* --- reads ---------------------------------------------------------------- */
 
 static bool takes_turns(const struct lb_budget *budget) {
   return budget->interval_ns &&
@@ -284,8 +283,7 @@ uint64_t lb_budget_turn(const struct lb_budget *budget) {
   return turns * budget->interval_ns;
 }
 
-/* --- inspections -----------------------------------------------------------
- */
+/* --- inspections ---------------------------------------------------------- */
 
 /* As a share of a time in which samples took so much. */
 static uint64_t inspection_share(uint64_t time_ns, uint64_t samples_ns) {

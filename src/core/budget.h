@@ -85,8 +85,7 @@ void lb_budget_sampled(struct lb_budget *budget, unsigned parts,
 uint64_t lb_budget_next(const struct lb_budget *budget, uint64_t due_ns,
                         uint64_t period_ns);
 
-/* --- reads -----------------------------------------------------------------
- */
+/* --- reads ---------------------------------------------------------------- */
 
 /* Begins a read. parts: those that some namespace has. Returns the parts of the
  * read's sample. */
@@ -119,8 +118,7 @@ void lb_budget_end_read(struct lb_budget *budget, unsigned parts,
 uint64_t lb_budget_spacing(const struct lb_budget *budget, enum lb_part part);
 uint64_t lb_budget_turn(const struct lb_budget *budget);
 
-/* --- inspections -----------------------------------------------------------
- */
+/* --- inspections ---------------------------------------------------------- */
 
 /* Grants time to inspections, at each read. Time that is left does not add up:
  * it would make one long inspection. */

@@ -9,9 +9,9 @@
  * 3. Otherwise it reads the namespace's counters. They come after the dump, so
  *    they include each drop that the dump shows.
  * 4. The counters can include drops from after the dump. If they exceed what
- *    the movements of likely sockets explain, it dumps the TCP sockets once
- * more and so finds which sockets these drops belong to. What no movement
- * explains then belongs to a socket that is gone.
+ *    the movements of likely sockets explain, it dumps the TCP sockets again
+ *    and so finds which sockets these drops belong to. What no movement
+ *    explains then belongs to a socket that is gone.
  * 5. The attribution splits the increments of the counters. Each increment gets
  *    its place in the sample that reads it, so that shares and unattributed
  *    always add up to what is reported for the namespace.

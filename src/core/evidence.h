@@ -23,7 +23,7 @@ void lb_evidence_learn(struct lb_mover *movers, size_t len,
                        const uint64_t amount[static LB_CAUSES],
                        uint64_t previous[static LB_CAUSES]);
 
-/* Whether it has not moved in enough rounds for its chances to be known. */
+/* Whether it has moved in too few rounds to know its chances. */
 bool lb_evidence_is_new(const struct lb_evidence *evidence);
 
 /* Sets what the mover is expected to have dropped, and its rank for each cause.

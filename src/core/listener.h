@@ -50,10 +50,9 @@ struct lb_listener_inspection {
 
 /* From interval to interval: see hints.h. */
 struct lb_listener_hints {
-  uint32_t at_somaxconn; /* sockets with this limit */
-  uint32_t
-      below_somaxconn; /* sockets with the limit below, which it equalled */
-  uint32_t limit;      /* that the hints are about */
+  uint32_t at_somaxconn;    /* sockets whose limit is somaxconn */
+  uint32_t below_somaxconn; /* sockets whose limit was somaxconn before */
+  uint32_t limit;           /* that the hints are about */
   bool has_limit;
   unsigned due;       /* bit 1 << enum lb_hint_kind */
   unsigned told;      /* the same */

@@ -109,9 +109,8 @@ struct lb_outcome {
 };
 
 /* Visits our own namespace, then the others. A namespace that waits for its
- * turn to end an interval is left out, and so is
- * one that only "*" found and that is gone; a configured one then has err
- * -ENOENT. */
+ * turn to end an interval is left out, and so is one that only "*" found and
+ * that is gone; a configured one then has err -ENOENT. */
 void lb_monitor_visit(struct lb_monitor *monitor,
                       void (*visit)(void *data,
                                     const struct lb_outcome *outcome),

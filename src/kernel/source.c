@@ -194,29 +194,31 @@ int lb_source_unix_socks(struct lb_source *source,
                             &source->unix_ns);
 }
 
-int lb_source_conns(struct lb_source *source,
-                    const struct lb_conn_filter *filter, struct lb_conns *conns,
-                    uint64_t *cost_ns) {
+static int query_conns(struct lb_source *source, enum lb_query_kind kind,
+                       struct lb_msg_handler handler,
+                       const struct lb_conn_filter *filter,
+                       struct lb_conns *conns, uint64_t *cost_ns) {
   return run_measured_query(&(struct query){.source = source,
-                                            .kind = LB_QUERY_CONNS,
-                                            .handler = lb_add_conns(conns),
+                                            .kind = kind,
+                                            .handler = handler,
                                             .len = &conns->len,
                                             .before = conns->len,
                                             .filter = filter},
                             cost_ns);
 }
 
+int lb_source_conns(struct lb_source *source,
+                    const struct lb_conn_filter *filter, struct lb_conns *conns,
+                    uint64_t *cost_ns) {
+  return query_conns(source, LB_QUERY_CONNS, lb_add_conns(conns), filter, conns,
+                     cost_ns);
+}
+
 int lb_source_mptcp_conns(struct lb_source *source,
                           const struct lb_conn_filter *filter,
                           struct lb_conns *conns, uint64_t *cost_ns) {
-  return run_measured_query(
-      &(struct query){.source = source,
-                      .kind = LB_QUERY_MPTCP,
-                      .handler = lb_add_mptcp_conns(conns),
-                      .len = &conns->len,
-                      .before = conns->len,
-                      .filter = filter},
-      cost_ns);
+  return query_conns(source, LB_QUERY_MPTCP, lb_add_mptcp_conns(conns), filter,
+                     conns, cost_ns);
 }
 
 int lb_source_pending(struct lb_source *source,

@@ -3,7 +3,7 @@
 """Which listener is blamed: real overflows and SYN floods beside healthy listeners whose sk_drops move as well, by
 deferred accepts, scans and half-open checks. No queue here needs to be seen full by a sample."""
 from lb import *
-from lb.traffic import bursts, crowd, flood, requests, scans, served
+from lb.traffic import bursts, flood, requests, scans, served
 
 HEALTHY = 8081, 8082
 
@@ -54,7 +54,7 @@ def _():
     victim = Listener(8080, backlog=16)
     served(victim, pause=0.1)
     healthy(200)
-    crowd(8080, 100)
+    Crowd(8080, patience=2)
     until(lambda: netstat()["ListenOverflows"] > 20, "the first overflows")
     table = blame()
     only_8080_dropped(table)
@@ -86,7 +86,7 @@ def _():
     served(scanned)
     scans(8082, 200)
     bursts(8080, 60, 0.5)
-    crowd(8081, 100)
+    Crowd(8081, patience=2)
     until(lambda: all(victim.seen().drops for victim in victims), "both overflow")
     text = probe_process("--sample", "0.1", "--interval", "1", "--count", 10, "8080", "8081", "8082")
     until(lambda: tables(text.text()), "the first interval")

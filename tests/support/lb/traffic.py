@@ -64,18 +64,6 @@ def bursts(port, size, seldom_s):
     going_on(burst)
 
 
-def crowd(port, per_s, patience=2):
-    """Clients that come one by one and leave after so many seconds, served or not."""
-    inside = collections.deque()
-
-    def come_and_leave():
-        inside.append((time.monotonic(), client("127.0.0.1", port)))
-        while inside[0][0] + patience < time.monotonic():
-            reset(inside.popleft()[1])
-        time.sleep(1 / per_s)
-    going_on(come_and_leave)
-
-
 def scans(port, per_s):
     """SYNs, ten at a time; this host resets each connection."""
     sports = itertools.cycle(range(20000, 50000, 10))
