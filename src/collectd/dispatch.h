@@ -26,8 +26,8 @@ struct lb_stamps {
 bool lb_dispatch_base(const struct lb_readings *readings,
                       const struct lb_stamps *stamps);
 
-/* After some base and before the values: waits for 20 ms, or a twentieth of the
- * interval, so that collectd has most probably taken the bases. Its write
+/* Waits for 20 ms, or a twentieth of the interval. After some base and before
+ * the values, so that collectd has most probably taken the bases. Its write
  * threads take value lists in order, but the order in which they finish is not
  * defined. */
 void lb_dispatch_settle(const struct lb_stamps *stamps);

@@ -30,6 +30,7 @@ static struct {
   struct lb_sampler *sampler;
   struct lb_report report;
   struct lb_schedule schedule;
+  cdtime_t sent;       /* stamp of the last values; 0: none */
   unsigned registered; /* index of the name in read_names */
 } plugin;
 
@@ -173,6 +174,9 @@ static void send_outcome(void *data, const struct lb_outcome *outcome) {
   lb_collector_visit_readings(outcome->collector, send_readings, data);
 }
 
+/* After a gap, collectd is about to forget the values before it, at the same
+ * time as this read: uc_check_timeout() (src/daemon/utils_cache.c) lists them
+ * first and removes them then, even if a base has come in between. */
 static void send_all(uint64_t stamp) {
   struct send send = {
       .stamps = {
@@ -180,6 +184,9 @@ static void send_all(uint64_t stamp) {
           .before = NS_TO_CDTIME_T(stamp - plugin.schedule.interval),
           .interval = NS_TO_CDTIME_T(plugin.schedule.interval),
       }};
+  if (plugin.sent && send.stamps.before > plugin.sent)
+    lb_dispatch_settle(&send.stamps);
+  plugin.sent = send.stamps.now;
   lb_monitor_visit(plugin.monitor, send_bases, &send);
   if (send.has_bases)
     lb_dispatch_settle(&send.stamps);
