@@ -25,7 +25,9 @@ struct how {
   uint64_t resolve;
 };
 
-/* A mount or a rename at the same time is -EAGAIN, too. */
+/* A mount or a rename at the same time is -EAGAIN, too. So is a link with a
+ * time of access that is to be written (pick_link(), fs/namei.c), until another
+ * process follows it. */
 static int open_cached(const char *path) {
   const struct how how = {.flags = O_PATH | O_CLOEXEC, .resolve = CACHED};
   long fd = -1;
