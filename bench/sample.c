@@ -9,10 +9,8 @@
 
 #include <stdio.h>
 
-static void count_socket(void *data, const struct lb_listen_sock *sock,
-                         const struct lb_unix_name *name) {
-  (void)sock;
-  (void)name;
+static void count_socket(void *data, const struct lb_socket_view *view) {
+  (void)view;
   ++*(unsigned long *)data;
 }
 

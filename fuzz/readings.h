@@ -117,10 +117,11 @@ static inline void on_reading(void *data, const struct lb_readings *reading) {
   entry->last.present |= reading->values.present;
 }
 
-static inline void on_socket(void *data, const struct lb_listen_sock *row,
-                             const struct lb_unix_name *path) {
+static inline void on_socket(void *data, const struct lb_socket_view *view) {
+  const struct lb_unix_name *path = view->name;
   (void)data;
-  CHECK((row->family == AF_UNIX) == (path != NULL));
+  CHECK(view->label);
+  CHECK((view->sock->family == AF_UNIX) == (path != NULL));
   CHECK(!path || (path->len > 0 && path->len <= LB_UNIX_NAME_SIZE));
 }
 

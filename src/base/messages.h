@@ -200,6 +200,9 @@
 #define LB_EXPECT_COUNT "a whole number from 1"
 #define LB_EXPECT_LABEL "a path with a label of its own"
 
+#define LB_EXPECT_REQUEST "a port, a path or the label of a listener"
+#define LB_MSG_EXPLAIN_ALONE                                                   \
+  "--explain excludes --sockets, --count, --record and --replay"
 #define LB_MSG_RECORD_AND_REPLAY "--record and --replay exclude each other"
 #define LB_MSG_RECORD_NETNS                                                    \
   "--netns and a recording exclude each other: a recording holds one "         \
@@ -227,6 +230,9 @@
   "                          run until interrupted)\n"                         \
   "      --sample SECONDS    take samples this often within the interval\n"    \
   "  -s, --sockets           show each listening socket\n"                     \
+  "      --explain           observe for 5 seconds (-i: other), and say "      \
+  "what\n"                                                                     \
+  "                          is wrong, and what to do\n"                       \
   "      --record FILE       write the kernel's answers to FILE\n"             \
   "      --replay FILE       read them from FILE instead of the kernel\n"      \
   "      --list-values       list the names of all readings\n"                 \

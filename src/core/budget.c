@@ -306,7 +306,8 @@ void lb_budget_grant(struct lb_budget *budget, uint64_t now_ns) {
 }
 
 bool lb_budget_has_time(const struct lb_budget *budget) {
-  return budget->is_first || budget->inspection_left > 0;
+  return budget->lets_inspect || budget->is_first ||
+         budget->inspection_left > 0;
 }
 
 bool lb_budget_can_inspect(const struct lb_budget *budget) {

@@ -63,6 +63,7 @@ struct lb_budget {
   uint32_t inspected;     /* reads since then */
   bool is_first;          /* nothing was granted before */
   bool inspects;
+  bool lets_inspect; /* always */
 };
 
 /* Samples of these parts are to be taken every period_ns, 0: only at the read.
@@ -119,6 +120,11 @@ uint64_t lb_budget_spacing(const struct lb_budget *budget, enum lb_part part);
 uint64_t lb_budget_turn(const struct lb_budget *budget);
 
 /* --- inspections ---------------------------------------------------------- */
+
+/* Lets each inspection take as long as it takes. */
+static inline void lb_budget_inspect_always(struct lb_budget *budget) {
+  budget->lets_inspect = true;
+}
 
 /* Grants time to inspections, at each read. Time that is left does not add up:
  * it would make one long inspection. */

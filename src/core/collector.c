@@ -403,22 +403,11 @@ void lb_collector_visit_readings(
   }
 }
 
-void lb_collector_visit_sockets(const struct lb_collector *collector,
-                                void (*visit)(void *data,
-                                              const struct lb_listen_sock *sock,
-                                              const struct lb_unix_name *name),
-                                void *data) {
-  const struct lb_socket_table *table = &collector->table;
-  for (size_t i = 0; i < table->len; i++) {
-    const struct lb_listen_sock *sock = &table->v[i].sock;
-    if (!lb_socket_is_present(table, &table->v[i]) ||
-        !lb_listeners_want(collector->listeners, sock))
-      continue;
-    visit(data, sock,
-          sock->family == AF_UNIX
-              ? lb_unix_names_get(collector->unix_names, sock->unix_name)
-              : NULL);
-  }
+void lb_collector_visit_sockets(
+    const struct lb_collector *collector,
+    void (*visit)(void *data, const struct lb_socket_view *view), void *data) {
+  lb_listeners_visit_sockets(collector->listeners, &collector->table, visit,
+                             data);
 }
 
 void lb_collector_visit_hints(const struct lb_collector *collector,

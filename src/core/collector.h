@@ -77,13 +77,11 @@ void lb_collector_visit_readings(
     struct lb_collector *collector,
     void (*visit)(void *data, const struct lb_readings *readings), void *data);
 
-/* Visits the sockets of the last sample that some reported listener has. name
- * is that of a UNIX socket, else NULL. */
-void lb_collector_visit_sockets(const struct lb_collector *collector,
-                                void (*visit)(void *data,
-                                              const struct lb_listen_sock *sock,
-                                              const struct lb_unix_name *name),
-                                void *data);
+/* Visits the sockets of the last sample, each once for each listener that is
+ * reported and has it. */
+void lb_collector_visit_sockets(
+    const struct lb_collector *collector,
+    void (*visit)(void *data, const struct lb_socket_view *view), void *data);
 
 /* The hints about net.core.somaxconn that are due: see hints.h. */
 void lb_collector_visit_hints(const struct lb_collector *collector,

@@ -336,6 +336,28 @@ bool lb_listeners_want(struct lb_listeners *listeners,
   return false;
 }
 
+static void
+visit_socket(struct lb_listeners *listeners, const struct lb_listen_sock *sock,
+             void (*visit)(void *data, const struct lb_socket_view *view),
+             void *data) {
+  struct lb_visit each = lb_listeners_visit(listeners, sock);
+  for (struct lb_listener *listener; (listener = lb_listeners_next(&each));)
+    if (lb_listeners_reports(listeners, listener))
+      visit(data, &(struct lb_socket_view){
+                      listener->label, sock,
+                      sock->family == AF_UNIX
+                          ? lb_listeners_unix_name(listeners, sock)
+                          : NULL});
+}
+
+void lb_listeners_visit_sockets(
+    struct lb_listeners *listeners, const struct lb_socket_table *table,
+    void (*visit)(void *data, const struct lb_socket_view *view), void *data) {
+  for (size_t i = 0; i < table->len; i++)
+    if (lb_socket_is_present(table, &table->v[i]))
+      visit_socket(listeners, &table->v[i].sock, visit, data);
+}
+
 /* --- samples ------------------------------------------------------------- */
 
 static bool is_known(const struct lb_listeners *listeners,

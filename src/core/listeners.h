@@ -102,6 +102,18 @@ size_t lb_listeners_len(const struct lb_listeners *listeners);
 struct lb_listener *lb_listeners_get(const struct lb_listeners *listeners,
                                      size_t i);
 
+/* A listening socket as part of a listener. */
+struct lb_socket_view {
+  const char *label; /* of the listener */
+  const struct lb_listen_sock *sock;
+  const struct lb_unix_name *name; /* of a UNIX socket, else NULL */
+};
+
+/* See lb_collector_visit_sockets(). */
+void lb_listeners_visit_sockets(
+    struct lb_listeners *listeners, const struct lb_socket_table *table,
+    void (*visit)(void *data, const struct lb_socket_view *view), void *data);
+
 /* The first port of a listener, 0 if it has none. */
 uint16_t lb_listeners_port(const struct lb_listeners *listeners, size_t i);
 

@@ -84,6 +84,10 @@ void lb_monitor_limit(struct lb_monitor *monitor, double interval_s,
                  wanted_parts(monitor));
 }
 
+void lb_monitor_inspect_always(struct lb_monitor *monitor) {
+  lb_budget_inspect_always(&monitor->budget);
+}
+
 bool lb_monitor_begin_sample(struct lb_monitor *monitor, uint64_t now_ns) {
   monitor->due = lb_budget_due(&monitor->budget, now_ns) & ~monitor->missing;
   monitor->unix_ns = 0;

@@ -53,6 +53,9 @@ size_t lb_monitor_len(const struct lb_monitor *monitor);
 void lb_monitor_limit(struct lb_monitor *monitor, double interval_s,
                       uint64_t (*cpu_ns)(void));
 
+/* Lets each inspection take as long as it takes. */
+void lb_monitor_inspect_always(struct lb_monitor *monitor);
+
 /* Begins a sample of what is due. Returns whether anything is. */
 bool lb_monitor_begin_sample(struct lb_monitor *monitor, uint64_t now_ns);
 

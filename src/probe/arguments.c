@@ -12,11 +12,16 @@
 
 enum { USAGE_ERROR = 2 }; /* exit status */
 
+/* By default an observation is shorter than a monitoring plugin may take. */
+#define EXPLAIN_S 5.0
+#define EXPLAIN_SAMPLE_S 0.01
+
 /* What the options say, before their combination is known. */
 struct command_line {
   struct lb_arguments *arguments;
   bool tcp;
   bool has_count;
+  bool has_interval;
   bool is_done; /* there is nothing to measure */
 };
 
@@ -25,6 +30,7 @@ enum {
   OPTION_REPLAY,
   OPTION_LIST_VALUES,
   OPTION_SAMPLE,
+  OPTION_EXPLAIN,
 };
 
 static const struct option long_options[] = {
@@ -36,6 +42,7 @@ static const struct option long_options[] = {
     {"count", required_argument, NULL, 'n'},
     {"sample", required_argument, NULL, OPTION_SAMPLE},
     {"sockets", no_argument, NULL, 's'},
+    {"explain", no_argument, NULL, OPTION_EXPLAIN},
     {"record", required_argument, NULL, OPTION_RECORD},
     {"replay", required_argument, NULL, OPTION_REPLAY},
     {"list-values", no_argument, NULL, OPTION_LIST_VALUES},
@@ -122,6 +129,7 @@ static int parse_numeric_option(struct command_line *line, int option) {
   if (option == 'n' && !get_count_argument(optarg, &arguments->count))
     return refuse("--count", optarg, LB_EXPECT_COUNT);
   line->has_count |= option == 'n';
+  line->has_interval |= option == 'i';
   if (option == 'i' && !line->has_count)
     arguments->count = 0;
   return 0;
@@ -155,6 +163,9 @@ static int parse_option(struct command_line *line, int option) {
   case 's':
     arguments->sockets = true;
     return 0;
+  case OPTION_EXPLAIN:
+    arguments->explain = true;
+    return 0;
   case OPTION_RECORD:
     arguments->record = optarg;
     return 0;
@@ -173,8 +184,12 @@ static int parse_option(struct command_line *line, int option) {
   }
 }
 
-static int check_combination(const struct lb_arguments *arguments) {
-  if (arguments->record && arguments->replay)
+static int check_combination(const struct command_line *line) {
+  const struct lb_arguments *arguments = line->arguments;
+  if (arguments->explain && (arguments->sockets || line->has_count ||
+                             arguments->record || arguments->replay))
+    lb_probe_error(LB_MSG_EXPLAIN_ALONE);
+  else if (arguments->record && arguments->replay)
     lb_probe_error(LB_MSG_RECORD_AND_REPLAY);
   else if (arguments->settings.netns_len &&
            (arguments->record || arguments->replay))
@@ -194,6 +209,28 @@ static int parse_selections(struct lb_settings *settings, int argc,
   return status;
 }
 
+/* With nothing selected, a table has all TCP ports; an explanation is about all
+ * that is in trouble. */
+static int parse_requests(struct command_line *line, int argc,
+                          char *const *argv) {
+  struct lb_arguments *arguments = line->arguments;
+  struct lb_settings *settings = &arguments->settings;
+  int err = 0;
+  if (!line->has_interval)
+    arguments->interval_s = EXPLAIN_S;
+  if (settings->sample_s == 0) // NOLINT(clang-diagnostic-float-equal)
+    settings->sample_s = EXPLAIN_SAMPLE_S;
+  settings->listening_ports = line->tcp;
+  if (optind == argc && !line->tcp && !settings->listening_paths)
+    settings->listening_ports = settings->listening_paths = true;
+  for (int i = optind; !err && i < argc; i++) {
+    err = lb_requests_add(&arguments->requests, settings, argv[i]);
+    if (err == -EINVAL)
+      return refuse("listener", argv[i], LB_EXPECT_REQUEST);
+  }
+  return err ? fail_to_add(err) : 0;
+}
+
 bool lb_arguments_parse(struct lb_arguments *out, int argc, char *const *argv,
                         int *status) {
   struct command_line line = {.arguments = out};
@@ -208,10 +245,17 @@ bool lb_arguments_parse(struct lb_arguments *out, int argc, char *const *argv,
     *status = parse_option(&line, option);
   if (*status || line.is_done)
     return false;
-  *status = parse_selections(settings, argc, argv);
-  settings->listening_ports =
-      line.tcp || (settings->selections_len == 0 && !settings->listening_paths);
+  *status = out->explain ? parse_requests(&line, argc, argv)
+                         : parse_selections(settings, argc, argv);
+  if (!out->explain)
+    settings->listening_ports = line.tcp || (settings->selections_len == 0 &&
+                                             !settings->listening_paths);
   if (!*status)
-    *status = check_combination(out);
+    *status = check_combination(&line);
   return !*status;
+}
+
+void lb_arguments_free(struct lb_arguments *arguments) {
+  lb_settings_free(&arguments->settings);
+  lb_requests_free(&arguments->requests);
 }

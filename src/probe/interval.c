@@ -43,12 +43,12 @@ static void format_endpoint(const struct lb_listen_sock *sock,
            device, (unsigned)sock->port);
 }
 
-static void print_socket(void *data, const struct lb_listen_sock *sock,
-                         const struct lb_unix_name *unix_name) {
+static void print_socket(void *data, const struct lb_socket_view *view) {
   const struct interval *interval = data;
+  const struct lb_listen_sock *sock = view->sock;
   char address[LB_UNIX_NAME_TEXT_SIZE], drops[16] = "-";
-  if (unix_name)
-    lb_unix_name_format(unix_name, address);
+  if (view->name)
+    lb_unix_name_format(view->name, address);
   else
     format_endpoint(sock, !interval->arguments->replay, address,
                     sizeof(address));
@@ -68,30 +68,6 @@ static void print_sockets(struct interval *interval,
 }
 
 /* --- errors -------------------------------------------------------------- */
-
-static void print_error(struct interval *interval, enum lb_task task,
-                        const char *netns, int err) {
-  char text[LB_MESSAGE_SIZE];
-  if (!err)
-    return;
-  lb_probe_error("%s", lb_task_failed(text, task, netns, err));
-  interval->is_partial = true;
-}
-
-static void print_errors(struct interval *interval,
-                         const struct lb_outcome *outcome) {
-  const char *netns = outcome->label;
-  print_error(interval, outcome->path ? LB_TASK_NETNS : LB_TASK_TCP, netns,
-              outcome->err);
-  if (outcome->err)
-    return;
-  print_error(interval, LB_TASK_TCP_SOCKETS, netns,
-              outcome->errors.tcp_sockets);
-  print_error(interval, LB_TASK_NETSTAT, netns, outcome->errors.netstat);
-  print_error(interval, LB_TASK_SOMAXCONN, netns, outcome->errors.somaxconn);
-  print_error(interval, LB_TASK_UNIX, netns, outcome->errors.unix_sockets);
-  print_error(interval, LB_TASK_INSPECT, netns, outcome->inspection_err);
-}
 
 static void print_conflicts(struct lb_collector *collector, int err) {
   char source[LB_MESSAGE_SIZE], text[LB_MESSAGE_SIZE];
@@ -115,7 +91,7 @@ static void add_readings(void *data, const struct lb_readings *readings) {
 
 static void print_outcome(void *data, const struct lb_outcome *outcome) {
   struct interval *interval = data;
-  print_errors(interval, outcome);
+  interval->is_partial |= lb_probe_outcome_error(outcome);
   if (outcome->err)
     return;
   print_conflicts(outcome->collector, -EEXIST);
@@ -133,7 +109,8 @@ int lb_interval_print(const struct lb_arguments *arguments,
   if (arguments->count != 1)
     printf("%s# interval %lu\n", number > 1 ? "\n" : "", number);
   lb_monitor_visit(monitor, print_outcome, &interval);
-  print_error(&interval, LB_TASK_LIST, "", lb_monitor_listing_error(monitor));
+  interval.is_partial |=
+      lb_probe_task_error(LB_TASK_LIST, "", lb_monitor_listing_error(monitor));
   if (interval.table.len)
     lb_table_print(&interval.table, &arguments->settings);
   lb_table_free(&interval.table);

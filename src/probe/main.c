@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* listen_backlog-probe: the plugin's readings as a table, without collectd. */
+#include "probe/explain.h"
 #include "probe/run.h"
 
 #include <stddef.h>
@@ -13,11 +14,12 @@ static void on_signal(int number) {
 
 /* A signal lets it print and record the interval before it ends; a replay just
  * ends. */
-static int run_live(const struct lb_arguments *arguments) {
+static int run_live(struct lb_arguments *arguments) {
   struct sigaction action = {.sa_handler = on_signal};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
-  return lb_run_live(arguments, &interrupted);
+  return arguments->explain ? lb_run_explain(arguments, &interrupted)
+                            : lb_run_live(arguments, &interrupted);
 }
 
 int main(int argc, char **argv) {
@@ -26,6 +28,6 @@ int main(int argc, char **argv) {
   if (lb_arguments_parse(&arguments, argc, argv, &status))
     status =
         arguments.replay ? lb_run_replay(&arguments) : run_live(&arguments);
-  lb_settings_free(&arguments.settings);
+  lb_arguments_free(&arguments);
   return status;
 }

@@ -327,13 +327,12 @@ const char *take_label(struct lb_label_registry *labels, const char *text) {
   return label;
 }
 
-static void say_socket(void *data, const struct lb_listen_sock *sock,
-                       const struct lb_unix_name *name) {
-  if (name)
-    say_path(data, name);
+static void say_socket(void *data, const struct lb_socket_view *view) {
+  if (view->name)
+    say_path(data, view->name);
   else
-    say(data, "%u", (unsigned)sock->port);
-  say(data, " %u\n", (unsigned)sock->cookie);
+    say(data, "%u", (unsigned)view->sock->port);
+  say(data, " %u\n", (unsigned)view->sock->cookie);
 }
 
 void assert_sockets(struct fixture *fixture, const char *want) {

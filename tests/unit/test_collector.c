@@ -369,11 +369,11 @@ static void name_of(char name[static 32], unsigned round, unsigned i) {
   snprintf(name, 32, "/run/worker-%u-%u", round, i);
 }
 
-static void check_name(void *data, const struct lb_listen_sock *sock,
-                       const struct lb_unix_name *name) {
+static void check_name(void *data, const struct lb_socket_view *view) {
+  const struct lb_unix_name *name = view->name;
   unsigned round = *(const unsigned *)data;
   char want[32];
-  name_of(want, round, (unsigned)(sock->cookie % AT_ONCE));
+  name_of(want, round, (unsigned)(view->sock->cookie % AT_ONCE));
   assert_int_equal(name->len, strlen(want));
   assert_memory_equal(name->bytes, want, name->len);
 }

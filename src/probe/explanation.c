@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+#include "probe/explanation.h"
+
+#include "base/causes.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { NUMBER_SIZE = 32 };
+
+/* With as many digits as matter. */
+static const char *show_number(char text[static NUMBER_SIZE], double number) {
+  snprintf(text, NUMBER_SIZE, number < 9.95 ? "%.1f" : "%.0f", number);
+  return text;
+}
+
+static void print_title(const struct lb_observation *seen,
+                        const struct lb_diagnosis *found) {
+  static const char *const titles[LB_FINDINGS] = {
+      [LB_FOUND_HEALTHY] = LB_TITLE_HEALTHY,
+      [LB_FOUND_SYN_COOKIES] = LB_TITLE_SYN_COOKIES,
+      [LB_FOUND_BURSTS] = LB_TITLE_BURSTS,
+      [LB_FOUND_CLAMPED] = LB_TITLE_CLAMPED,
+      [LB_FOUND_SLOW] = LB_TITLE_SLOW,
+      [LB_FOUND_SYN_QUEUE] = LB_TITLE_SYN_QUEUE,
+      [LB_FOUND_ABANDONED] = LB_TITLE_ABANDONED,
+      [LB_FOUND_STUCK] = LB_TITLE_STUCK,
+      [LB_FOUND_GONE] = LB_TITLE_GONE,
+  };
+  if (found->cause == LB_FOUND_MEMBER)
+    printf(LB_TITLE_MEMBER "\n", found->stuck, seen->sockets);
+  else
+    puts(titles[found->cause]);
+}
+
+/* --- the evidence -------------------------------------------------------- */
+
+static void print_wait(const struct lb_observation *seen,
+                       const struct lb_diagnosis *found) {
+  char wait[NUMBER_SIZE], seconds[NUMBER_SIZE];
+  if (seen->wait >= 0.05)
+    printf(LB_SEEN_WAIT, show_number(wait, seen->wait));
+  if (found->cause == LB_FOUND_STUCK && !isnan(seen->wait))
+    printf(LB_SEEN_SAME_HEAD, show_number(seconds, seen->seconds));
+}
+
+static void print_counts(const struct lb_observation *seen) {
+  if (seen->sockets > 1 && seen->full > 0)
+    printf(LB_SEEN_FULL, seen->full, seen->sockets);
+  if (seen->abandoned > 0)
+    printf(LB_SEEN_LEFT, seen->abandoned, seen->queue);
+  if (seen->drops > 0)
+    printf(LB_SEEN_DROPPED, seen->drops);
+  if (seen->active >= 0)
+    printf(LB_SEEN_ACTIVE, seen->active);
+}
+
+static void print_evidence(const struct lb_observation *seen,
+                           const struct lb_diagnosis *found) {
+  printf("  Seen: ");
+  if (!(seen->sockets > 0)) {
+    puts(LB_SEEN_NO_SOCKET);
+    return;
+  }
+  printf(LB_SEEN_QUEUE, seen->queue, seen->limit);
+  if (seen->peak > seen->queue)
+    printf(LB_SEEN_PEAK, seen->peak);
+  if (seen->busy >= 100)
+    printf(LB_SEEN_NEVER_EMPTY);
+  else if (seen->busy > 0)
+    printf(LB_SEEN_BUSY, seen->busy);
+  print_wait(seen, found);
+  print_counts(seen);
+  if (found->cause == LB_FOUND_SYN_QUEUE ||
+      found->cause == LB_FOUND_SYN_COOKIES)
+    printf(LB_SEEN_SYN, seen->syn);
+  if (found->cause == LB_FOUND_SYN_QUEUE)
+    printf(LB_SEEN_SYN_DROPS, seen->syn_drops);
+  if (found->cause == LB_FOUND_SYN_COOKIES)
+    printf(LB_SEEN_COOKIES, seen->syncookies);
+  puts(".");
+}
+
+static bool has_rates(const struct lb_diagnosis *found) {
+  return (found->cause == LB_FOUND_SLOW ||
+          found->cause == LB_FOUND_ABANDONED) &&
+         !isnan(found->arriving) && !isnan(found->served);
+}
+
+static void print_rates(const struct lb_diagnosis *found) {
+  char arriving[NUMBER_SIZE], served[NUMBER_SIZE], times[NUMBER_SIZE];
+  if (!has_rates(found))
+    return;
+  printf("  Rate: ");
+  printf(found->refused > 0 ? LB_RATE_DROPPED : LB_RATE,
+         show_number(arriving, found->arriving),
+         show_number(served, found->served));
+  if (found->times > 1.05)
+    printf(LB_RATE_TIMES, show_number(times, found->times));
+  if (found->full_in < 3600)
+    printf(LB_RATE_FULL_IN, found->full_in);
+  puts(".");
+}
+
+/* --- what to do ---------------------------------------------------------- */
+
+static void print_advice(const struct lb_observation *seen,
+                         const struct lb_diagnosis *found) {
+  static const char *const advice[LB_FINDINGS] = {
+      [LB_FOUND_SYN_COOKIES] = LB_ADVICE_SYN_COOKIES,
+      [LB_FOUND_SLOW] = LB_ADVICE_SLOW,
+      [LB_FOUND_ABANDONED] = LB_ADVICE_ABANDONED,
+      [LB_FOUND_MEMBER] = LB_ADVICE_MEMBER,
+      [LB_FOUND_STUCK] = LB_ADVICE_STUCK,
+      [LB_FOUND_GONE] = LB_ADVICE_GONE,
+  };
+  double limit = seen->limit / seen->sockets;
+  if (found->cause == LB_FOUND_HEALTHY)
+    return;
+  printf("  Do:   ");
+  if (found->cause == LB_FOUND_CLAMPED)
+    printf(LB_ADVICE_CLAMPED, seen->somaxconn);
+  else if (found->cause == LB_FOUND_SYN_QUEUE)
+    printf(LB_ADVICE_SYN_QUEUE, limit);
+  else if (found->cause == LB_FOUND_BURSTS && !isnan(seen->somaxconn))
+    printf(LB_ADVICE_BURSTS, limit, seen->somaxconn);
+  else if (found->cause == LB_FOUND_BURSTS)
+    printf(LB_ADVICE_BURSTS_UNKNOWN, limit);
+  else
+    fputs(advice[found->cause], stdout);
+  putchar('\n');
+}
+
+/* --- how sure it is ------------------------------------------------------ */
+
+static const char *reason_of_guess(const struct lb_diagnosis *found) {
+  switch (found->cause) {
+  case LB_FOUND_CLAMPED:
+    return LB_SURE_CLAMPED;
+  case LB_FOUND_SYN_QUEUE:
+    return LB_SURE_SYN_QUEUE;
+  case LB_FOUND_STUCK:
+    return LB_SURE_STUCK;
+  default:
+    return LB_SURE_MEMBER;
+  }
+}
+
+static void print_certainty(const struct lb_observation *seen,
+                            const struct lb_diagnosis *found) {
+  char seconds[NUMBER_SIZE];
+  show_number(seconds, seen->seconds);
+  printf("  Sure: ");
+  printf(found->is_guess ? LB_SURE_LIKELY : LB_SURE_MEASURED, seconds);
+  if (found->is_guess)
+    fputs(reason_of_guess(found), stdout);
+  if (has_rates(found) && found->refused > 0)
+    printf(LB_SURE_RETRIES, LB_TRIES);
+  if (seen->is_unix)
+    fputs(LB_SURE_UNIX, stdout);
+  else if (seen->sockets > 0 && isnan(seen->overflows))
+    fputs(LB_SURE_NO_COUNTERS, stdout);
+  else if (seen->queue > 0 && isnan(seen->wait))
+    fputs(LB_SURE_NO_WAIT, stdout);
+  puts(".");
+}
+
+void lb_explain(const char *label, const struct lb_observation *seen,
+                const struct lb_diagnosis *found, const char *server) {
+  static const char *const states[] = {LB_STATE_OK, LB_STATE_WARNING,
+                                       LB_STATE_TROUBLE};
+  printf("%s %s: ", states[found->severity], label);
+  print_title(seen, found);
+  print_evidence(seen, found);
+  print_rates(found);
+  print_advice(seen, found);
+  if (server[0])
+    printf("  Who:  %s.\n", server);
+  print_certainty(seen, found);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "probe/request.h"
+
+#include "base/array.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void lb_requests_free(struct lb_requests *requests) {
+  free(requests->v);
+  *requests = (struct lb_requests){.len = 0};
+}
+
+static int append_request(struct lb_requests *requests,
+                          const struct lb_request *request) {
+  return lb_append(&requests->v, &requests->len, request, 1, sizeof(*request));
+}
+
+static int add_ports(struct lb_requests *requests, struct lb_ports ports) {
+  int err = 0;
+  for (unsigned port = ports.first; port <= ports.last && !err; port++) {
+    struct lb_request request = {.is_label = false};
+    lb_label_of_port(request.label, (uint16_t)port);
+    memcpy(request.text, request.label, sizeof(request.text));
+    err = append_request(requests, &request);
+  }
+  return err;
+}
+
+/* The server may have bound another name of the same file, such as /run for
+ * /var/run. */
+static void find_alias(const char *path, struct lb_request *request) {
+  char resolved[PATH_MAX];
+  struct lb_unix_name name;
+  if (path[0] == '/' && realpath(path, resolved) &&
+      !lb_unix_name_parse(resolved, &name))
+    lb_label_of_unix_name(request->alias, &name);
+}
+
+static int add_unix(struct lb_requests *requests, const char *path) {
+  struct lb_request request = {.is_label = false};
+  struct lb_unix_name name;
+  if (lb_unix_name_parse(path, &name))
+    return -EINVAL;
+  lb_label_of_unix_name(request.label, &name);
+  snprintf(request.text, sizeof(request.text), "%.127s", path);
+  find_alias(path, &request);
+  return append_request(requests, &request);
+}
+
+/* A namespace that is not listed in /run/netns is one that "*" finds. */
+static int add_netns_of(struct lb_settings *settings, const char *label) {
+  struct lb_netns_spec spec;
+  char name[LB_LABEL_SIZE];
+  const char *colon = strchr(label, ':');
+  if (!colon || settings->netns_len)
+    return 0;
+  snprintf(name, sizeof(name), "%.*s", (int)(colon - label), label);
+  if (lb_netns_spec_parse(name, &spec) || access(spec.path, F_OK))
+    lb_netns_spec_parse("*", &spec);
+  return lb_settings_add_netns(settings, &spec, true);
+}
+
+static int add_label_request(struct lb_requests *requests,
+                             struct lb_settings *settings, const char *label) {
+  struct lb_request request = {.is_label = true};
+  if (!lb_label_is_valid(label))
+    return -EINVAL;
+  snprintf(request.label, sizeof(request.label), "%s", label);
+  memcpy(request.text, request.label, sizeof(request.text));
+  int err = add_netns_of(settings, label);
+  return err ? err : append_request(requests, &request);
+}
+
+int lb_requests_add(struct lb_requests *requests, struct lb_settings *settings,
+                    const char *argument) {
+  struct lb_ports ports;
+  if (!lb_ports_parse(argument, &ports)) {
+    settings->listening_ports = true;
+    return add_ports(requests, ports);
+  }
+  settings->listening_paths = true;
+  if (argument[0] == '/' || argument[0] == '@')
+    return add_unix(requests, argument);
+  settings->listening_ports |= strchr(argument, ':') != NULL;
+  return add_label_request(requests, settings, argument);
+}
+
+static bool is_label(const char *label, const char *wanted) {
+  size_t len = strlen(label), end = strlen(wanted);
+  return end && len >= end && strcmp(label + len - end, wanted) == 0 &&
+         (len == end || label[len - end - 1] == ':');
+}
+
+bool lb_request_matches(const struct lb_request *request, const char *label) {
+  return is_label(label, request->label) || is_label(label, request->alias);
+}

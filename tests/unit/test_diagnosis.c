@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Each cause, and what only looks like it. */
+#include "core/diagnosis.h"
+
+#include "unit.h"
+
+#include <math.h>
+
+/* What 5 seconds of a healthy web server show: the cases change some of it. */
+static const struct lb_observation usual = {.seconds = 5,
+                                            .sockets = 1,
+                                            .limit = 128,
+                                            .somaxconn = 4096,
+                                            .peak = 1,
+                                            .busy = 1,
+                                            .fill = 0.8,
+                                            .active = (double)NAN,
+                                            .roomy = 1};
+
+#define STANDING "busy 100 lowest 20 roomy 0 "
+#define NO_WAIT "wait_before - wait - "
+#define UNIX_SOCKET NO_WAIT "drops - overflows - syn - sk_drops - "
+
+struct example {
+  const char *title;
+  enum lb_finding cause;
+  enum lb_severity severity;
+  bool is_guess;
+  const char *change; /* "NAME VALUE ...", "-": unknown */
+};
+
+#define FIELD(name)                                                            \
+  { #name, offsetof(struct lb_observation, name) }
+static const struct {
+  const char *name;
+  size_t offset;
+} fields[] = {
+    FIELD(seconds),      FIELD(sockets),   FIELD(limit),
+    FIELD(queue_before), FIELD(queue),     FIELD(peak),
+    FIELD(busy),         FIELD(fill),      FIELD(full),
+    FIELD(wait_before),  FIELD(wait),      FIELD(abandoned),
+    FIELD(syn),          FIELD(drops),     FIELD(overflows),
+    FIELD(sk_drops),     FIELD(lowest),    FIELD(held),
+    FIELD(always_full),  FIELD(roomy),     FIELD(at_somaxconn),
+    FIELD(somaxconn),    FIELD(syn_drops), FIELD(syncookies),
+};
+
+static struct lb_observation changed(const char *change) {
+  struct lb_observation seen = usual;
+  char name[32], value[32];
+  int used = 0;
+  for (; sscanf(change, "%31s %31s%n", name, value, &used) == 2;
+       change += used) {
+    size_t i = 0;
+    while (strcmp(fields[i].name, name) != 0)
+      assert_true(++i < LEN(fields));
+    *(double *)(void *)((char *)&seen + fields[i].offset) =
+        value[0] == '-' ? (double)NAN : strtod(value, NULL);
+  }
+  return seen;
+}
+
+static void assert_found(const struct example *want) {
+  struct lb_observation seen = changed(want->change);
+  struct lb_diagnosis found = lb_diagnose(&seen);
+  if (found.cause != want->cause || found.severity != want->severity ||
+      found.is_guess != want->is_guess)
+    fail_msg("%s: cause %d, severity %d, guess %d", want->title,
+             (int)found.cause, (int)found.severity, found.is_guess);
+}
+
+static const struct example healthy[] = {
+    {"an idle server", LB_FOUND_HEALTHY, LB_OK, false, ""},
+    {"deferred accepts: dropped segments, half-open connections",
+     LB_FOUND_HEALTHY, LB_OK, false, "sk_drops 20000 syn 300"},
+    {"a scan beside another listener's full SYN queue", LB_FOUND_HEALTHY, LB_OK,
+     false, "sk_drops 900 syn_drops 5000"},
+    {"a SYN flood with cookies that all went to another listener",
+     LB_FOUND_HEALTHY, LB_OK, false, "syncookies 5000 syn 3"},
+    {"a SYN flood with cookies: all are served", LB_FOUND_SYN_COOKIES, LB_OK,
+     false, "syncookies 5000 syn 128"},
+    {"a rolling restart: the sockets of this moment are new", LB_FOUND_HEALTHY,
+     LB_OK, false, "sockets 4 roomy 4"},
+    {"a short queue of a single worker", LB_FOUND_HEALTHY, LB_OK, false,
+     "limit 4 queue 2 peak 3 fill 60 busy 100 wait 0.2"},
+    {"one client that has waited less than it takes to be stuck", LB_FOUND_SLOW,
+     LB_WARNING, false,
+     STANDING "queue_before 1 queue 1 lowest 1 held 1 "
+              "seconds 1 wait_before 0.6 wait 1.6"},
+};
+
+static const struct example troubled[] = {
+    {"the socket has gone", LB_FOUND_GONE, LB_TROUBLE, false, "sockets 0"},
+    {"the first client is the same after 5 seconds", LB_FOUND_STUCK, LB_TROUBLE,
+     false,
+     STANDING "queue_before 20 queue 40 held 1 wait_before 2 "
+              "wait 7"},
+    {"15 times too slow: the first client changes", LB_FOUND_SLOW, LB_TROUBLE,
+     false,
+     STANDING "queue_before 300 queue 580 held 1 limit 2048 "
+              "wait_before 5 wait 9.67"},
+    {"a full queue in which no accept is seen, but the first client changes",
+     LB_FOUND_SLOW, LB_TROUBLE, false,
+     STANDING "queue_before 129 queue 129 held 1 always_full "
+              "1 full 1 fill 100 wait_before 3 wait 3"},
+    {"the clients have reset their connections: the age of the first is "
+     "unknown",
+     LB_FOUND_STUCK, LB_TROUBLE, true,
+     STANDING NO_WAIT "queue_before 129 queue "
+                      "129 held 1 always_full 1 full 1 fill 100"},
+    {"a UNIX socket with the same queue for 5 seconds", LB_FOUND_STUCK,
+     LB_TROUBLE, false, UNIX_SOCKET STANDING "queue_before 3 queue 3 held 1"},
+    {"a full UNIX socket may be filled again at once", LB_FOUND_STUCK,
+     LB_TROUBLE, true,
+     UNIX_SOCKET STANDING "queue_before 129 queue 129 held 1 "
+                          "always_full 1 full 1 fill 100"},
+    {"a UNIX socket with a queue that was seen to fall", LB_FOUND_SLOW,
+     LB_TROUBLE, false,
+     UNIX_SOCKET STANDING "queue_before 129 queue 129 full 1 fill 100"},
+    {"a long queue of a UNIX socket that was never full", LB_FOUND_SLOW,
+     LB_WARNING, false,
+     UNIX_SOCKET STANDING "queue_before 30 queue 30 peak 40 fill 30"},
+    {"one of four members is full, and its first client the same",
+     LB_FOUND_MEMBER, LB_TROUBLE, false,
+     "sockets 4 queue_before 17 queue 17 held 1 always_full 1 full 1 fill 100 "
+     "busy 100 roomy 3 wait_before 9 wait 14"},
+    {"one of four members is not full yet", LB_FOUND_MEMBER, LB_TROUBLE, false,
+     "sockets 4 queue_before 6 queue 9 held 1 busy 100 roomy 4 wait_before 2 "
+     "wait 7"},
+    {"one of four members is full, and others are older", LB_FOUND_MEMBER,
+     LB_TROUBLE, true,
+     "sockets 4 queue_before 20 queue 20 held 1 always_full 1 full 1 fill 100 "
+     "busy 100 roomy 3 wait_before 9 wait 9"},
+    {"all members are full most of the time", LB_FOUND_SLOW, LB_TROUBLE, false,
+     STANDING
+     "sockets 4 queue_before 66 queue 66 "
+     "always_full 2 full 4 fill 100 wait_before 3 wait 3 overflows 50 drops "
+     "50"},
+    {"two slow workers, a short backlog", LB_FOUND_SLOW, LB_TROUBLE, false,
+     STANDING
+     "limit 64 queue_before 65 queue 65 peak 65 "
+     "fill 100 full 1 wait_before 2.6 wait 2.6 overflows 1000 drops 1000 "
+     "abandoned 10"},
+    {"two slow workers, a long backlog: no overflow", LB_FOUND_SLOW, LB_WARNING,
+     false,
+     STANDING "limit 2048 queue_before 20 queue 395 peak 395 "
+              "fill 19 wait_before 0.2 wait 3.9"},
+    {"clients leave because workers are too few", LB_FOUND_SLOW, LB_TROUBLE,
+     false,
+     STANDING "limit 2048 queue_before 700 queue 1064 peak "
+              "1064 fill 52 wait_before 7 wait 11 abandoned 558"},
+    {"a client waits longer than a second now and then", LB_FOUND_SLOW,
+     LB_WARNING, false, "queue 1 busy 60 wait 1.2"},
+    {"bursts over the backlog", LB_FOUND_BURSTS, LB_TROUBLE, false,
+     "peak 129 busy 13 fill 100 full 1 overflows 80 drops 80"},
+    {"bursts that just fit", LB_FOUND_BURSTS, LB_WARNING, false,
+     "peak 70 busy 13 fill 54"},
+    {"bursts that nearly fill the backlog", LB_FOUND_BURSTS, LB_TROUBLE, false,
+     "peak 119 busy 13 fill 92"},
+    {"bursts at a limit of somaxconn", LB_FOUND_CLAMPED, LB_TROUBLE, true,
+     "somaxconn 128 at_somaxconn 1 peak 129 busy 30 fill 100 full 1 overflows "
+     "80 drops 80"},
+    {"bursts at one of two limits", LB_FOUND_BURSTS, LB_TROUBLE, false,
+     "sockets 2 somaxconn 128 at_somaxconn 1 roomy 2 peak 129 busy 30 fill 100 "
+     "full 1"},
+    {"a full SYN queue without cookies", LB_FOUND_SYN_QUEUE, LB_TROUBLE, true,
+     "drops 29147 syn_drops 29147 syn 129"},
+    {"an overflow while the SYN queue of another listener is full",
+     LB_FOUND_BURSTS, LB_TROUBLE, false,
+     "peak 129 busy 13 fill 100 full 1 drops 90 overflows 80 syn_drops 1000"},
+    {"drops that are no overflows, for another reason than the SYN queue",
+     LB_FOUND_HEALTHY, LB_OK, false, "drops 100"},
+    {"the queue holds only the dead", LB_FOUND_ABANDONED, LB_TROUBLE, false,
+     STANDING "queue_before 120 queue 100 peak 120 fill 93 "
+              "wait_before 21 wait 22 abandoned 98"},
+    {"half of the queue has left", LB_FOUND_SLOW, LB_TROUBLE, false,
+     STANDING "queue_before 100 queue 100 peak 100 fill 78 "
+              "wait_before 7 wait 7 abandoned 50"},
+};
+
+TEST_CASE(what_is_healthy_is_called_healthy) {
+  for (size_t i = 0; i < LEN(healthy); i++)
+    assert_found(&healthy[i]);
+}
+
+TEST_CASE(each_cause_is_told_from_what_looks_like_it) {
+  for (size_t i = 0; i < LEN(troubled); i++)
+    assert_found(&troubled[i]);
+}
+
+int main(void) { return run_all_tests(NULL, NULL); }
