@@ -17,49 +17,13 @@
  *    always add up to what is reported for the namespace.
  *
  * The end of an interval does steps 3 to 5 also if no sk_drops has moved. */
-#include "core/collector.h"
-
-#include "core/attribution.h"
-#include "core/hints.h"
-#include "core/socket_table.h"
-#include "core/unix_files.h"
-#include "kernel/netstat.h"
+#include "core/collector_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 enum { NETSTAT_BYTES = 16384, SYSCTL_BYTES = 64, MOST_DUMPS = 3 };
-#define NEVER UINT32_MAX
-
-struct lb_collector {
-  struct lb_source *source;
-  struct lb_unix_names *unix_names;
-  struct lb_listeners *listeners;
-  struct lb_socket_table table;
-  struct lb_listen_socks socks; /* the last dump */
-  struct lb_attribution attribution;
-  struct lb_hints hints;
-  struct lb_unix_files files;
-
-  struct lb_sent sent;  /* of the namespace */
-  uint32_t interval;    /* number, from 1 */
-  uint32_t counts_from; /* interval, or NEVER; 0: the namespace was new */
-  bool has_ended;       /* the next sample begins another interval */
-  bool has_sample;      /* the listeners have what the last sample showed */
-  unsigned asked;       /* parts of the last sample */
-  unsigned known;       /* of these, the ones that it has */
-  int tcp_err;          /* of the last dump of TCP sockets: no tcp_diag */
-  int unix_err;         /* of the last dump of UNIX sockets */
-  bool has_counters;    /* they are up to date with the last sample */
-  bool has_netstat;     /* without it: those of the namespace are */
-  struct lb_netstat netstat;
-  int netstat_err;
-  uint32_t somaxconn;
-  bool has_somaxconn;
-  bool knows_mptcp; /* has_mptcp is known */
-  bool has_mptcp;   /* a socket of MPTCP has had a client */
-};
 
 int lb_collector_new(const struct lb_settings *settings,
                      const struct lb_netns_ref *netns,
@@ -70,7 +34,7 @@ int lb_collector_new(const struct lb_settings *settings,
     return -ENOMEM;
   collector->source = source;
   collector->interval = 1;
-  collector->counts_from = NEVER;
+  collector->counts_from = LB_NEVER;
   int err = lb_unix_names_new(&collector->unix_names);
   collector->socks.unix_names = collector->unix_names;
   if (!err)
@@ -207,7 +171,7 @@ static int attribute_drops(struct lb_collector *collector, bool is_end,
     err = lb_attribution_settle(attribution, table, collector->listeners,
                                 !is_end);
   collector->has_counters = !err;
-  if (!err && collector->counts_from == NEVER)
+  if (!err && collector->counts_from == LB_NEVER)
     collector->counts_from = collector->interval;
   return err == -EAGAIN ? 0 : err;
 }
@@ -347,93 +311,4 @@ int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
   lb_listeners_claim_again(collector->listeners);
   collector->has_ended = true;
   return 0;
-}
-
-/* --- readings ------------------------------------------------------------ */
-
-/* The kernel's counters began before the first read, if the namespace did. */
-static struct lb_readings namespace_readings(struct lb_collector *collector) {
-  struct lb_readings readings = {
-      .label = lb_listeners_netns_label(collector->listeners),
-      .is_namespace = true,
-      .sent = &collector->sent,
-      .has_base = collector->counts_from == 0 || collector->sent.time,
-  };
-  if (collector->has_somaxconn)
-    lb_put_gauge(&readings.values, LB_SOMAXCONN, collector->somaxconn);
-  if (collector->has_counters)
-    lb_attribution_put(&collector->attribution, &readings.values);
-  else if (collector->has_netstat)
-    lb_attribution_put_read(&collector->attribution, &collector->netstat,
-                            &readings.values);
-  return readings;
-}
-
-static struct lb_readings
-listener_readings(const struct lb_collector *collector,
-                  struct lb_listener *listener, bool has_shares) {
-  struct lb_readings readings = {
-      .label = listener->label,
-      .sent = &listener->sent,
-      .has_base = collector->counts_from < collector->interval,
-  };
-  lb_listener_put(listener, &readings.values);
-  lb_inspection_put_listener(listener, &readings.values);
-  if (has_shares)
-    lb_attribution_put_listener(listener, &readings.values);
-  return readings;
-}
-
-void lb_collector_visit_readings(
-    struct lb_collector *collector,
-    void (*visit)(void *data, const struct lb_readings *readings), void *data) {
-  if (lb_listeners_netns_label(collector->listeners)) {
-    struct lb_readings readings = namespace_readings(collector);
-    visit(data, &readings);
-  }
-  bool has_shares = collector->has_counters && !collector->table.lacks_drops &&
-                    lb_attribution_has_shares(&collector->attribution);
-  for (size_t i = 0; i < lb_listeners_len(collector->listeners); i++) {
-    struct lb_listener *listener = lb_listeners_get(collector->listeners, i);
-    if (!lb_listeners_reports(collector->listeners, listener))
-      continue;
-    struct lb_readings readings =
-        listener_readings(collector, listener, has_shares);
-    visit(data, &readings);
-  }
-}
-
-void lb_collector_visit_sockets(
-    const struct lb_collector *collector,
-    void (*visit)(void *data, const struct lb_socket_view *view), void *data) {
-  lb_listeners_visit_sockets(collector->listeners, &collector->table, visit,
-                             data);
-}
-
-void lb_collector_visit_hints(const struct lb_collector *collector,
-                              void (*visit)(void *data,
-                                            const struct lb_hint *hint),
-                              void *data) {
-  lb_hints_visit(&collector->hints, collector->listeners, visit, data);
-}
-
-void lb_collector_told_hint(struct lb_collector *collector,
-                            const struct lb_hint *hint) {
-  lb_hints_told(&collector->hints, collector->listeners, hint);
-}
-
-bool lb_collector_next_conflict(struct lb_collector *collector, int err,
-                                struct lb_conflict *out) {
-  return err == -ESTALE
-             ? lb_unix_files_next_foreign(&collector->table,
-                                          collector->listeners, out)
-             : lb_listeners_next_conflict(collector->listeners, err, out);
-}
-
-void lb_collector_told_conflict(struct lb_collector *collector,
-                                const struct lb_conflict *conflict) {
-  if (conflict->err == -ESTALE)
-    lb_unix_files_told_foreign(&collector->table, conflict);
-  else
-    lb_listeners_told_conflict(collector->listeners, conflict);
 }
