@@ -67,13 +67,16 @@ STYLES = {
     "full": ("red", "area"),
     "drops": ("orange", "line"),
     "overflows": ("red", "line"),
+    "overflows_5m": ("red", "line"),
     "wait": ("green", "area"),
     "abandoned": ("orange", "area"),
     "syn": ("purple", "line"),
+    "active": ("blue", "line"),
     "syn_drops": ("purple", "line"),
     "syncookies_sent": ("blue", "line"),
     "overflows_unattributed": ("text", "line"),
     "somaxconn": ("red", "dashes"),
+    "arrivals": ("green", "line"),
 }
 
 # The meaning of the first begins with "of these", so it needs the other one.
@@ -95,6 +98,9 @@ FLOOD = ("Many half-open connections and a short accept queue: a SYN flood, "
          "or distant clients.")
 ABANDONED = ("Needs InspectQueue true. The server still accepts these "
              "connections and works on them in vain.")
+ACTIVE = ("Needs InspectQueue true. Together with the queue at its peak it is "
+          "how many workers would have been needed. A connection that is kept "
+          "alive counts while it is idle, too.")
 INSPECTED = "TCP only; needs InspectQueue true."
 
 DATA_SOURCE = "The database that collectd writes to"
@@ -154,6 +160,11 @@ HOST = {
                   ABANDONED),
             graph("Half-open connections by listener", each("syn"),
                   INSPECTED + " " + FLOOD),
+        ]),
+        (9, [
+            graph("Accepted connections by listener", each("active"), ACTIVE),
+            graph("Connections per second", namespace("arrivals"),
+                  "In collectd's own network namespace, at all listeners."),
         ]),
         (10, [
             graph("Counters of the network namespace per second",
@@ -216,6 +227,11 @@ LISTENER = {
             graph("Drops and overflows per second",
                   chosen("drops", "overflows"),
                   "The listener's share of the kernel's counters. " + RETRIES),
+        ]),
+        (8, [
+            graph("Accepted connections and queue", chosen("active", "queue"),
+                  ACTIVE),
+            graph("Overflows of the last 5 minutes", chosen("overflows_5m")),
         ]),
         (8, [
             graph("Sockets and full sockets", chosen("sockets", "full"),

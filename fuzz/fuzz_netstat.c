@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The text of /proc/net/netstat and of a sysctl file. What was read is written
- * down again, and must then be read as the same. */
+/* The text of /proc/net/netstat, /proc/net/snmp and of a sysctl file. What was
+ * read is written down again, and must then be read as the same. */
 #include "fuzz.h"
 
 #include "kernel/netstat.h"
@@ -48,6 +48,19 @@ static void check_netstat(const char *text) {
   check_written(&netstat);
 }
 
+static void check_snmp(const char *text) {
+  uint64_t arrivals = 0xabad1dea, again;
+  char written[64];
+  if (lb_snmp_parse(text, &arrivals)) {
+    CHECK(arrivals == 0xabad1dea);
+    return;
+  }
+  CHECK(strstr(text, "PassiveOpens"));
+  snprintf(written, sizeof(written), "Tcp: PassiveOpens\nTcp: %llu\n",
+           (unsigned long long)arrivals);
+  CHECK(lb_snmp_parse(written, &again) == 0 && again == arrivals);
+}
+
 static void check_sysctl(const char *text) {
   uint32_t value = 0xabad1dea, again;
   char written[16];
@@ -62,6 +75,7 @@ static void check_sysctl(const char *text) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
   char *text = copy_of((struct input){bytes, len}, true);
   check_netstat(text);
+  check_snmp(text);
   check_sysctl(text);
   CHECK(!lb_netstat_has_mptcp(text) || strstr(text, "MPCapableSYNRX"));
   free(text);

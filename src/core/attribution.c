@@ -54,21 +54,13 @@ static bool was_full(const struct lb_socket *socket) {
 
 /* --- reading ------------------------------------------------------------- */
 
-/* The counters of a 32-bit kernel wrap. Any other step back is not counted. */
-static uint64_t increment(uint64_t before, uint64_t now) {
-  if (now >= before)
-    return now - before;
-  uint32_t wrapped = (uint32_t)now - (uint32_t)before;
-  return before <= UINT32_MAX && wrapped <= INT32_MAX ? wrapped : 0;
-}
-
 static struct lb_increments increments_between(const struct lb_netstat *before,
                                                const struct lb_netstat *now) {
   return (struct lb_increments){
-      .drops = increment(before->counter[LB_MIB_LISTEN_DROPS],
-                         now->counter[LB_MIB_LISTEN_DROPS]),
-      .overflows = increment(before->counter[LB_MIB_LISTEN_OVERFLOWS],
-                             now->counter[LB_MIB_LISTEN_OVERFLOWS]),
+      .drops = lb_mib_increment(before->counter[LB_MIB_LISTEN_DROPS],
+                                now->counter[LB_MIB_LISTEN_DROPS]),
+      .overflows = lb_mib_increment(before->counter[LB_MIB_LISTEN_OVERFLOWS],
+                                    now->counter[LB_MIB_LISTEN_OVERFLOWS]),
   };
 }
 
@@ -98,7 +90,7 @@ static void prime(struct lb_attribution *attribution,
  * raise ListenOverflows before they call tcp_listendrop(). */
 static void hold_back(struct lb_attribution *attribution) {
   uint64_t *overflows = &attribution->read.counter[LB_MIB_LISTEN_OVERFLOWS];
-  uint64_t fresh = increment(attribution->overflows_read, *overflows);
+  uint64_t fresh = lb_mib_increment(attribution->overflows_read, *overflows);
   attribution->overflows_now = *overflows;
   struct lb_increments read = increments_of(attribution);
   if (read.overflows <= read.drops)
@@ -272,7 +264,7 @@ static void add_totals(struct lb_attribution *attribution) {
   const uint64_t *before = attribution->settled.counter;
   const uint64_t *now = attribution->read.counter;
   for (int i = 0; i < LB_MIBS; i++)
-    attribution->total[i] += increment(before[i], now[i]);
+    attribution->total[i] += lb_mib_increment(before[i], now[i]);
   attribution->settled = attribution->read;
 }
 
@@ -344,10 +336,11 @@ void lb_attribution_put_read(const struct lb_attribution *attribution,
   uint64_t now[LB_MIBS];
   const uint64_t *read = netstat->counter;
   for (int i = 0; i < LB_MIBS; i++)
-    now[i] = attribution->is_primed
-                 ? attribution->total[i] +
-                       increment(attribution->settled.counter[i], read[i])
-                 : read[i];
+    now[i] =
+        attribution->is_primed
+            ? attribution->total[i] +
+                  lb_mib_increment(attribution->settled.counter[i], read[i])
+            : read[i];
   if (attribution->is_primed) {
     uint64_t drops =
         now[LB_MIB_LISTEN_DROPS] - attribution->total[LB_MIB_LISTEN_DROPS];
@@ -366,4 +359,6 @@ void lb_attribution_put_listener(const struct lb_listener *listener,
     return;
   lb_put_counter(values, LB_DROPS, listener->attribution.drops);
   lb_put_counter(values, LB_OVERFLOWS, listener->attribution.overflows);
+  if (listener->sample.sockets > 0)
+    lb_put_gauge(values, LB_OVERFLOWS_5M, (double)listener->overflows.sum);
 }

@@ -71,6 +71,7 @@ void lb_collector_rebind(struct lb_collector *collector,
   collector->table.forgot_unix = true;
   collector->has_sample = collector->knows_mptcp = false;
   lb_attribution_rebind(&collector->attribution);
+  lb_arrivals_rebind(&collector->arrivals);
 }
 
 /* --- samples ------------------------------------------------------------- */
@@ -290,6 +291,15 @@ static int complete_counters(struct lb_collector *collector, uint64_t now_ms) {
   return err;
 }
 
+/* Those without a socket, too: their overflows grow old. */
+static void note_overflows(struct lb_listeners *listeners, uint64_t now_ms) {
+  for (size_t i = 0; i < lb_listeners_len(listeners); i++) {
+    struct lb_listener *listener = lb_listeners_get(listeners, i);
+    lb_recent_note(&listener->overflows, listener->attribution.overflows,
+                   now_ms);
+  }
+}
+
 int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
                               struct lb_sample_errors *errors) {
   int err = complete_counters(collector, now_ms);
@@ -304,6 +314,8 @@ int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
   if (collector->has_somaxconn)
     lb_hints_find(&collector->hints, &collector->table, collector->listeners,
                   collector->somaxconn);
+  lb_arrivals_read(&collector->arrivals, collector->source);
+  note_overflows(collector->listeners, now_ms);
   lb_unix_files_check_again(&collector->files, &collector->table,
                             collector->listeners, collector->source);
   if (collector->table.forgot_unix)

@@ -3,6 +3,7 @@
 #ifndef LB_CORE_COLLECTOR_INTERNAL_H
 #define LB_CORE_COLLECTOR_INTERNAL_H
 
+#include "core/arrivals.h"
 #include "core/attribution.h"
 #include "core/collector.h"
 #include "core/hints.h"
@@ -19,6 +20,7 @@ struct lb_collector {
   struct lb_socket_table table;
   struct lb_listen_socks socks; /* the last dump */
   struct lb_attribution attribution;
+  struct lb_arrivals arrivals;
   struct lb_hints hints;
   struct lb_unix_files files;
 

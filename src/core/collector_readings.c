@@ -20,6 +20,7 @@ static struct lb_readings namespace_readings(struct lb_collector *collector) {
   else if (collector->has_netstat)
     lb_attribution_put_read(&collector->attribution, &collector->netstat,
                             &readings.values);
+  lb_arrivals_put(&collector->arrivals, &readings.values);
   return readings;
 }
 

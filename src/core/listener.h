@@ -4,6 +4,7 @@
 #define LB_CORE_LISTENER_H
 
 #include "core/readings.h"
+#include "core/recent.h"
 #include "kernel/sock.h"
 
 struct lb_selection;
@@ -61,7 +62,7 @@ struct lb_listener_hints {
 
 /* A nested struct belongs to the module that it is named after: only that
  * module writes it. The listeners write sample, interval and before; sent
- * belongs to the sender. */
+ * belongs to the sender, overflows to the collector. */
 struct lb_listener {
   const char *label; /* NULL: it could have none, so it is not reported */
   const struct lb_selection *selection; /* NULL: found */
@@ -74,6 +75,7 @@ struct lb_listener {
   struct lb_sent sent;
   struct lb_listener_inspection inspection;
   struct lb_listener_hints hints;
+  struct lb_recent overflows; /* as of the ends of intervals */
 };
 
 /* Remembers the interval before, and resets the interval and the inspection. */

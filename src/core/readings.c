@@ -23,6 +23,8 @@ const struct lb_reading lb_reading_table[LB_READINGS] = {
     [LB_OVERFLOWS] = {"overflows", "derive", 1, LB_LISTENER | LB_NAMESPACE,
                       "of these, dropped because the accept queue was full "
                       "(ListenOverflows)"},
+    [LB_OVERFLOWS_5M] = {"overflows_5m", "count", 0, LB_LISTENER,
+                         "overflows of the last 5 minutes"},
     [LB_WAIT] =
         {"wait", "duration", 0, LB_LISTENER,
          "how long the longest-waiting connection has waited, in seconds"},
@@ -30,6 +32,10 @@ const struct lb_reading lb_reading_table[LB_READINGS] = {
                       "waiting connections whose client has closed or reset"},
     [LB_SYN] = {"syn", "queue_length", 0, LB_LISTENER,
                 "half-open connections, the SYN queue"},
+    [LB_ACTIVE] =
+        {"active", "current_connections", 0, LB_LISTENER,
+         "accepted connections that are open; with one per worker, the busy "
+         "workers"},
     [LB_SYN_DROPS] =
         {"syn_drops", "derive", 1, LB_NAMESPACE,
          "SYNs dropped because the SYN queue was full (TCPReqQFullDrop)"},
@@ -41,4 +47,7 @@ const struct lb_reading lb_reading_table[LB_READINGS] = {
     [LB_SOMAXCONN] =
         {"somaxconn", "queue_length", 0, LB_NAMESPACE,
          "largest limit that the next listen() can get (net.core.somaxconn)"},
+    [LB_ARRIVALS] = {"arrivals", "derive", 1, LB_NAMESPACE,
+                     "connections that completed their handshake "
+                     "(PassiveOpens)"},
 };

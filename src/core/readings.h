@@ -18,17 +18,20 @@ enum lb_reading_id {
   LB_FULL,
   LB_DROPS,
   LB_OVERFLOWS,
+  LB_OVERFLOWS_5M,
   LB_WAIT,
   LB_ABANDONED,
   LB_SYN,
+  LB_ACTIVE,
   LB_SYN_DROPS,
   LB_SYNCOOKIES_SENT,
   LB_OVERFLOWS_UNATTRIBUTED,
   LB_SOMAXCONN,
+  LB_ARRIVALS,
   LB_READINGS
 };
 
-enum { LB_COUNTERS = 5 }; /* rows of the table that are counters */
+enum { LB_COUNTERS = 6 }; /* rows of the table that are counters */
 
 enum lb_subject { LB_LISTENER = 1, LB_NAMESPACE = 2 };
 

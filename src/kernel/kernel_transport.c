@@ -138,9 +138,14 @@ static int read_whole_file(void *data) {
 
 /* "net" is a link to "self/net", the namespace of the process's main thread. */
 static const char *name_under_proc(enum lb_file file, bool own) {
-  if (file == LB_FILE_SOMAXCONN)
+  switch (file) {
+  case LB_FILE_SOMAXCONN:
     return "sys/net/core/somaxconn";
-  return own ? "net/netstat" : "thread-self/net/netstat";
+  case LB_FILE_SNMP:
+    return own ? "net/snmp" : "thread-self/net/snmp";
+  default:
+    return own ? "net/netstat" : "thread-self/net/netstat";
+  }
 }
 
 static int read_in_netns(struct kernel_transport *kernel,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The TcpExt counters of a network namespace, from /proc/net/netstat, and the
- * number in a sysctl file. */
+/* The counters of a network namespace, from /proc/net/netstat and
+ * /proc/net/snmp, and the number in a sysctl file. */
 #ifndef LB_KERNEL_NETSTAT_H
 #define LB_KERNEL_NETSTAT_H
 
@@ -33,6 +33,16 @@ int lb_netstat_parse(const char *text, struct lb_netstat *out);
 /* Whether the text says that a listening socket of MPTCP has got a client: the
  * counter MPCapableSYNRX, of subflow_check_req(), net/mptcp/subflow.c. */
 bool lb_netstat_has_mptcp(const char *text);
+
+/* Parses the text of /proc/net/snmp: the connections that have completed their
+ * handshake at a listening socket, Tcp PassiveOpens
+ * (tcp_create_openreq_child(), net/ipv4/tcp_minisocks.c). 0; -ENODATA if the
+ * kernel lacks it; or -EBADMSG; out is unchanged if not 0. */
+int lb_snmp_parse(const char *text, uint64_t *arrivals);
+
+/* How far a counter has moved. Those of a 32-bit kernel wrap; any other step
+ * back counts as 0. */
+uint64_t lb_mib_increment(uint64_t before, uint64_t now);
 
 /* Parses the text of a sysctl file that holds one number. 0; or -EBADMSG, and
  * out is unchanged. */

@@ -32,6 +32,7 @@ enum lb_query_kind {
 enum lb_file {
   LB_FILE_NETSTAT,   /* /proc/net/netstat */
   LB_FILE_SOMAXCONN, /* /proc/sys/net/core/somaxconn */
+  LB_FILE_SNMP,      /* /proc/net/snmp */
   LB_FILES
 };
 

@@ -42,6 +42,7 @@ static bool has_column(const struct lb_settings *settings, int id) {
   case LB_WAIT:
   case LB_ABANDONED:
   case LB_SYN:
+  case LB_ACTIVE:
     return settings->inspect;
   default:
     return true;

@@ -65,10 +65,11 @@ def _():
 @test("without a listener only the namespace's values are sent, and their types are those that the probe lists")
 def _():
     daemon = Collectd()
-    equal(daemon.read(), {"": {**dict.fromkeys(NAMESPACE, 0), "somaxconn": 4096}})
+    idle = {**dict.fromkeys(NAMESPACE, 0), "somaxconn": 4096}
+    equal(daemon.read(), {"": idle})
     equal(probe(), daemon.read(), "probe")
-    Listener(8080)
-    daemon.read()
+    fill(Listener(8080), 3)
+    equal((daemon.read()[""], arrivals()), ({**idle, "arrivals": 3}, 3), "connections that have arrived")
     equal(daemon.names("8080"), {READINGS[name] for name in GAUGES | COUNTERS})
     equal(daemon.names(""), {READINGS[name] for name in NAMESPACE})
     equal(daemon.errors(), [])

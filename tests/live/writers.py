@@ -11,7 +11,7 @@ import threading
 
 from lb import *
 from lb.probe import listed_readings
-from lb.scene import Scene, holds, names, page
+from lb.scene import ANY, Scene, holds, names, page
 from lb.stores import HOST, STORES, Store, Unixsock, rrd_fetch, snippet
 
 COLLECTD = "collectd itself: RRD, CSV, unixsock, write_http"
@@ -55,7 +55,7 @@ def files(root, suffix=""):
 
 def rates(table):
     """The table in a store that has rates instead of counters: they are 0 by now."""
-    return {listener: {reading: 0 if READINGS[reading].startswith("derive") else value
+    return {listener: {reading: 0 if READINGS[reading].startswith("derive") and value is not ANY else value
                        for reading, value in row.items()} for listener, row in table.items()}
 
 

@@ -213,6 +213,12 @@ static ssize_t script_read_file(struct lb_transport *transport,
   if (file == LB_FILE_SOMAXCONN)
     return kernel->somaxconn ? snprintf(buf, size, "%u\n", kernel->somaxconn)
                              : -EACCES;
+  if (file == LB_FILE_SNMP) {
+    kernel->snmps++;
+    return snprintf(buf, size, "Tcp: MaxConn %s\nTcp: -1 %llu\n",
+                    kernel->arrivals ? "PassiveOpens" : "ActiveOpens",
+                    (unsigned long long)kernel->arrivals);
+  }
   kernel->netstats++;
   if (kernel->before)
     kernel->before(kernel, "netstat");

@@ -30,6 +30,7 @@ struct kernel {
   size_t conns_len;
   uint64_t drops, overflows; /* ListenDrops, ListenOverflows */
   uint64_t syn_drops, cookies;
+  uint64_t arrivals;  /* PassiveOpens; 0: a kernel without it */
   unsigned somaxconn; /* 0: cannot be read */
 
   uint64_t hidden;   /* cookie that the next dumps leave out */
@@ -51,6 +52,7 @@ struct kernel {
   int dumps; /* queries so far, of each kind */
   int unix_dumps;
   int netstats;
+  int snmps;
   int inspections;
   int pendings;
   int checks;

@@ -33,8 +33,8 @@ all_in() { "$1" | each_in "$2"; }
 
 # An empty list would make the checks below succeed.
 lists_are_there() {
-  [ "$(readings | wc -l)" -ge 16 ] && [ "$(options | wc -l)" -ge 10 ] &&
-    [ "$(columns | wc -l)" -ge 13 ] && [ "$(long_options | wc -l)" -ge 13 ]
+  [ "$(readings | wc -l)" -ge 19 ] && [ "$(options | wc -l)" -ge 10 ] &&
+    [ "$(columns | wc -l)" -ge 15 ] && [ "$(long_options | wc -l)" -ge 13 ]
 }
 
 # The list of readings in the man page is that of the program: "NAME KIND SUBJECT", in the same order.
@@ -45,12 +45,12 @@ man_has_readings() {
   awk '/^\.Ss (Per listener|With InspectQueue)/ { subject = "listener" }
     /^\.Ss Per network namespace/ { subject = "namespace" }
     /^\.Ss How/ { subject = "" }
-    subject && /^\.It Sy [a-z_]+-[a-z_]+ Pq / { print $3, $5, subject }' "$man5" | diff "$1" -
+    subject && /^\.It Sy [a-z_]+-[a-z0-9_]+ Pq / { print $3, $5, subject }' "$man5" | diff "$1" -
 }
 
 # A renamed reading must not live on in a page.
 pages_have_no_other_reading() {
-  other=$(cd "$src" && grep -rohE '\b(queue_length|percent|duration|derive|count)-[a-z_]+' \
+  other=$(cd "$src" && grep -rohE '\b(queue_length|percent|duration|derive|count|current_connections)-[a-z0-9_]+' \
     README.md doc man collectd.conf.d alerts | sort -u | grep -vxF "$(readings)")
   [ -z "$other" ] || { echo "not a reading: $other" && return 1; }
 }

@@ -501,7 +501,7 @@ WRAP(int, lb_netns_list,
 enum { SUBJECTS = 128, VALUES = 4096 };
 
 /* A listener or a namespace. */
-enum { COUNTERS = 5 };
+enum { COUNTERS = LB_COUNTERS };
 
 struct subject {
   char label[DATA_MAX_NAME_LEN];
@@ -574,9 +574,12 @@ static bool is_noisy(const struct subject *subject) {
 }
 
 static uint64_t *counter_of(struct subject *subject, const char *name) {
-  static const char *const names[COUNTERS] = {"drops", "overflows", "syn_drops",
+  static const char *const names[COUNTERS] = {"drops",
+                                              "overflows",
+                                              "syn_drops",
                                               "syncookies_sent",
-                                              "overflows_unattributed"};
+                                              "overflows_unattributed",
+                                              "arrivals"};
   for (size_t i = 0; i < LEN(names); i++)
     if (strcmp(name, names[i]) == 0)
       return &subject->counters[i];

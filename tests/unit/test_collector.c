@@ -159,6 +159,67 @@ TEST_ON_KERNEL(the_namespace_has_readings_of_its_own) {
                            "4 overflows_unattributed 1\n");
 }
 
+TEST_ON_KERNEL(arrivals_are_read_once_per_interval_and_never_go_back) {
+  struct fixture *fixture = *state;
+  struct kernel *kernel = &fixture->kernel;
+  static const struct {
+    uint64_t kernel, want;
+  } reads[] = {{7, 7},          {9, 9},          {4294967295, 4294967295},
+               {4, 4294967300}, {3, 4294967300}, {5, 4294967302}};
+  for (size_t i = 0; i < LEN(reads); i++) {
+    kernel->arrivals = reads[i].kernel;
+    play(fixture, "sample; sample; end");
+    assert_int_equal(kernel->snmps, i + 1);
+    assert_int_equal(counter_of(fixture, "", LB_ARRIVALS), reads[i].want);
+  }
+  lb_collector_rebind(fixture->collector, source_of(kernel));
+  kernel->arrivals = 2;
+  play(fixture, "end");
+  assert_int_equal(counter_of(fixture, "", LB_ARRIVALS), 4294967304);
+}
+
+static void say_recent(void *data, const struct lb_readings *readings) {
+  unsigned absent = ~readings->values.present;
+  if (readings->is_namespace)
+    say(data, absent & 1u << LB_ARRIVALS ? "no arrivals" : "arrivals");
+  else if (absent & 1u << LB_OVERFLOWS_5M)
+    say(data, ", %s", readings->label);
+  else
+    say(data, ", %s %g", readings->label,
+        readings->values.v[LB_OVERFLOWS_5M].gauge);
+}
+
+static void assert_recent(struct fixture *fixture, const char *want) {
+  struct text got = {.len = 0};
+  lb_collector_visit_readings(fixture->collector, say_recent, &got);
+  assert_string_equal(got.at, want);
+}
+
+static const struct story recent[] = {
+    {"what the file lacks is absent", {{"end", "no arrivals"}}},
+    {"recent overflows are those of the last 5 minutes, from the first "
+     "interval of a found listener on, whether it is still there or not",
+     {{"overflows 5; listen 1 80; end", "no arrivals, 80 0"},
+      {"listen 2 443; overflow 2 3; end", "no arrivals, 80 0, 443 3"},
+      {"overflow 2 2; overflow 1 1; sample; close 2; end",
+       "no arrivals, 80 1, 443"},
+      {"end; end; end; end", "no arrivals, 80 1"},
+      {"listen 3 443; end; end; end; end; end; end; end; end; end; end; end; "
+       "end; "
+       "end; end; end; end; end; end; end; end; end; end; end; end; end",
+       "no arrivals, 80 1, 443 5"},
+      {"end", "no arrivals, 80 0, 443 0"},
+      {"overflow 3 4; end", "no arrivals, 80 0, 443 4"}}},
+    {"a UNIX socket has none, and without the kernel's counters there are none",
+     {{"select 80; select /a; listen 1 80; listen 2 /a; end",
+       "no arrivals, 80 0, a"},
+      {"fail netstat; end", "no arrivals, 80, a"}}},
+};
+
+TEST_CASE(recent_overflows_are_those_of_the_last_5_minutes) {
+  play_stories(recent, LEN(recent), assert_recent);
+}
+
 /* --- reads --------------------------------------------------------------- */
 
 TEST_ON_KERNEL(a_socket_that_one_or_two_dumps_miss_is_not_gone) {

@@ -394,6 +394,9 @@ HERE_TEST(the_real_files_are_where_the_transport_looks) {
       lb_source_read_file(&here.source, LB_FILE_NETSTAT, buf, sizeof(buf));
   assert_in_range(len, 100, 16383); /* the collector has room for these */
   assert_memory_equal(buf, "TcpExt: SyncookiesSent ", 23);
+  len = lb_source_read_file(&here.source, LB_FILE_SNMP, buf, sizeof(buf));
+  assert_in_range(len, 100, 16383);
+  assert_non_null(strstr(buf, " PassiveOpens "));
   len = lb_source_read_file(&here.source, LB_FILE_SOMAXCONN, buf, 64);
   assert_in_range(len, 2, 11);
   assert_int_equal(strspn(buf, "0123456789"), len - 1);
@@ -470,7 +473,7 @@ static void say_all_there(void) {
 
 static void say_files_there(void) {
   static char buf[65536];
-  for (int file = LB_FILES; file-- > 0;) {
+  for (int file = LB_FILE_SOMAXCONN; file >= 0; file--) {
     ssize_t len = lb_source_read_file(&there.source, (enum lb_file)file, buf,
                                       sizeof(buf));
     if (len < 0)

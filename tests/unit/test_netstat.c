@@ -256,6 +256,29 @@ TEST_CASE(a_cut_off_file_is_malformed_up_to_the_end_of_the_values) {
   }
 }
 
+TEST_CASE(arrivals_are_the_passive_opens_of_the_tcp_lines) {
+  static const struct {
+    const char *text;
+    int err;
+    uint64_t want;
+  } cases[] = {
+      {"Ip: A\nIp: 1\nTcp: MaxConn ActiveOpens PassiveOpens InSegs\n"
+       "Tcp: -1 7 8 9\nUdp: InDatagrams\nUdp: 3\n",
+       0, 8},
+      {"Tcp: PassiveOpens\nTcp: 18446744073709551615\n", 0, UINT64_MAX},
+      {"Tcp: ActiveOpens\nTcp: 7\n", -ENODATA, 77},
+      {"TcpExt: PassiveOpens\nTcpExt: 7\n", -EBADMSG, 77},
+      {"Tcp: PassiveOpens\nTcp: 7", -EBADMSG, 77},
+      {"Tcp: PassiveOpens\nTcp: x\n", -EBADMSG, 77},
+      {"", -EBADMSG, 77},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
+    uint64_t got = 77;
+    assert_int_equal(lb_snmp_parse(cases[i].text, &got), cases[i].err);
+    assert_int_equal(got, cases[i].want);
+  }
+}
+
 TEST_CASE(mptcp_is_there_if_a_listening_socket_has_had_a_client_of_it) {
   static const struct {
     const char *text;

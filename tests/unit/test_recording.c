@@ -636,11 +636,11 @@ TEST_CASE(the_recorder_passes_all_on_and_writes_the_answers) {
 /* Recordings of older versions stay readable. */
 TEST_CASE(the_numbers_of_the_format_do_not_change) {
   static const uint32_t ends[] = {4, 22, 23, 24, 25};
-  static const int numbers[] = {LB_RECORD_FINAL_SAMPLE, LB_RECORD_DATAGRAM,
-                                LB_RECORD_DUMP,         LB_RECORD_FILE,
-                                LB_RECORD_SAMPLE,       LB_FILE_NETSTAT,
-                                LB_FILE_SOMAXCONN,      LB_RECORD_CHECK};
-  static const int want[] = {1, 2, 3, 5, 21, 0, 1, 53};
+  static const int numbers[] = {
+      LB_RECORD_FINAL_SAMPLE, LB_RECORD_DATAGRAM, LB_RECORD_DUMP,
+      LB_RECORD_FILE,         LB_RECORD_SAMPLE,   LB_FILE_NETSTAT,
+      LB_FILE_SOMAXCONN,      LB_FILE_SNMP,       LB_RECORD_CHECK};
+  static const int want[] = {1, 2, 3, 5, 21, 0, 1, 2, 53};
   static const char header[] = "lbacklog\1\0\0\0\4\3\2\1";
   if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
     assert_memory_equal(&lb_record_expected, header, 16);
@@ -801,8 +801,8 @@ static void play_all(void) {
       struct text ignored = {.len = 0};
       for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
         say_query(&ignored, (enum lb_query_kind)kind);
-      say_file(&ignored, LB_FILE_NETSTAT);
-      say_file(&ignored, LB_FILE_SOMAXCONN);
+      for (int which = 0; which < LB_FILES; which++)
+        say_file(&ignored, (enum lb_file)which);
     }
   }
   assert_int_equal(lb_replay_intervals(replay), intervals);

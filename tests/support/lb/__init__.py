@@ -15,7 +15,7 @@ Each module uses only those listed before it here, and servers, stores, scene an
 from .basics import (
     DEADLINE, PATH, SRCDIR, at_end, check, command, content, equal, evidence, mentions, note, scratch, source, until,
     write)
-from .kernel import netstat, nstat, ss, ss_unix, states, sysctl, totals
+from .kernel import arrivals, netstat, nstat, ss, ss_unix, states, sysctl, totals
 from .packets import Wire, syn
 from .namespaces import (
     MS_SHARED, Namespace, libc, mount, network, new_network, nsids, open_network, private_run, set_nsid)

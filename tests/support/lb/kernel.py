@@ -58,6 +58,13 @@ def netstat():
     return dict(zip(names, map(int, values)))
 
 
+def arrivals():
+    """PassiveOpens, the Tcp counter of /proc/net/snmp."""
+    with open("/proc/net/snmp") as file:
+        names, values = (line.split()[1:] for line in file if line.startswith("Tcp:"))
+    return int(dict(zip(names, values))["PassiveOpens"])
+
+
 def nstat(name):
     """One counter as nstat shows it."""
     text = command("nstat", "-asz", name, env={"NSTAT_HISTORY": os.devnull})

@@ -87,7 +87,7 @@ def listed_readings():
 
 _listed = listed_readings()
 READINGS = {name.partition("-")[2]: name for name, *_ in _listed}  # {reading: its type-type_instance}
-INSPECTED = {"wait", "abandoned", "syn"}  # the readings of a listener that need InspectQueue
+INSPECTED = {"wait", "abandoned", "syn", "active"}  # the readings of a listener that need InspectQueue
 GAUGES, COUNTERS = ({name.partition("-")[2] for name, kind, owner, _ in _listed
                      if (kind, owner) == (want, "listener")} - INSPECTED for want in ("gauge", "counter"))
 NAMESPACE = {name.partition("-")[2] for name, _, owner, _ in _listed if owner == "namespace"}

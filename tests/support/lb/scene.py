@@ -41,7 +41,14 @@ def _name(listed, listener, is_listener, reading):
     return listed["listener", READINGS[alike]].replace(alike, reading)
 
 
-ANY = object()  # the value of a reading that is newer than the scene
+class Any:
+    """The value of a reading that is newer than the scene, or that the query of a test changes."""
+
+    def __sub__(self, other):
+        return self
+
+
+ANY = Any()
 
 
 class Since:
@@ -120,10 +127,11 @@ NetNamespace "blue"
         """The same for the network namespace of this thread."""
         prefix, kernel = label and label + ":", netstat()
         found = {prefix + name: self._row(label, ports) for name, ports in self.PORTS.items()}
-        found[prefix + "80"]["overflows"] = found[prefix + "80"]["drops"] = ss(80)[0].drops
+        found[prefix + "80"].update(dict.fromkeys(("drops", "overflows", "overflows_5m"), ss(80)[0].drops))
         found[label] = {
             "drops": kernel["ListenDrops"], "overflows": kernel["ListenOverflows"],
             "syn_drops": kernel["TCPReqQFullDrop"], "syncookies_sent": kernel["SyncookiesSent"],
+            "arrivals": ANY,
             "overflows_unattributed": kernel["ListenOverflows"] - sum(row["overflows"] for row in found.values()),
             "somaxconn": sysctl("net.core.somaxconn")}
         found[prefix + "@shop"] = {"sockets": 0} if label else self._shop()
@@ -134,7 +142,8 @@ NetNamespace "blue"
         if not sockets:
             return {"sockets": 0, "drops": 0, "overflows": 0}
         seen = sum(map(states, ports), collections.Counter())
-        return {**totals(sockets), **_at_rest(sockets), "drops": 0, "overflows": 0, "abandoned": seen["CLOSE-WAIT"],
+        return {**totals(sockets), **_at_rest(sockets), "drops": 0, "overflows": 0, "overflows_5m": 0,
+                "abandoned": seen["CLOSE-WAIT"],
                 "syn": seen["SYN-RECV"], "wait": max((self.oldest[label or port] for port in ports), key=float)}
 
     def _shop(self):
