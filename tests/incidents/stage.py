@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""The host of an incident: two collectds with the shipped thresholds, one as it is installed ("found") and one that has
+the listener selected ("selected"), Prometheus with the shipped rules, a bystander, and all that the columns say."""
+import os
+import re
+import threading
+import time
+
+from lb import Daemon, Listener, Namespace, check, content, private_run, scratch, source, unlimited, until
+from lb.stores import Prometheus, changed, shown_file, snippet
+from backends import python
+from eyes import OTHERS, Alerts, Explain, Netstat, Thresholds, knows_explain
+from scale import CLEAR, INTERVAL, LATE, SLACK, scaled
+
+HOSTS = {"found": 9103, "selected": 9104}  # where write_prometheus listens
+BYSTANDER = 8081
+
+
+class Rules(Prometheus):
+    """Prometheus as the snippet shows it, with the shipped rules."""
+
+    def __init__(self):
+        targets = ", ".join(f"'127.0.0.1:{port}'" for port in HOSTS.values())
+        config = re.sub(r"- targets: .*", f"- targets: [{targets}]", shown_file("prometheus", "prometheus.yml"))
+        config = "global:\n  evaluation_interval: 10s\nrule_files: [rules.yml]\n" + config
+        super().__init__(scaled(config.replace("10s", "5s")), scaled(source("alerts", "listen_backlog.rules.yml")))
+
+
+class Stage:
+    def __init__(self, keep=None):
+        self.keep, self.crowds, self.began, self.ended = keep, [], None, None
+        self.env = unlimited(scratch())
+        private_run()
+
+    # ------------------------------------------------------------ the watchers
+
+    def watch(self, selection, explain=(), config=""):
+        """Starts all that watches; selection are the options that select the listener, explain the arguments."""
+        self.bystander()
+        prometheus = Rules()
+        self.daemons = {"found": self._collectd("found", config),
+                        "selected": self._collectd("selected", f"{selection}\nInspectQueue true\n{config}")}
+        self.eyes = {}
+        for host, daemon in self.daemons.items():
+            self.eyes[f"thresholds {host}"] = Thresholds(daemon)
+            self.eyes[f"rules {host}"] = Alerts(prometheus, host)
+        if knows_explain():
+            self.eyes["explain"] = Explain(["--explain", *explain])
+        self.netstat = Netstat()
+        until(lambda: len(prometheus.ask(query='collectd_listen_backlog_percent{type="fill",listen_backlog="%d"}' %
+                                         BYSTANDER)["result"]) == len(HOSTS), "Prometheus knows the listeners")
+        for eye in [*self.eyes.values(), self.netstat]:
+            eye.start()
+
+    def _collectd(self, host, options):
+        rrd = ["rrdtool"] * bool(self.keep)
+        text = snippet("thresholds") + changed(snippet("prometheus"), {
+            '#Host "127.0.0.1"': 'Host "127.0.0.1"', "9103": str(HOSTS[host])})
+        if self.keep:
+            os.makedirs(f"{self.keep}/rrd", exist_ok=True)
+            text += f'\n<Plugin rrdtool>\n  DataDir "{self.keep}/rrd"\n</Plugin>\n'
+        selects = f"LocalPort {BYSTANDER}" if host == "selected" else ""
+        if options:
+            text += f"<Plugin listen_backlog>\n{selects}\n{options}\n</Plugin>\n"
+        # An inspection takes as long as in the field, which is a tenth of what it may take in a tenth of the interval.
+        return Daemon(["listen_backlog", "threshold", "write_prometheus", *rrd], text, interval=INTERVAL, hostname=host,
+                      env=self.env)
+
+    def bystander(self):
+        """A healthy server whose clients are served whatever happens to its neighbour."""
+        server = Listener(BYSTANDER, backlog=16)
+        server.socket.setblocking(True)
+
+        def serve():
+            while True:
+                try:
+                    visitor = server.socket.accept()[0]
+                except OSError:
+                    return
+                with visitor:
+                    visitor.settimeout(5)
+                    visitor.recv(4096)
+                    visitor.sendall(b"HTTP/1.0 200 OK\r\n\r\nserved")
+        threading.Thread(target=serve, daemon=True).start()
+        self.bystanders = self.crowd(BYSTANDER, rate=5, patience=5)
+
+    def blue(self):
+        """Another network namespace."""
+        return Namespace("blue")
+
+    # --------------------------------------------------------------- the course
+
+    def crowd(self, port, rate, patience, size=1, leave="reset"):
+        """Clients from now on, as crowd.py explains; returns the process."""
+        path = f"{scratch()}/clients"
+        process = python("crowd.py", f"127.0.0.1:{port}", path, patience, rate, size, leave)
+        process.path = path
+        if port != BYSTANDER:
+            self.crowds.append(process)
+        return process
+
+    def strangers(self, kind, rate, *ports):
+        return python("strangers.py", kind, rate, *ports)
+
+    def goes_on(self, seconds):
+        """So the incident lasts."""
+        time.sleep(seconds)
+
+    def calm(self, seconds=6):
+        """The time before."""
+        time.sleep(seconds)
+        self.began = time.time()
+
+    def over(self):
+        """Nobody comes any more, and when the last client is served or has left, all must become quiet."""
+        for crowd in self.crowds:
+            crowd.stop()
+        self.ended = time.time()
+
+    def quiet(self, limit=CLEAR + SLACK):
+        """Waits until nothing speaks any more, or the time for it is over."""
+        end, grace = time.time() + limit, time.time() + 5 * INTERVAL
+        while time.time() < end and (time.time() < grace or any(
+                eye.in_trouble() for name, eye in self.eyes.items() if name != "explain")):
+            time.sleep(INTERVAL / 2)
+        time.sleep(3 * INTERVAL)  # nothing returns
+
+    # --------------------------------------------------------------- the result
+
+    def clients(self):
+        """[(start, end, outcome)] of all clients that are done, the bystander's too."""
+        return self._clients(self.crowds), self._clients([self.bystanders])
+
+    @staticmethod
+    def _clients(crowds):
+        return [(float(start), float(end), outcome) for crowd in crowds
+                for start, end, outcome in map(str.split, content(crowd.path).splitlines())]
+
+    def result(self):
+        """All that happened, for the judge."""
+        for eye in [*self.eyes.values(), self.netstat]:
+            eye.close()
+            check(not eye.error, eye.error)
+        clients, bystanders = self.clients()
+        for host, daemon in self.daemons.items():
+            check(daemon.running(), f"collectd runs: {host}")
+        said = {name: eye.said for name, eye in self.eyes.items()}
+        said.update({name: self.netstat.rule(*rule) for name, rule in OTHERS.items()})
+        return {"began": self.began, "ended": self.ended, "said": said, "clients": clients, "bystanders": bystanders,
+                "harmed": sorted(filter(None, map(harmed, clients))),
+                "bystanders_harmed": sorted(filter(None, map(harmed, bystanders)))}
+
+
+def harmed(client):
+    """When a client was harmed: it failed, or it waited longer than LATE."""
+    start, end, outcome = client
+    if outcome != "200":
+        return min(end, start + LATE)
+    return start + LATE if end - start > LATE else None
