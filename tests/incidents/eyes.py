@@ -2,6 +2,8 @@
 """What each column says while an incident goes on: collectd's notifications, the alerts of Prometheus, --explain, and
 the rules of other tools. An eye keeps what it saw as Said, in order."""
 import collections
+import glob
+import os
 import re
 import threading
 import time
@@ -44,13 +46,18 @@ class Eye(threading.Thread):
 
 
 class Thresholds(Eye):
-    """The notifications in collectd's log, and what listen_backlog-notify makes of each."""
+    """The notifications in collectd's log, and the mails of listen_backlog-notify."""
 
-    def __init__(self, daemon):
+    def __init__(self, daemon, post):
         super().__init__()
-        self.daemon, self.lines = daemon, 0
+        self.daemon, self.lines, self.post, self.mails, self.opened = daemon, 0, post, [], set()
 
     def look(self):
+        for path in sorted(set(glob.glob(f"{self.post}/mail.*")) - self.opened, key=os.path.getmtime):
+            self.opened.add(path)
+            subject, _, text = content(path).partition("\n")
+            self.mails.append(Said(os.path.getmtime(path), not subject.startswith("OKAY"), subject.partition(":")[0],
+                                   (re.findall(r"listener (\S+) on", subject) or [""])[0], self.daemon.hostname, text))
         now, lines = time.time(), content(f"{self.daemon.dir}/log").split("\n")[:-1]
         for line in lines[self.lines:]:
             if "Notification: severity" in line:

@@ -3,6 +3,7 @@
 import dataclasses
 
 ALL = {}
+OVER = "only waits until all is quiet"  # what an incident prints when it needs the machine no more
 
 
 @dataclasses.dataclass
@@ -16,6 +17,7 @@ class Incident:
     never: tuple = ()  # causes that no text may claim
     needs_time: bool = False  # a sign that needs 10 intervals, not 3
     blind: tuple = ()  # columns that by design cannot see it
+    causeless: tuple = ()  # columns that see it, but cannot know the cause
     also: tuple = ()  # other keys that may speak, as they are true as well
     short: bool = False  # part of make check
     seconds: int = 60  # that it takes, about: the longest begin first

@@ -5,7 +5,7 @@ import collections
 
 from causes import names
 from eyes import OTHERS
-from scale import AT_ONCE, CLEAR, INTERVAL, LATE, SIGNS, SLACK
+from scale import AT_ONCE, INTERVAL, LATE, SIGNS, SLACK, clear
 
 OBSERVES = 5  # s that --explain takes
 COLUMNS = ("thresholds found", "thresholds selected", "rules found", "rules selected", "explain", *OTHERS)
@@ -36,7 +36,7 @@ def verdicts(incident, result):
         elif column == "explain":
             found[column] = _explain(incident, result, said)
         else:
-            found[column] = _alerts(incident, result, said, column in incident.blind)
+            found[column] = _alerts(incident, result, said, column)
     return found
 
 
@@ -48,8 +48,9 @@ def _seconds(value):
     return f"{value:.1f} s"
 
 
-def _alerts(incident, result, said, blind):
+def _alerts(incident, result, said, column):
     """Of thresholds and rules."""
+    blind = column in incident.blind
     troubles = [each for each in said if each.trouble]
     harm = _first_harm(incident, result)
     mine = [each for each in troubles if each.listener == incident.listener and not incident.healthy]
@@ -63,13 +64,17 @@ def _alerts(incident, result, said, blind):
     limit = (SIGNS if incident.needs_time else AT_ONCE) * INTERVAL + SLACK
     if delay > limit:
         wrong.insert(0, f"LATE {_seconds(delay)}: {mine[0].key}: {mine[0].text}")
-    known = [each for each in mine if names(each.text, incident.cause)]
+    told = mine
+    if column in result["mails"]:
+        told = [each for each in result["mails"][column] if each.listener == incident.listener and each.trouble]
+        wrong += [f"{len(told)} MAILS"] * (len(told) > 2)  # a warning, a failure
+    known = [each for each in told if names(each.text, incident.cause) or column in incident.causeless]
     if not known:
-        wrong.append("NO CAUSE: " + mine[0].text)
+        wrong.append("NO CAUSE: " + (told or mine)[0].text)
     elif known[0].time - harm > SIGNS * INTERVAL + SLACK:
         wrong.append(f"CAUSE LATE {_seconds(known[0].time - harm)}: {known[0].key}")
-    wrong += [f"WRONG CAUSE: {each.text}" for each in mine for cause in incident.never if names(each.text, cause)]
-    return _verdict(f"{RIGHT} {_seconds(delay)}, {len(troubles)}", wrong)
+    wrong += [f"WRONG CAUSE: {each.text}" for each in told for cause in incident.never if names(each.text, cause)]
+    return _verdict(f"{RIGHT} {_seconds(delay)}, {len(told)}", wrong)
 
 
 def _verdict(cell, wrong):
@@ -101,8 +106,8 @@ def _lasts(result, said):
         last[each.key] = each
     for key, each in last.items():
         if each.trouble:
-            wrong.append(f"STAYS: {key}")
-        elif each.time - result["ended"] > CLEAR + SLACK:
+            wrong += [f"STAYS: {key}"] * (result["watched"] > result["ended"] + clear(key))
+        elif each.time - result["ended"] > clear(key) + SLACK:
             wrong.append(f"STAYS {each.time - result['ended']:.0f} s: {key}")
     return wrong
 

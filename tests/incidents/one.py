@@ -9,6 +9,7 @@ import sys
 import traceback
 
 from catalogue import ALL
+from incident import OVER
 from judge import staged, verdicts
 from lb import content, evidence, note
 from lb.basics import clean_up
@@ -18,7 +19,8 @@ from stage import Stage
 def run(incident, keep):
     stage = Stage(keep)
     incident.play(stage)
-    stage.quiet()
+    print(OVER, flush=True)
+    stage.quiet(short="LB_SHORT" in os.environ)
     result = stage.result()
     outcomes = [outcome for _, _, outcome in result["clients"]]
     row = {"staged": staged(incident, result), "clients": len(outcomes), "harmed": len(result["harmed"]),

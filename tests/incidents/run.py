@@ -10,24 +10,32 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 from catalogue import ALL
+from incident import OVER
 from table import right, text
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-_running = []
+_running, _ended = [], threading.Event()
+_busy = threading.Semaphore(int(os.environ.get("LB_JOBS") or 3))
 
 
 def end_all(*_):
+    _ended.set()
     for each in _running:
         each.kill()  # and with it, all that is in its pid namespace
     sys.exit("incidents: ended")
 
 
 def stage(name, folder, keep):
-    """Runs one incident; returns its row."""
+    """Runs one incident; returns its row. The next one need not wait until all is quiet after it."""
+    _busy.acquire()
+    if _ended.is_set():
+        _busy.release()
+        return {"staged": "ended"}
     path = os.path.join(folder, name)
     if keep:
         os.makedirs(os.path.join(keep, name), exist_ok=True)
@@ -38,14 +46,21 @@ def stage(name, folder, keep):
         env={**os.environ, "TMPDIR": path}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True)
     _running.append(run)
-    output = run.communicate()[0]
+    output = []
+    for line in run.stdout:
+        output.append(line)
+        if line.strip() == OVER:
+            _busy.release()
+    if OVER + "\n" not in output:
+        _busy.release()
+    run.wait()
     try:
         with open(path + ".json") as file:
             row = json.load(file)
     except FileNotFoundError:
         row = {"staged": f"exit status {run.returncode}"}
     if row["staged"]:
-        row["staged"] += "\n" + output
+        row["staged"] += "\n" + "".join(output)
     print(f"{name}: {'right' if right(row) else 'WRONG'}", file=sys.stderr, flush=True)
     return row
 
@@ -60,7 +75,7 @@ def main(names):
     chosen = sorted(names or ALL, key=lambda name: -ALL[name].seconds)
     with tempfile.TemporaryDirectory(prefix="listen_backlog-") as folder:
         os.chmod(folder, 0o755)
-        pool = concurrent.futures.ThreadPoolExecutor(int(os.environ.get("LB_JOBS") or 3))
+        pool = concurrent.futures.ThreadPoolExecutor(len(chosen))
         try:
             rows = dict(zip(chosen, pool.map(lambda name: stage(name, folder, keep), chosen)))
         finally:

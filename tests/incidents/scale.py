@@ -7,10 +7,20 @@ SCALE = 10  # so many times faster than with collectd's default interval of 10 s
 INTERVAL = 10 / SCALE  # s: of collectd, and of Prometheus' scrapes and evaluations
 AT_ONCE, SIGNS = 3, 10  # intervals after the first harmed client: in time, and in time for a sign that needs time
 SLACK = 2  # s that a loaded machine may add
-CLEAR = 300 / SCALE  # s after the end until all is quiet again
+CLEAR = 300  # s in the field after the end until all is quiet again
 LATE = 1.0  # s: a client that waits longer is harmed
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def is_real(key):
+    """Whether it judges a reading that has a time of its own: no test can make the plugin's 5 minutes shorter."""
+    return "overflows_5m" in key or "Overload" in key
+
+
+def clear(key):
+    """When it must be quiet, in s after the end."""
+    return CLEAR + SIGNS * INTERVAL if is_real(key) else CLEAR / SCALE
 
 
 def scaled(text):

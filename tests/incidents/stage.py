@@ -3,14 +3,17 @@
 the listener selected ("selected"), Prometheus with the shipped rules, a bystander, and all that the columns say."""
 import os
 import re
+import shutil
 import threading
 import time
 
-from lb import Daemon, Listener, Namespace, check, content, private_run, scratch, source, unlimited, until
+from lb import (
+    PATH, SRCDIR, Daemon, Listener, Namespace, check, content, private_run, scratch, source, unlimited, unprivileged,
+    until, write)
 from lb.stores import Prometheus, changed, shown_file, snippet
 from backends import python
 from eyes import OTHERS, Alerts, Explain, Netstat, Thresholds, knows_explain
-from scale import CLEAR, INTERVAL, LATE, SLACK, scaled
+from scale import INTERVAL, LATE, SLACK, clear, is_real, scaled
 
 HOSTS = {"found": 9103, "selected": 9104}  # where write_prometheus listens
 BYSTANDER = 8081
@@ -29,7 +32,7 @@ class Rules(Prometheus):
 class Stage:
     def __init__(self, keep=None):
         self.keep, self.crowds, self.began, self.ended = keep, [], None, None
-        self.env = unlimited(scratch())
+        self.env, self.post = unlimited(scratch()), {}
         private_run()
 
     # ------------------------------------------------------------ the watchers
@@ -42,7 +45,7 @@ class Stage:
                         "selected": self._collectd("selected", f"{selection}\nInspectQueue true\n{config}")}
         self.eyes = {}
         for host, daemon in self.daemons.items():
-            self.eyes[f"thresholds {host}"] = Thresholds(daemon)
+            self.eyes[f"thresholds {host}"] = Thresholds(daemon, self.post.get(host))
             self.eyes[f"rules {host}"] = Alerts(prometheus, host)
         if knows_explain():
             self.eyes["explain"] = Explain(["--explain", *explain])
@@ -52,10 +55,26 @@ class Stage:
         for eye in [*self.eyes.values(), self.netstat]:
             eye.start()
 
+    def _notify(self, host):
+        """The options of collectd and the environment for listen_backlog-notify, with programs in place of logger(1)
+        and mail(1); the second keeps each mail as a file."""
+        script = f"{SRCDIR}/alerts/listen_backlog-notify"
+        if unprivileged()[0] != "setpriv" or not os.path.exists(script):  # there is no user for the exec plugin
+            return "", {}
+        self.post[host] = folder = scratch(0o777)
+        for name, text in ("logger", "exit 0"), ("mail", f"(echo \"$2\"; cat) >{folder}/$$ && mv {folder}/$$ {folder}/mail.$$"):
+            os.chmod(write(f"{folder}/{name}", f"#!/bin/sh\n{text}\n"), 0o755)
+        shutil.copy(os.environ["LB_PROBE"], folder)
+        notify = shutil.copy(script, folder)
+        return (f'\nLoadPlugin exec\n<Plugin exec>\n  NotificationExec "nobody:nogroup" "{notify}" "root"\n</Plugin>\n',
+                {"PATH": f"{folder}:{PATH}", "LISTEN_BACKLOG_STATE": f"{folder}/state"})
+
     def _collectd(self, host, options):
         rrd = ["rrdtool"] * bool(self.keep)
         text = snippet("thresholds") + changed(snippet("prometheus"), {
             '#Host "127.0.0.1"': 'Host "127.0.0.1"', "9103": str(HOSTS[host])})
+        notify, env = self._notify(host)
+        text += notify
         if self.keep:
             os.makedirs(f"{self.keep}/rrd", exist_ok=True)
             text += f'\n<Plugin rrdtool>\n  DataDir "{self.keep}/rrd"\n</Plugin>\n'
@@ -63,8 +82,8 @@ class Stage:
         if options:
             text += f"<Plugin listen_backlog>\n{selects}\n{options}\n</Plugin>\n"
         # An inspection takes as long as in the field, which is a tenth of what it may take in a tenth of the interval.
-        return Daemon(["listen_backlog", "threshold", "write_prometheus", *rrd], text, interval=INTERVAL, hostname=host,
-                      env=self.env)
+        return Daemon(["listen_backlog", "threshold", "write_prometheus", "exec", *rrd], text, interval=INTERVAL,
+                      hostname=host, env={**self.env, **env})
 
     def bystander(self):
         """A healthy server whose clients are served whatever happens to its neighbour."""
@@ -117,11 +136,14 @@ class Stage:
             crowd.stop()
         self.ended = time.time()
 
-    def quiet(self, limit=CLEAR + SLACK):
-        """Waits until nothing speaks any more, or the time for it is over."""
-        end, grace = time.time() + limit, time.time() + 5 * INTERVAL
-        while time.time() < end and (time.time() < grace or any(
-                eye.in_trouble() for name, eye in self.eyes.items() if name != "explain")):
+    def quiet(self, short=False):
+        """Waits until nothing speaks any more, or the time for it is over. If short, not for what lasts 5 real minutes."""
+        grace = time.time() + 5 * INTERVAL
+
+        def ends(key):
+            return self.ended + clear(key) + SLACK if not (short and is_real(key)) else 0
+        while time.time() < max([grace] + [ends(key) for name, eye in self.eyes.items() if name != "explain"
+                                           for key in eye.in_trouble()]):
             time.sleep(INTERVAL / 2)
         time.sleep(3 * INTERVAL)  # nothing returns
 
@@ -145,8 +167,9 @@ class Stage:
         for host, daemon in self.daemons.items():
             check(daemon.running(), f"collectd runs: {host}")
         said = {name: eye.said for name, eye in self.eyes.items()}
+        mails = {name: eye.mails for name, eye in self.eyes.items() if isinstance(eye, Thresholds) and eye.post}
         said.update({name: self.netstat.rule(*rule) for name, rule in OTHERS.items()})
-        return {"began": self.began, "ended": self.ended, "said": said, "clients": clients, "bystanders": bystanders,
+        return {"watched": time.time(), "began": self.began, "ended": self.ended, "said": said, "mails": mails, "clients": clients, "bystanders": bystanders,
                 "harmed": sorted(filter(None, map(harmed, clients))),
                 "bystanders_harmed": sorted(filter(None, map(harmed, bystanders)))}
 
