@@ -41,6 +41,10 @@ static void check_row(void *data, const struct nlmsghdr *msg, bool added) {
   const struct nlattr *v6only =
       find_attr(msg, sizeof(*diag), INET_DIAG_SKV6ONLY);
   CHECK(row->v6only == (v6only && mnl_attr_get_u8(v6only)));
+  const struct nlattr *cgroup =
+      find_attr(msg, sizeof(*diag), INET_DIAG_CGROUP_ID);
+  uint64_t id = cgroup ? mnl_attr_get_u64(cgroup) : 0;
+  CHECK(row->cgroup == (id == 1 ? 0 : id));
 
   if (seen->rows.len == 1)
     seen->first = *row;

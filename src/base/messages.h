@@ -78,11 +78,14 @@
 
 /* --- limits and labels --------------------------------------------------- */
 
-#define LB_TEXT_SOCKETS " (%u sockets)" /* after the name of a listener */
+/* The name of a listener, its sockets, its systemd unit. */
+#define LB_TEXT_SOCKETS "%s (%u sockets)"
+#define LB_TEXT_UNIT "%s (unit %s)"
+#define LB_TEXT_SOCKETS_UNIT "%s (%u sockets, unit %s)"
 #define LB_TEXT_AND_MORE " and %u more" /* after a list */
 #define LB_TEXT_AND_LATER " and %u more, named later" /* the same */
 
-/* "s" or "", the listeners with LB_TEXT_SOCKETS, LB_TEXT_AND_LATER or "",
+/* "s" or "", the listeners, perhaps as LB_TEXT_SOCKETS, LB_TEXT_AND_LATER or "",
  * somaxconn. */
 #define LB_MSG_AT_SOMAXCONN                                                    \
   "Listener%s %s%s: the limit equals net.core.somaxconn (%u). The server may " \

@@ -54,12 +54,28 @@ static void note_hint(void *data, const struct lb_hint *hint) {
   line->v[at] = (struct lb_noted_hint){visit->collector, *hint};
 }
 
-static bool add_hint(char text[static LB_NAMES_SIZE], size_t *len,
+/* Only when a hint is told: it may walk through all control groups. */
+static bool get_unit(struct lb_notices *notices, const struct lb_hint *hint,
+                     char unit[static LB_UNIT_SIZE]) {
+  const char *dir = notices->cgroup_dir ? notices->cgroup_dir : LB_CGROUP_DIR;
+  const char *path = lb_cgroups_path(&notices->cgroups, dir, hint->cgroup);
+  return path && lb_cgroup_unit(path, unit);
+}
+
+static bool add_hint(struct lb_notices *notices,
+                     char text[static LB_NAMES_SIZE], size_t *len,
                      const struct lb_hint *hint) {
-  char item[LB_LABEL_SIZE + 32], sockets[32] = "";
-  if (hint->sockets > 1)
-    snprintf(sockets, sizeof(sockets), LB_TEXT_SOCKETS, hint->sockets);
-  snprintf(item, sizeof(item), "%s%s", hint->label, sockets);
+  char item[LB_LABEL_SIZE + LB_UNIT_SIZE + 48], unit[LB_UNIT_SIZE];
+  bool has_unit = get_unit(notices, hint, unit);
+  if (has_unit && hint->sockets > 1)
+    snprintf(item, sizeof(item), LB_TEXT_SOCKETS_UNIT, hint->label,
+             hint->sockets, unit);
+  else if (has_unit)
+    snprintf(item, sizeof(item), LB_TEXT_UNIT, hint->label, unit);
+  else if (hint->sockets > 1)
+    snprintf(item, sizeof(item), LB_TEXT_SOCKETS, hint->label, hint->sockets);
+  else
+    snprintf(item, sizeof(item), "%s", hint->label);
   return lb_names_add(text, len, item);
 }
 
@@ -84,7 +100,8 @@ static void end_hints(struct lb_notices *notices, enum lb_hint_kind kind) {
   size_t len = 0, told = 0;
   if (!line->len)
     return;
-  while (told < line->len && add_hint(names, &len, &line->v[told].hint)) {
+  while (told < line->len &&
+         add_hint(notices, names, &len, &line->v[told].hint)) {
     lb_collector_told_hint(line->v[told].collector, &line->v[told].hint);
     told++;
   }
@@ -149,4 +166,8 @@ void lb_notices_end(struct lb_notices *notices) {
     end_hints(notices, kind);
   for (int kind = 0; kind < LB_CONFLICT_KINDS; kind++)
     end_conflicts(notices, kind);
+}
+
+void lb_notices_free(struct lb_notices *notices) {
+  lb_cgroups_free(&notices->cgroups);
 }

@@ -9,6 +9,7 @@
 #include "base/messages.h"
 #include "collectd/log.h"
 #include "core/collector.h"
+#include "kernel/cgroups.h"
 
 enum {
   LB_NAMES_SIZE = LB_MESSAGE_SIZE - 160, /* the sentence has the rest */
@@ -36,6 +37,8 @@ enum { LB_CONFLICT_KINDS = 3 };
 /* Zeroed at first; its fields are notices.c's own. */
 struct lb_notices {
   cdtime_t now;
+  struct lb_cgroups cgroups; /* to name the units of hints */
+  const char *cgroup_dir;    /* NULL: LB_CGROUP_DIR */
   struct lb_hint_line hints[LB_HINT_KINDS];
   struct {
     char text[LB_NAMES_SIZE];
@@ -49,5 +52,7 @@ struct lb_notices {
 void lb_notices_begin(struct lb_notices *notices, cdtime_t now);
 void lb_notices_add(struct lb_notices *notices, struct lb_collector *collector);
 void lb_notices_end(struct lb_notices *notices);
+
+void lb_notices_free(struct lb_notices *notices);
 
 #endif

@@ -213,5 +213,6 @@ void lb_report_clear(struct lb_report *report) {
   for (size_t i = 0; i < report->lost_len; i++)
     free(report->lost[i].path);
   free(report->lost);
+  lb_notices_free(&report->notices);
   memset(report, 0, sizeof(*report));
 }

@@ -64,9 +64,12 @@ static void count_limit(struct lb_listeners *listeners,
   struct lb_visit visit = lb_listeners_visit(listeners, sock);
   for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));) {
     struct lb_listener_hints *own = &listener->hints;
-    own->at_somaxconn += sock->limit == somaxconn;
-    own->below_somaxconn +=
+    bool is_below =
         own->has_limit && sock->limit == own->limit && sock->limit < somaxconn;
+    own->at_somaxconn += sock->limit == somaxconn;
+    own->below_somaxconn += is_below;
+    if (is_below || sock->limit == somaxconn)
+      own->cgroup = sock->cgroup;
   }
 }
 
@@ -134,6 +137,7 @@ void lb_hints_visit(const struct lb_hints *hints,
                                       .sockets = own->at_somaxconn
                                                      ? own->at_somaxconn
                                                      : own->below_somaxconn,
-                                      .somaxconn = hints->somaxconn});
+                                      .somaxconn = hints->somaxconn,
+                                      .cgroup = own->cgroup});
   }
 }

@@ -27,6 +27,7 @@ struct lb_hint {
   uint16_t port;      /* the first one of the listener; 0: none */
   uint32_t sockets;   /* of the listener that have the limit */
   uint32_t somaxconn; /* of the namespace */
+  uint64_t cgroup;    /* of one of these sockets; 0: unknown */
 };
 
 enum { LB_HINTS_REMEMBERED = 256 };

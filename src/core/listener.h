@@ -54,6 +54,7 @@ struct lb_listener_hints {
   uint32_t at_somaxconn;    /* sockets whose limit is somaxconn */
   uint32_t below_somaxconn; /* sockets whose limit was somaxconn before */
   uint32_t limit;           /* that the hints are about */
+  uint64_t cgroup;          /* of one of these sockets; 0: unknown */
   bool has_limit;
   unsigned due;       /* bit 1 << enum lb_hint_kind */
   unsigned told;      /* the same */

@@ -39,6 +39,8 @@ enum {
   QUEUED_EXTENSIONS = 1 << (INET_DIAG_INFO - 1),
   MPTCP = 262,      /* IPPROTO_MPTCP, netinet/in.h of glibc 2.32 */
   REQ_PROTOCOL = 3, /* INET_DIAG_REQ_PROTOCOL, linux/inet_diag.h of 5.9 */
+  CGROUP_ID = 21,   /* INET_DIAG_CGROUP_ID, of 5.8: not asked for */
+  ROOT_CGROUP = 1,  /* also of each socket on a host without version 2 */
 };
 
 /* --- requests ------------------------------------------------------------ */
@@ -152,6 +154,12 @@ static bool parse_listen_attr(const struct rtattr *attr,
       memcpy(&sock->sk_drops, payload + SK_MEMINFO_DROPS * sizeof(uint32_t),
              sizeof(sock->sk_drops));
     return true;
+  case CGROUP_ID:
+    if (len >= sizeof(sock->cgroup))
+      memcpy(&sock->cgroup, payload, sizeof(sock->cgroup));
+    if (sock->cgroup == ROOT_CGROUP)
+      sock->cgroup = 0;
+    return len >= sizeof(sock->cgroup);
   case INET_DIAG_SKV6ONLY:
     sock->v6only = len >= 1 && payload[0];
     return len >= 1;

@@ -20,6 +20,8 @@ struct lb_file_id {
 
 struct lb_listen_sock {
   uint64_t cookie;     /* unique since boot and for the life of the socket */
+  uint64_t cgroup;     /* TCP: id of the control group that created it (since
+                          Linux 5.8); 0: unknown */
   uint8_t address[16]; /* bound to; IPv4 as ::ffff:a.b.c.d; network order */
   uint32_t unix_name;  /* AF_UNIX: its number in lb_listen_socks.unix_names */
   uint32_t queue;      /* length of the accept queue, in connections */

@@ -104,7 +104,7 @@ struct nlmsghdr *put_sock_with(struct datagram *datagram, uint16_t type,
   mnl_attr_put_u8(msg, INET_DIAG_SHUTDOWN, 0);
   if (v6)
     mnl_attr_put_u8(msg, INET_DIAG_SKV6ONLY, row->v6only);
-  mnl_attr_put_u64(msg, INET_DIAG_CGROUP_ID, 1);
+  mnl_attr_put_u64(msg, INET_DIAG_CGROUP_ID, row->cgroup ? row->cgroup : 1);
   mnl_attr_put_u16(msg, INET_DIAG_SOCKOPT, 0x52);
   put_meminfo(msg, row->sk_drops, meminfo_values);
   return end_message(datagram, msg);

@@ -45,9 +45,12 @@ static void say_sock(struct text *text, const struct lb_listen_sock *row) {
   say(text, "IPv%d [%s]:%u", v6 ? 6 : 4, address, (unsigned)row->port);
   if (row->ifindex)
     say(text, " on %u", row->ifindex);
-  say(text, " queue %u limit %u drops %s inode %u cookie %llx%s\n", row->queue,
+  say(text, " queue %u limit %u drops %s inode %u cookie %llx%s", row->queue,
       row->limit, drops, row->inode, (unsigned long long)row->cookie,
       row->v6only ? " v6only" : "");
+  if (row->cgroup)
+    say(text, " cgroup %llu", (unsigned long long)row->cgroup);
+  say(text, "\n");
 }
 
 void say_path(struct text *text, const struct lb_unix_name *path) {

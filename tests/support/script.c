@@ -54,11 +54,14 @@ static void set_file(struct listening *socket, const char *file) {
 static void set_socket(struct kernel *kernel, const struct words *words) {
   struct listening *socket = listening_of(kernel, number_at(words, 1));
   const char *at = text_after(words, "at");
+  const char *cgroup = text_after(words, "cgroup");
   set_number(words, "queue", &socket->row.queue);
   set_number(words, "limit", &socket->row.limit);
   set_number(words, "dev", &socket->row.ifindex);
   set_number(words, "drops", &socket->row.sk_drops);
   set_number(words, "closed", &socket->closed);
+  if (cgroup)
+    socket->row.cgroup = strtoull(cgroup, NULL, 10);
   if (at)
     bind_row(&socket->row, at);
   set_file(socket, text_after(words, "file"));

@@ -371,6 +371,26 @@ TEST_CASE(a_message_that_is_cut_off_is_malformed_except_between_attributes) {
   }
 }
 
+TEST_CASE(the_cgroup_is_unknown_if_it_is_the_root) {
+  struct datagram datagram = {.len = 0};
+  struct lb_listen_sock row = http;
+  row.cgroup = UINT64_C(0x100000002);
+  put_sock(&datagram, &row);
+  row.cgroup = 1;
+  put_sock(&datagram, &row);
+  check(&datagram, 1,
+        "IPv4 [::ffff:127.0.0.1]:80 queue 3 limit 2 drops 5 inode 1513 "
+        "cookie 100000002 cgroup 4294967298\n" HTTP);
+}
+
+TEST_CASE(a_short_cgroup_is_malformed) {
+  struct datagram datagram = {.len = 0};
+  struct nlmsghdr *msg = put_sock(&datagram, &http);
+  mnl_attr_put_u32(msg, INET_DIAG_CGROUP_ID, 2);
+  datagram.len = msg->nlmsg_len;
+  check(&datagram, -EBADMSG, NULL);
+}
+
 TEST_CASE(an_empty_v6only_is_malformed) {
   struct datagram datagram = {.len = 0};
   struct nlmsghdr *msg = put_sock(&datagram, &http);

@@ -70,6 +70,37 @@ TEST_OF_NOTICES(a_hint_names_its_listeners_by_port_with_several_sockets) {
   assert_next(*state, 100, "end", "");
 }
 
+TEST_OF_NOTICES(a_hint_names_the_systemd_unit_with_one_walk) {
+  struct fixture *fixture = *state;
+  struct proc tree;
+  struct stat status;
+  char script[256];
+  make_proc(&tree, "notices");
+  assert_int_equal(mkdir(proc_path(&tree, "web.service"), 0700), 0);
+  write_proc(&tree, "cgroup.controllers", "");
+  assert_int_equal(stat(proc_path(&tree, "web.service"), &status), 0);
+  unsigned long long id = status.st_ino;
+  snprintf(script, sizeof(script),
+           "somaxconn 8; listen 1 80 cgroup %llu; listen 2 81 cgroup %llu;"
+           "listen 3 81 cgroup %llu; listen 4 82 cgroup 1; end",
+           id, id, id);
+  notices.cgroup_dir = tree.root;
+  assert_next(fixture, 10, script,
+              AT("s 80 (unit web.service), "
+                 "81 (2 sockets, unit web.service), 82",
+                 "", "8"));
+  assert_int_equal(notices.cgroups.walks, 1);
+  assert_next(fixture, 60, "somaxconn 16; end",
+              RAISED("s 80 (unit web.service), "
+                     "81 (2 sockets, unit web.service), 82",
+                     "16"));
+  assert_int_equal(notices.cgroups.walks, 1);
+  lb_notices_free(&notices);
+  rmdir(proc_path(&tree, "web.service"));
+  unlink(proc_path(&tree, "cgroup.controllers"));
+  remove_proc(&tree);
+}
+
 TEST_OF_NOTICES(hints_of_each_kind_have_their_line) {
   assert_next(*state, 10, "somaxconn 8; listen 1 80; end", AT(" 80", "", "8"));
   assert_next(*state, 1, "overflow 1 1; end", OVERFLOWED(" 80", "8"));
