@@ -69,6 +69,13 @@
 #define LB_RATE_TIMES ": about %s times the workers"
 #define LB_RATE_FULL_IN "; full in %.0f s"
 
+/* --- the server ---------------------------------------------------------- */
+
+#define LB_WHO_PROCESS "%s (pid %d)"
+#define LB_WHO_PROCESSES "%s (pid %d and %u more)"
+#define LB_WHO_UNIT "unit %s"
+#define LB_WHO_DENIED "its process may not be seen, root may"
+
 /* --- how sure it is ------------------------------------------------------ */
 
 #define LB_SURE_MEASURED "measured for %s s"
@@ -94,7 +101,7 @@
 #define LB_STATE_TROUBLE "TROUBLE"
 #define LB_STATE_UNKNOWN "UNKNOWN"
 
-#define LB_ALL_HEALTHY "OK: %zu listener%s healthy in %g s.\n"
+#define LB_ALL_HEALTHY "OK: %zu listener%s healthy in %.0f s.\n"
 #define LB_OTHERS_HEALTHY "\nThe other %zu listener%s healthy.\n"
 #define LB_NO_LISTENER_LABEL                                                   \
   "no listener has this label. A <Listener> of collectd.conf is only known "   \

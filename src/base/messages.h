@@ -82,11 +82,11 @@
 #define LB_TEXT_SOCKETS "%s (%u sockets)"
 #define LB_TEXT_UNIT "%s (unit %s)"
 #define LB_TEXT_SOCKETS_UNIT "%s (%u sockets, unit %s)"
-#define LB_TEXT_AND_MORE " and %u more" /* after a list */
+#define LB_TEXT_AND_MORE " and %u more"               /* after a list */
 #define LB_TEXT_AND_LATER " and %u more, named later" /* the same */
 
-/* "s" or "", the listeners, perhaps as LB_TEXT_SOCKETS, LB_TEXT_AND_LATER or "",
- * somaxconn. */
+/* "s" or "", the listeners, perhaps as LB_TEXT_SOCKETS, LB_TEXT_AND_LATER or
+ * "", somaxconn. */
 #define LB_MSG_AT_SOMAXCONN                                                    \
   "Listener%s %s%s: the limit equals net.core.somaxconn (%u). The server may " \
   "have asked for more."
@@ -206,6 +206,11 @@
 #define LB_EXPECT_REQUEST "a port, a path or the label of a listener"
 #define LB_MSG_EXPLAIN_ALONE                                                   \
   "--explain excludes --sockets, --count, --record and --replay"
+#define LB_EXPECT_FORMAT "table, json or prometheus"
+#define LB_MSG_PROMETHEUS_VALUES                                               \
+  "--format prometheus excludes --sockets and --explain"
+#define LB_MSG_PROMETHEUS_ONCE                                                 \
+  "--format prometheus is for one interval: add --count 1, without --replay"
 #define LB_MSG_RECORD_AND_REPLAY "--record and --replay exclude each other"
 #define LB_MSG_RECORD_NETNS                                                    \
   "--netns and a recording exclude each other: a recording holds one "         \
@@ -236,6 +241,7 @@
   "      --explain           observe for 5 seconds (-i: other), and say "      \
   "what\n"                                                                     \
   "                          is wrong, and what to do\n"                       \
+  "      --format FORMAT     table, json, or prometheus\n"                     \
   "      --record FILE       write the kernel's answers to FILE\n"             \
   "      --replay FILE       read them from FILE instead of the kernel\n"      \
   "      --list-values       list the names of all readings\n"                 \

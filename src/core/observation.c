@@ -186,6 +186,12 @@ result_of(const struct lb_observer *observer,
   };
 }
 
+bool lb_observed_holds(const struct lb_observer *observer,
+                       const struct lb_observed_socket *socket) {
+  return socket->samples == observer->sample && socket->lowest > 0 &&
+         (!socket->has_fallen || socket->full == socket->samples);
+}
+
 /* A socket that has come during the observation is too new to judge. */
 static void add_to_result(const struct lb_observed_socket *socket,
                           uint32_t samples, struct lb_observation *result) {

@@ -105,6 +105,11 @@ void lb_observer_begin_sample(struct lb_observer *observer);
 int lb_observer_add_socket(struct lb_observer *observer, const char *label,
                            const struct lb_listen_sock *sock);
 
+/* Whether a socket of the last sample has been full or its queue held all the
+ * time, so that perhaps nothing accepts from it. */
+bool lb_observed_holds(const struct lb_observer *observer,
+                       const struct lb_observed_socket *socket);
+
 /* Sets the results of all listeners. */
 void lb_observer_end(struct lb_observer *observer, double seconds);
 void lb_observer_free(struct lb_observer *observer);

@@ -31,6 +31,7 @@ enum {
   OPTION_LIST_VALUES,
   OPTION_SAMPLE,
   OPTION_EXPLAIN,
+  OPTION_FORMAT,
 };
 
 static const struct option long_options[] = {
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
     {"sample", required_argument, NULL, OPTION_SAMPLE},
     {"sockets", no_argument, NULL, 's'},
     {"explain", no_argument, NULL, OPTION_EXPLAIN},
+    {"format", required_argument, NULL, OPTION_FORMAT},
     {"record", required_argument, NULL, OPTION_RECORD},
     {"replay", required_argument, NULL, OPTION_REPLAY},
     {"list-values", no_argument, NULL, OPTION_LIST_VALUES},
@@ -146,6 +148,16 @@ static int print_information(struct command_line *line, int option) {
   return 0;
 }
 
+static int parse_format(struct lb_arguments *arguments, const char *text) {
+  static const char *const formats[] = {"table", "json", "prometheus"};
+  for (int i = 0; i < 3; i++)
+    if (strcmp(text, formats[i]) == 0) {
+      arguments->format = (enum lb_format)i;
+      return 0;
+    }
+  return refuse("--format", text, LB_EXPECT_FORMAT);
+}
+
 static int parse_option(struct command_line *line, int option) {
   struct lb_arguments *arguments = line->arguments;
   switch (option) {
@@ -166,6 +178,8 @@ static int parse_option(struct command_line *line, int option) {
   case OPTION_EXPLAIN:
     arguments->explain = true;
     return 0;
+  case OPTION_FORMAT:
+    return parse_format(arguments, optarg);
   case OPTION_RECORD:
     arguments->record = optarg;
     return 0;
@@ -189,6 +203,12 @@ static int check_combination(const struct command_line *line) {
   if (arguments->explain && (arguments->sockets || line->has_count ||
                              arguments->record || arguments->replay))
     lb_probe_error(LB_MSG_EXPLAIN_ALONE);
+  else if (arguments->format == LB_FORMAT_PROMETHEUS &&
+           (arguments->sockets || arguments->explain))
+    lb_probe_error(LB_MSG_PROMETHEUS_VALUES);
+  else if (arguments->format == LB_FORMAT_PROMETHEUS && !arguments->explain &&
+           (arguments->count != 1 || arguments->replay))
+    lb_probe_error(LB_MSG_PROMETHEUS_ONCE);
   else if (arguments->record && arguments->replay)
     lb_probe_error(LB_MSG_RECORD_AND_REPLAY);
   else if (arguments->settings.netns_len &&

@@ -6,11 +6,14 @@
 #include "core/settings.h"
 #include "probe/request.h"
 
+enum lb_format { LB_FORMAT_TABLE, LB_FORMAT_JSON, LB_FORMAT_PROMETHEUS };
+
 struct lb_arguments {
   struct lb_settings settings;
   double interval_s;
   unsigned long count; /* of intervals; 0: until interrupted */
-  bool sockets;        /* a line for each socket */
+  enum lb_format format;
+  bool sockets; /* a line for each socket */
   bool explain;
   struct lb_requests requests; /* of explain; empty: everything in trouble */
   const char *record;          /* file names; NULL: none */

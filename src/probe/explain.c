@@ -7,6 +7,8 @@
 #include "kernel/kernel_transport.h"
 #include "probe/error.h"
 #include "probe/explanation.h"
+#include "probe/json.h"
+#include "probe/servers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@ struct explain_run {
   const volatile sig_atomic_t *interrupted;
   struct lb_monitor *monitor;
   struct lb_observer observer;
+  double seconds;  /* that it took */
   bool is_last;    /* read */
   bool is_partial; /* something could not be read */
   int err;         /* -ENOMEM */
@@ -107,7 +110,8 @@ static void observe(struct explain_run *run) {
   uint64_t end_ns = monotonic_ns();
   observe_read(run, true);
   end_ns = (end_ns + monotonic_ns()) / 2;
-  lb_observer_end(&run->observer, (double)(end_ns - begin_ns) / 1e9);
+  run->seconds = (double)(end_ns - begin_ns) / 1e9;
+  lb_observer_end(&run->observer, run->seconds);
 }
 
 /* --- what is told -------------------------------------------------------- */
@@ -127,6 +131,14 @@ static bool is_wanted(const struct explain_run *run,
 struct told {
   const struct lb_observed_listener *listener;
   struct lb_diagnosis found;
+};
+
+struct told_all {
+  const struct explain_run *run;
+  struct lb_servers servers;
+  size_t count; /* told so far */
+  size_t healthy;
+  int status;
 };
 
 static int compare_told(const void *a, const void *b) {
@@ -160,72 +172,147 @@ static int worse(int a, int b) {
   return order[b] > order[a] ? b : a;
 }
 
-/* Explains what nothing has been found for. */
-static int tell_missing(const struct explain_run *run, bool *has_told) {
-  const struct lb_requests *requests = &run->arguments->requests;
-  struct lb_observation none = {.seconds = run->arguments->interval_s};
-  int status = LB_OK;
-  for (size_t i = 0; i < requests->len; i++) {
-    const struct lb_request *request = &requests->v[i];
-    if (is_found(run, request))
-      continue;
-    if (can_be_block(request) || run->is_partial) {
-      printf("%s%s %s: %s.\n", *has_told ? "\n" : "", LB_STATE_UNKNOWN,
-             request->text, LB_NO_LISTENER_LABEL);
-      status = worse(status, LB_COULD_NOT_LOOK);
-    } else {
-      struct lb_diagnosis found = lb_diagnose(&none);
-      fputs(*has_told ? "\n" : "", stdout);
-      lb_explain(request->text, &none, &found, "");
-      status = worse(status, found.severity);
-    }
-    *has_told = true;
+/* Prints one explanation, or one that something is unknown. */
+static void print_explanation(struct told_all *all,
+                              const struct lb_explanation *explanation,
+                              const char *unknown) {
+  bool is_json = all->run->arguments->format == LB_FORMAT_JSON;
+  if (all->count++)
+    fputs(is_json ? "," : "\n", stdout);
+  if (!explanation && is_json) {
+    bool is_first = true;
+    putchar('{');
+    lb_json_text("listener", unknown, &is_first);
+    lb_json_text("state", LB_STATE_UNKNOWN, &is_first);
+    putchar('}');
+  } else if (!explanation) {
+    printf(LB_STATE_UNKNOWN " %s: " LB_NO_LISTENER_LABEL ".\n", unknown);
+  } else if (is_json) {
+    lb_explain_json(explanation);
+  } else {
+    lb_explain(explanation);
   }
-  return status;
 }
 
-static const char *verb_of(size_t len) { return len == 1 ? " is" : "s are"; }
+/* Explains what nothing has been found for. */
+static void tell_missing(struct told_all *all) {
+  const struct explain_run *run = all->run;
+  const struct lb_requests *requests = &run->arguments->requests;
+  struct lb_observation none = {.seconds = run->seconds};
+  struct lb_diagnosis found = lb_diagnose(&none);
+  for (size_t i = 0; i < requests->len; i++) {
+    const struct lb_request *request = &requests->v[i];
+    struct lb_explanation gone = {
+        .label = request->text, .seen = &none, .found = &found};
+    bool is_unknown = can_be_block(request) || run->is_partial;
+    if (is_found(run, request))
+      continue;
+    print_explanation(all, is_unknown ? NULL : &gone, request->text);
+    all->status = worse(all->status,
+                        is_unknown ? LB_COULD_NOT_LOOK : (int)found.severity);
+  }
+}
 
-static int tell(const struct explain_run *run, struct told *all) {
-  size_t len = 0, healthy = 0;
-  bool has_told = false, wants_all = run->arguments->requests.len == 0;
+/* The socket that accepts nobody, else any. */
+static const struct lb_observed_socket *
+socket_of_told(const struct explain_run *run, const struct told *told) {
+  const struct lb_observer *observer = &run->observer;
+  const struct lb_observed_socket *any = NULL;
+  for (size_t i = 0; i < observer->sockets_len; i++) {
+    const struct lb_observed_socket *socket = &observer->sockets[i];
+    if (&observer->listeners[socket->listener] != told->listener ||
+        socket->last_seen != observer->sample)
+      continue;
+    if (told->found.cause != LB_FOUND_MEMBER ||
+        lb_observed_holds(observer, socket))
+      return socket;
+    any = socket;
+  }
+  return any;
+}
+
+static void tell_one(struct told_all *all, const struct told *told) {
+  const struct lb_observed_socket *socket = socket_of_told(all->run, told);
+  struct lb_servers *servers = &all->servers;
+  struct lb_explanation explanation = {.label = told->listener->label,
+                                       .seen = &told->listener->result,
+                                       .found = &told->found};
+  if (socket) {
+    explanation.holders = lb_servers_holders(servers, socket->sock.inode);
+    explanation.was_denied = servers->was_denied;
+    if (!lb_servers_unit(servers, &socket->sock, explanation.unit))
+      explanation.unit[0] = '\0';
+  }
+  print_explanation(all, &explanation, NULL);
+}
+
+/* Without memory they stay unknown. */
+static void find_servers_of(struct told_all *all) {
+  const struct lb_observer *observer = &all->run->observer;
+  uint32_t *inodes = calloc(observer->sockets_len + 1, sizeof(*inodes));
+  for (size_t i = 0; inodes && i < observer->sockets_len; i++)
+    inodes[i] = observer->sockets[i].sock.inode;
+  if (inodes)
+    lb_servers_find(&all->servers, inodes, observer->sockets_len);
+  free(inodes);
+}
+
+static size_t collect_told(const struct explain_run *run, struct told *told) {
+  size_t len = 0;
   for (size_t i = 0; i < run->observer.listeners_len; i++) {
     const struct lb_observed_listener *listener = &run->observer.listeners[i];
     if (is_wanted(run, listener))
-      all[len++] = (struct told){listener, lb_diagnose(&listener->result)};
+      told[len++] = (struct told){listener, lb_diagnose(&listener->result)};
   }
-  qsort(all, len, sizeof(*all), compare_told);
-  int status = tell_missing(run, &has_told);
+  if (len)
+    qsort(told, len, sizeof(*told), compare_told);
+  return len;
+}
+
+static void tell_found(struct told_all *all, const struct told *told,
+                       size_t len) {
+  bool wants_all = all->run->arguments->requests.len == 0;
   for (size_t i = 0; i < len; i++) {
-    status = worse(status, (int)all[i].found.severity);
-    if (wants_all && all[i].found.cause == LB_FOUND_HEALTHY) {
-      healthy++;
-      continue;
-    }
-    fputs(has_told ? "\n" : "", stdout);
-    lb_explain(all[i].listener->label, &all[i].listener->result, &all[i].found,
-               "");
-    has_told = true;
+    all->status = worse(all->status, (int)told[i].found.severity);
+    if (wants_all && told[i].found.cause == LB_FOUND_HEALTHY)
+      all->healthy++;
+    else
+      tell_one(all, &told[i]);
   }
-  if (wants_all && !has_told)
-    printf(LB_ALL_HEALTHY, healthy, verb_of(healthy),
-           run->arguments->interval_s);
-  else if (healthy)
-    printf(LB_OTHERS_HEALTHY, healthy, verb_of(healthy));
-  return status;
+}
+
+static void tell(struct told_all *all, struct told *told) {
+  bool is_json = all->run->arguments->format == LB_FORMAT_JSON;
+  size_t len = collect_told(all->run, told);
+  find_servers_of(all);
+  if (is_json)
+    fputs("{\"listeners\":[", stdout);
+  tell_missing(all);
+  tell_found(all, told, len);
+  const char *verb = all->healthy == 1 ? " is" : "s are";
+  if (is_json)
+    printf("],\"healthy\":%zu}\n", all->healthy);
+  else if (all->count == 0)
+    printf(LB_ALL_HEALTHY, all->healthy, verb, all->run->seconds);
+  else if (all->healthy)
+    printf(LB_OTHERS_HEALTHY, all->healthy, verb);
 }
 
 static int tell_all(const struct explain_run *run) {
-  struct told *all = calloc(run->observer.listeners_len + 1, sizeof(*all));
+  struct told_all all = {.run = run};
+  struct told *told = calloc(run->observer.listeners_len + 1, sizeof(*told));
   char buf[LB_REASON_SIZE];
-  int err = all ? run->err : -ENOMEM;
-  int status = err ? LB_COULD_NOT_LOOK : tell(run, all);
-  free(all);
+  int err = told ? run->err : -ENOMEM;
+  if (!err)
+    tell(&all, told);
+  free(told);
+  lb_servers_free(&all.servers);
   if (!err && fflush(stdout))
     err = -errno;
   if (err)
     lb_probe_error(LB_MSG_OUTPUT, lb_file_error(err, buf));
-  return err || run->is_partial ? worse(status, LB_COULD_NOT_LOOK) : status;
+  return err || run->is_partial ? worse(all.status, LB_COULD_NOT_LOOK)
+                                : all.status;
 }
 
 /* --- all together -------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "probe/explanation.h"
 
 #include "base/causes.h"
+#include "probe/json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,9 +29,9 @@ static void print_title(const struct lb_observation *seen,
       [LB_FOUND_GONE] = LB_TITLE_GONE,
   };
   if (found->cause == LB_FOUND_MEMBER)
-    printf(LB_TITLE_MEMBER "\n", found->stuck, seen->sockets);
+    printf(LB_TITLE_MEMBER, found->stuck, seen->sockets);
   else
-    puts(titles[found->cause]);
+    fputs(titles[found->cause], stdout);
 }
 
 /* --- the evidence -------------------------------------------------------- */
@@ -165,16 +166,106 @@ static void print_certainty(const struct lb_observation *seen,
   puts(".");
 }
 
-void lb_explain(const char *label, const struct lb_observation *seen,
-                const struct lb_diagnosis *found, const char *server) {
-  static const char *const states[] = {LB_STATE_OK, LB_STATE_WARNING,
-                                       LB_STATE_TROUBLE};
-  printf("%s %s: ", states[found->severity], label);
+static void print_server(const struct lb_explanation *explanation) {
+  const struct lb_holders *holders = explanation->holders;
+  const char *unit = explanation->unit;
+  if (!(explanation->seen->sockets > 0) ||
+      (!holders && !unit[0] && !explanation->was_denied))
+    return;
+  printf("  Who:  ");
+  if (holders && holders->others)
+    printf(LB_WHO_PROCESSES, holders->comm, (int)holders->pid, holders->others);
+  else if (holders)
+    printf(LB_WHO_PROCESS, holders->comm, (int)holders->pid);
+  if (unit[0])
+    printf("%s" LB_WHO_UNIT, holders ? ", " : "", unit);
+  if (!holders && explanation->was_denied)
+    printf("%s" LB_WHO_DENIED, unit[0] ? "; " : "");
+  puts(".");
+}
+
+static const char *const states[] = {LB_STATE_OK, LB_STATE_WARNING,
+                                     LB_STATE_TROUBLE};
+
+void lb_explain(const struct lb_explanation *explanation) {
+  const struct lb_observation *seen = explanation->seen;
+  const struct lb_diagnosis *found = explanation->found;
+  printf("%s %s: ", states[found->severity], explanation->label);
   print_title(seen, found);
+  putchar('\n');
   print_evidence(seen, found);
   print_rates(found);
   print_advice(seen, found);
-  if (server[0])
-    printf("  Who:  %s.\n", server);
+  print_server(explanation);
   print_certainty(seen, found);
+}
+
+/* --- JSON ---------------------------------------------------------------- */
+
+static void print_numbers(const struct lb_explanation *explanation) {
+  const struct lb_observation *seen = explanation->seen;
+  const struct lb_diagnosis *found = explanation->found;
+  bool has_socket = seen->sockets > 0, has_rate = has_rates(found),
+       is_first = false;
+  const struct {
+    const char *name;
+    double number;
+    bool is_known;
+  } numbers[] = {
+      {"seconds", seen->seconds, true},
+      {"sockets", seen->sockets, true},
+      {"queue", seen->queue, has_socket},
+      {"limit", seen->limit, has_socket},
+      {"peak", seen->peak, has_socket},
+      {"busy", seen->busy, has_socket},
+      {"fill", seen->fill, has_socket},
+      {"full", seen->full, has_socket},
+      {"wait", seen->wait, has_socket},
+      {"abandoned", seen->abandoned, has_socket},
+      {"syn", seen->syn, has_socket},
+      {"active", seen->active, has_socket},
+      {"drops", seen->drops, has_socket},
+      {"overflows", seen->overflows, has_socket},
+      {"somaxconn", seen->somaxconn, has_socket},
+      {"stuck", found->stuck, found->stuck > 0},
+      {"arriving", found->arriving, has_rate},
+      {"served", found->served, has_rate},
+      {"times", found->times, has_rate},
+      {"full_in", found->full_in, has_rate},
+  };
+  for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+    if (numbers[i].is_known)
+      lb_json_number(numbers[i].name, numbers[i].number, &is_first);
+}
+
+void lb_explain_json(const struct lb_explanation *explanation) {
+  static const char *const causes[LB_FINDINGS] = {
+      [LB_FOUND_HEALTHY] = "healthy",
+      [LB_FOUND_SYN_COOKIES] = "syn_cookies",
+      [LB_FOUND_BURSTS] = "bursts",
+      [LB_FOUND_CLAMPED] = "clamped",
+      [LB_FOUND_SLOW] = "slow",
+      [LB_FOUND_SYN_QUEUE] = "syn_queue",
+      [LB_FOUND_ABANDONED] = "abandoned",
+      [LB_FOUND_MEMBER] = "member",
+      [LB_FOUND_STUCK] = "stuck",
+      [LB_FOUND_GONE] = "gone",
+  };
+  const struct lb_diagnosis *found = explanation->found;
+  const struct lb_holders *holders = explanation->holders;
+  bool is_first = true;
+  putchar('{');
+  lb_json_text("listener", explanation->label, &is_first);
+  lb_json_text("state", states[found->severity], &is_first);
+  lb_json_text("cause", causes[found->cause], &is_first);
+  lb_json_name("guess", &is_first);
+  fputs(found->is_guess ? "true" : "false", stdout);
+  print_numbers(explanation);
+  if (explanation->unit[0])
+    lb_json_text("unit", explanation->unit, &is_first);
+  if (holders) {
+    lb_json_number("pid", holders->pid, &is_first);
+    lb_json_text("process", holders->comm, &is_first);
+  }
+  putchar('}');
 }

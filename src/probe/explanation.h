@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* A diagnosis in plain English. */
+/* A diagnosis in plain English, or as JSON. */
 #ifndef LB_PROBE_EXPLANATION_H
 #define LB_PROBE_EXPLANATION_H
 
 #include "core/diagnosis.h"
+#include "kernel/cgroups.h"
+#include "kernel/processes.h"
 
-/* Prints three to six lines to stdout. label: of the listener, or what was
- * asked for. server: its process and unit, or why they are unknown; "": left
- * out. */
-void lb_explain(const char *label, const struct lb_observation *seen,
-                const struct lb_diagnosis *found, const char *server);
+struct lb_explanation {
+  const char *label; /* of the listener, or what was asked for */
+  const struct lb_observation *seen;
+  const struct lb_diagnosis *found;
+  char unit[LB_UNIT_SIZE];          /* "": unknown */
+  const struct lb_holders *holders; /* of the socket; NULL: unknown */
+  bool was_denied;                  /* they may not be seen */
+};
+
+/* Prints three to six lines to stdout. */
+void lb_explain(const struct lb_explanation *explanation);
+
+/* Prints one object. */
+void lb_explain_json(const struct lb_explanation *explanation);
 
 #endif

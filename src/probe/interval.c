@@ -2,69 +2,46 @@
 #include "probe/interval.h"
 
 #include "probe/error.h"
+#include "probe/formats.h"
+#include "probe/sockets.h"
 #include "probe/table.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct interval {
   const struct lb_arguments *arguments;
+  struct lb_servers *servers;
   struct lb_table table;
-  int err;         /* of the table */
+  struct lb_socket_lines sockets; /* of one namespace */
+  bool is_first_socket;
+  int err;         /* of the output */
   bool is_partial; /* something could not be read */
 };
 
-/* --- sockets ------------------------------------------------------------- */
-
-/* As ss(8) writes it: "*" is both families, "[::]" is IPv6 alone. The devices
- * of a recording are not this host's, so they have no names here. */
-static void format_endpoint(const struct lb_listen_sock *sock,
-                            bool has_device_names, char *out, size_t size) {
-  static const uint8_t any[16];
-  char address[INET6_ADDRSTRLEN] = "*";
-  char device[IF_NAMESIZE + 1] = "";
-  bool v6 = sock->family == AF_INET6;
-  if (!v6)
-    inet_ntop(AF_INET, sock->address + 12, address, sizeof(address));
-  else if (memcmp(sock->address, any, sizeof(any)) != 0 || sock->v6only)
-    inet_ntop(AF_INET6, sock->address, address, sizeof(address));
-  else
-    v6 = false;
-  if (sock->ifindex) {
-    device[0] = '%';
-    if (!has_device_names || !if_indextoname(sock->ifindex, device + 1))
-      snprintf(device + 1, sizeof(device) - 1, "%u", sock->ifindex);
-  }
-  snprintf(out, size, "%s%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "",
-           device, (unsigned)sock->port);
+static void note_err(struct interval *interval, int err) {
+  if (err)
+    interval->err = err;
 }
 
-static void print_socket(void *data, const struct lb_socket_view *view) {
-  const struct interval *interval = data;
-  const struct lb_listen_sock *sock = view->sock;
-  char address[LB_UNIX_NAME_TEXT_SIZE], drops[16] = "-";
-  if (view->name)
-    lb_unix_name_format(view->name, address);
-  else
-    format_endpoint(sock, !interval->arguments->replay, address,
-                    sizeof(address));
-  if (sock->has_drops)
-    snprintf(drops, sizeof(drops), "%u", sock->sk_drops);
-  printf("%-28s %9u %9u %9s %9u %9llx\n", address, sock->queue, sock->limit,
-         drops, sock->inode, (unsigned long long)sock->cookie);
+/* --- sockets ------------------------------------------------------------- */
+
+static void add_socket_line(void *data, const struct lb_socket_view *view) {
+  struct interval *interval = data;
+  note_err(interval, lb_socket_lines_add(&interval->sockets, view));
 }
 
 static void print_sockets(struct interval *interval,
                           const struct lb_outcome *outcome) {
-  if (outcome->label[0])
+  const struct lb_arguments *arguments = interval->arguments;
+  if (outcome->label[0] && arguments->format == LB_FORMAT_TABLE)
     printf("NAMESPACE %s\n", outcome->label);
-  printf("%-28s %9s %9s %9s %9s %9s\n", "ADDRESS", "QUEUE", "LIMIT", "SK_DROPS",
-         "INODE", "COOKIE");
-  lb_collector_visit_sockets(outcome->collector, print_socket, interval);
+  interval->sockets.len = 0;
+  lb_collector_visit_sockets(outcome->collector, add_socket_line, interval);
+  note_err(interval, lb_socket_lines_print(&interval->sockets, outcome->label,
+                                           arguments, interval->servers,
+                                           &interval->is_first_socket));
 }
 
 /* --- errors -------------------------------------------------------------- */
@@ -84,9 +61,7 @@ static void print_conflicts(struct lb_collector *collector, int err) {
 
 static void add_readings(void *data, const struct lb_readings *readings) {
   struct interval *interval = data;
-  int err = lb_table_add(&interval->table, readings);
-  if (err)
-    interval->err = err;
+  note_err(interval, lb_table_add(&interval->table, readings));
 }
 
 static void print_outcome(void *data, const struct lb_outcome *outcome) {
@@ -103,17 +78,41 @@ static void print_outcome(void *data, const struct lb_outcome *outcome) {
     lb_collector_visit_readings(outcome->collector, add_readings, interval);
 }
 
+static void print_table(struct interval *interval) {
+  const struct lb_settings *settings = &interval->arguments->settings;
+  struct lb_table *table = &interval->table;
+  switch (interval->arguments->format) {
+  case LB_FORMAT_JSON:
+    lb_print_json(table, settings);
+    break;
+  case LB_FORMAT_PROMETHEUS:
+    lb_print_prometheus(table, settings);
+    break;
+  default:
+    if (table->len)
+      lb_table_print(table, settings);
+  }
+}
+
 int lb_interval_print(const struct lb_arguments *arguments,
-                      struct lb_monitor *monitor, unsigned long number) {
-  struct interval interval = {.arguments = arguments};
-  if (arguments->count != 1)
+                      struct lb_monitor *monitor, struct lb_servers *servers,
+                      unsigned long number) {
+  struct interval interval = {
+      .arguments = arguments, .servers = servers, .is_first_socket = true};
+  bool is_table = arguments->format == LB_FORMAT_TABLE;
+  if (arguments->count != 1 && is_table)
     printf("%s# interval %lu\n", number > 1 ? "\n" : "", number);
+  if (arguments->sockets && !is_table)
+    fputs("{\"sockets\":[", stdout);
   lb_monitor_visit(monitor, print_outcome, &interval);
+  if (arguments->sockets && !is_table)
+    puts("]}");
   interval.is_partial |=
       lb_probe_task_error(LB_TASK_LIST, "", lb_monitor_listing_error(monitor));
-  if (interval.table.len)
-    lb_table_print(&interval.table, &arguments->settings);
+  if (!arguments->sockets)
+    print_table(&interval);
   lb_table_free(&interval.table);
+  lb_socket_lines_free(&interval.sockets);
   int err = fflush(stdout) ? -errno : interval.err;
   char buf[LB_REASON_SIZE];
   if (err)

@@ -5,10 +5,13 @@
 
 #include "core/monitor.h"
 #include "probe/arguments.h"
+#include "probe/servers.h"
 
-/* Prints a table of readings, or of sockets, to stdout and errors to stderr.
- * number: of the interval, from 1. Returns the exit status. */
+/* Prints readings, or sockets, to stdout and errors to stderr. servers is kept
+ * from one interval to the next. number: of the interval, from 1. Returns the
+ * exit status. */
 int lb_interval_print(const struct lb_arguments *arguments,
-                      struct lb_monitor *monitor, unsigned long number);
+                      struct lb_monitor *monitor, struct lb_servers *servers,
+                      unsigned long number);
 
 #endif

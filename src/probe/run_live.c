@@ -15,6 +15,7 @@ struct live_run {
   const volatile sig_atomic_t *interrupted;
   struct lb_monitor *monitor;
   struct lb_recorder *recorder; /* NULL: none */
+  struct lb_servers *servers;
 };
 
 static struct timespec add_seconds(struct timespec time, double seconds) {
@@ -80,7 +81,7 @@ static int run_intervals(const struct live_run *run) {
     if (*run->interrupted && number > 1)
       break;
     end_live_interval(run, to_ms(next));
-    if (lb_interval_print(arguments, run->monitor, number))
+    if (lb_interval_print(arguments, run->monitor, run->servers, number))
       status = EXIT_FAILURE;
     if (number == arguments->count || ferror(stdout))
       break;
@@ -109,7 +110,9 @@ static int open_transport(void *data, const char *path,
 
 int lb_run_live(const struct lb_arguments *arguments,
                 const volatile sig_atomic_t *interrupted) {
-  struct live_run run = {.arguments = arguments, .interrupted = interrupted};
+  struct lb_servers servers = {.len = 0};
+  struct live_run run = {
+      .arguments = arguments, .interrupted = interrupted, .servers = &servers};
   int status = EXIT_FAILURE;
   int err = arguments->record
                 ? lb_recorder_open(arguments->record, &run.recorder)
@@ -126,6 +129,7 @@ int lb_run_live(const struct lb_arguments *arguments,
     status = run_intervals(&run);
 
   lb_monitor_free(run.monitor);
+  lb_servers_free(&servers);
   err = run.recorder ? lb_recorder_close(run.recorder) : 0;
   return err ? fail_to_record(&run, err) : status;
 }

@@ -41,7 +41,7 @@ static int replay_intervals(const struct lb_arguments *arguments,
     if (!inspect)
       lb_monitor_prepare(monitor, now_ms);
     lb_monitor_finish(monitor, now_ms);
-    if (lb_interval_print(arguments, monitor, ++number))
+    if (lb_interval_print(arguments, monitor, NULL, ++number))
       status = EXIT_FAILURE;
   }
   return status;

@@ -31,8 +31,13 @@ static int compare_lines(const void *a, const void *b) {
   return strverscmp(left->label, right->label);
 }
 
+void lb_table_sort(struct lb_table *table) {
+  if (table->len)
+    qsort(table->lines, table->len, sizeof(*table->lines), compare_lines);
+}
+
 /* Without samples peak and busy would only repeat the queue. */
-static bool has_column(const struct lb_settings *settings, int id) {
+bool lb_table_has_column(const struct lb_settings *settings, int id) {
   if (!(lb_reading_table[id].subjects & LB_LISTENER))
     return false;
   switch (id) {
@@ -66,7 +71,7 @@ static void print_listener(const struct lb_settings *settings,
                            const struct lb_table_line *line, int width) {
   printf("%-*s", width, line->label);
   for (int i = 0; i < LB_READINGS; i++)
-    if (has_column(settings, i))
+    if (lb_table_has_column(settings, i))
       print_value(&line->values, i, COLUMN_WIDTH);
   putchar('\n');
 }
@@ -91,7 +96,7 @@ static void print_heading(const struct lb_settings *settings, int width) {
     for (const char *c = lb_reading_table[i].name; *c; c++)
       upper[n++] = (char)toupper((unsigned char)*c);
     upper[n] = '\0';
-    if (has_column(settings, i))
+    if (lb_table_has_column(settings, i))
       printf(" %*s", COLUMN_WIDTH, upper);
   }
   putchar('\n');
@@ -100,8 +105,7 @@ static void print_heading(const struct lb_settings *settings, int width) {
 void lb_table_print(struct lb_table *table,
                     const struct lb_settings *settings) {
   int width = 12;
-  if (table->len)
-    qsort(table->lines, table->len, sizeof(*table->lines), compare_lines);
+  lb_table_sort(table);
   for (size_t i = 0; i < table->len; i++)
     if (!table->lines[i].is_namespace &&
         (int)strlen(table->lines[i].label) > width)
