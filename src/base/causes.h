@@ -101,7 +101,7 @@
 #define LB_STATE_TROUBLE "TROUBLE"
 #define LB_STATE_UNKNOWN "UNKNOWN"
 
-#define LB_ALL_HEALTHY "OK: %zu listener%s healthy in %.0f s.\n"
+#define LB_ALL_HEALTHY "OK: %zu listener%s healthy in %.1f s.\n"
 #define LB_OTHERS_HEALTHY "\nThe other %zu listener%s healthy.\n"
 #define LB_NO_LISTENER_LABEL                                                   \
   "no listener has this label. A <Listener> of collectd.conf is only known "   \

@@ -121,7 +121,7 @@ static void walk_all(struct lb_cgroups *cgroups, const char *dir) {
 
 /* --- ids ----------------------------------------------------------------- */
 
-static const char *find_path(const struct lb_cgroups *cgroups, uint64_t id) {
+static const char *known_path(const struct lb_cgroups *cgroups, uint64_t id) {
   const struct lb_cgroup key = {.id = id};
   const struct lb_cgroup *group =
       cgroups->len ? bsearch(&key, cgroups->v, cgroups->len,
@@ -147,11 +147,11 @@ static void note_missed(struct lb_cgroups *cgroups, uint64_t id) {
 /* An id that is gone does not come back before the next boot. */
 const char *lb_cgroups_path(struct lb_cgroups *cgroups, const char *dir,
                             uint64_t id) {
-  const char *path = id ? find_path(cgroups, id) : NULL;
+  const char *path = id ? known_path(cgroups, id) : NULL;
   if (path || !id || was_missed(cgroups, id))
     return path;
   walk_all(cgroups, dir);
-  path = find_path(cgroups, id);
+  path = known_path(cgroups, id);
   if (!path)
     note_missed(cgroups, id);
   return path;
