@@ -14,7 +14,7 @@ def _(stage):
     Gunicorn(8080, workers=2, backlog=64, seconds=0.005, addr="0.0.0.0")
     sysctl("net.ipv4.tcp_syncookies", 0)
     sysctl("net.ipv4.tcp_synack_retries", 1)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.crowd(8080, rate=10, patience=3)
     stage.calm()
     flood = stage.strangers("flood", 60, 8080)
@@ -26,7 +26,7 @@ def _(stage):
 
 def unix(stage, behind, path):
     Nginx(8080, behind)
-    stage.watch(f"LocalPort 8080\nLocalPath \"{path}\"", explain=[path])
+    stage.watch(f"LocalPort 8080 8081\nLocalPath \"{path}\"", explain=[path])
     stage.calm()
     stage.crowd(8080, rate=120, patience=8)
     stage.goes_on(15)
@@ -52,7 +52,7 @@ def _(stage):
     blue = stage.blue()
     with blue.inside():
         Gunicorn(8080, workers=2, backlog=64, seconds=0.05)
-    stage.watch('LocalPort 8080\nNetNamespace "blue"', explain=["-N", "blue"])
+    stage.watch('ListeningPorts true\nNetNamespace "blue"', explain=["-N", "blue"])
     stage.calm()
     with blue.inside():
         stage.crowd(8080, rate=160, patience=8)
@@ -63,7 +63,7 @@ def _(stage):
 @incident("gone", "the server is gone and comes back", cause=causes.NOBODY_LISTENS, short=True)
 def _(stage):
     server = Gunicorn(8080, workers=2, backlog=64, seconds=0.01)
-    stage.watch("LocalPort 8080", explain=["8080"])
+    stage.watch("LocalPort 8080 8081", explain=["8080"])
     stage.crowd(8080, rate=10, patience=5)
     stage.calm()
     server.stop()
@@ -72,10 +72,11 @@ def _(stage):
     stage.over()
 
 
-@incident("collectd_stalled", "collectd itself stands still for 8 intervals", listener="", also=("Silent",))
+@incident("collectd_stalled", "collectd itself stands still for 8 intervals", listener="", also=("Silent",),
+          blind=("explain",))  # the clients of a collectd that stands still do wait
 def _(stage):
     Gunicorn(8080, workers=2, backlog=64, seconds=0.01)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.crowd(8080, rate=20, patience=5)
     stage.calm()
     for daemon in stage.daemons.values():

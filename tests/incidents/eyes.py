@@ -73,7 +73,7 @@ class Alerts(Eye):
 
     def __init__(self, prometheus, host):
         super().__init__()
-        self.prometheus, self.host, self.firing = prometheus, host, {}
+        self.prometheus, self.host, self.firing, self.later = prometheus, host, {}, []  # later: what a text becomes
 
     def look(self):
         now, firing = time.time(), {}
@@ -85,6 +85,7 @@ class Alerts(Eye):
                                    " ".join(alert["annotations"].get(part, "") for part in ("summary", "description")))
         self.said += [said for key, said in firing.items() if key not in self.firing]
         self.said += [said._replace(time=now, trouble=False) for key, said in self.firing.items() if key not in firing]
+        self.later += [said for key, said in firing.items() if said.listener]
         self.firing = firing
 
 

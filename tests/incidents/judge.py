@@ -5,7 +5,7 @@ import collections
 
 from causes import names
 from eyes import OTHERS
-from scale import AT_ONCE, INTERVAL, LATE, SIGNS, SLACK, clear
+from scale import AT_ONCE, INTERVAL, LATE, SIGNS, SLACK, WAIT, clear
 
 OBSERVES = 5  # s that --explain takes
 COLUMNS = ("thresholds found", "thresholds selected", "rules found", "rules selected", "explain", *OTHERS)
@@ -31,6 +31,8 @@ def verdicts(incident, result):
         said = result["said"].get(column)
         if said is None:
             found[column] = Verdict(ABSENT, True, ["not there"])
+        elif column == "explain" and column in incident.blind:
+            found[column] = Verdict(BLIND, True, [])
         elif column in OTHERS:
             found[column] = _other(incident, result, said)
         elif column == "explain":
@@ -52,29 +54,47 @@ def _alerts(incident, result, said, column):
     """Of thresholds and rules."""
     blind = column in incident.blind
     troubles = [each for each in said if each.trouble]
-    harm = _first_harm(incident, result)
-    mine = [each for each in troubles if each.listener == incident.listener and not incident.healthy]
-    wrong = _false(incident, result, troubles) + _flaps(troubles) + _lasts(result, said)
+    mine = [each for each in troubles if _is_mine(incident, each) and not incident.healthy]
+    wrong = _false(incident, result, troubles) + _flaps(said) + _lasts(result, said)
     if incident.healthy or blind:
-        cell = BLIND if blind else f"{RIGHT} silent"
-        return _verdict(cell, wrong)
+        return _verdict(BLIND if blind else f"{RIGHT} silent", wrong)
     if not mine:
         return _verdict("", ["SILENT"] + wrong)
-    delay = mine[0].time - harm
-    limit = (SIGNS if incident.needs_time else AT_ONCE) * INTERVAL + SLACK
-    if delay > limit:
+    delay = mine[0].time - _first_harm(incident, result)
+    if delay > _limit(incident):
         wrong.insert(0, f"LATE {_seconds(delay)}: {mine[0].key}: {mine[0].text}")
     told = mine
     if column in result["mails"]:
-        told = [each for each in result["mails"][column] if each.listener == incident.listener and each.trouble]
+        told = [each for each in result["mails"][column] if _is_mine(incident, each) and each.trouble]
         wrong += [f"{len(told)} MAILS"] * (len(told) > 2)  # a warning, a failure
-    known = [each for each in told if names(each.text, incident.cause) or column in incident.causeless]
-    if not known:
-        wrong.append("NO CAUSE: " + (told or mine)[0].text)
-    elif known[0].time - harm > SIGNS * INTERVAL + SLACK:
-        wrong.append(f"CAUSE LATE {_seconds(known[0].time - harm)}: {known[0].key}")
-    wrong += [f"WRONG CAUSE: {each.text}" for each in told for cause in incident.never if names(each.text, cause)]
+    wrong += _causes(incident, result, column, told or mine)
     return _verdict(f"{RIGHT} {_seconds(delay)}, {len(told)}", wrong)
+
+
+def _is_mine(incident, each):
+    """Whether it names the listener; for what the kernel counts for the host only, its text does."""
+    return each.listener == incident.listener or (
+        not each.listener and bool(incident.also) and any(word in each.key + each.text for word in incident.also))
+
+
+def _limit(incident):
+    """How long after the first harm it may speak first, in s."""
+    return (SIGNS if incident.needs_time else AT_ONCE) * INTERVAL + SLACK + (WAIT - LATE if incident.waits else 0)
+
+
+def _causes(incident, result, column, told):
+    """What is wrong with the causes in the texts. In the columns of rules, a text changes while the alert goes on."""
+    texts = [*told, *result["later"].get(column, [])]
+    known = [each for each in texts if names(each.text, incident.cause) and names(each.text, incident.port())]
+    delay = known[0].time - _first_harm(incident, result) if known else 0
+    wrong = [f"WRONG CAUSE: {each.text}" for each in texts for cause in incident.never if names(each.text, cause)][:1]
+    if column in incident.causeless:
+        return wrong
+    if not known:
+        return [f"NO CAUSE: {told[0].text}"] + wrong
+    if incident.then and column not in result["mails"] and not any(names(each.text, incident.then) for each in texts):
+        return [f"NEVER SAID {incident.then}: {texts[-1].text}"] + wrong
+    return [f"CAUSE LATE {_seconds(delay)}: {known[0].key}"] * (delay > SIGNS * INTERVAL + SLACK) + wrong
 
 
 def _verdict(cell, wrong):
@@ -92,11 +112,15 @@ def _false(incident, result, troubles):
     return [f"FALSE: {each.key}: {each.text}" for each in wrong]
 
 
-def _flaps(troubles):
-    """A key that speaks again and again. A warning may become a failure."""
-    count = collections.Counter((each.key, each.text.split(" ", 1)[0] == "FAILURE") for each in troubles)
-    worst = max(count.values(), default=0)
-    return [f"FLAPS {worst}: {key[0]}" for key, times in count.items() if times == worst > 1]
+def _flaps(said):
+    """A key that speaks again after it was over, or again and again. A warning may become a failure and one again."""
+    episodes, spoken, last = collections.Counter(), collections.Counter(), {}
+    for each in said:
+        episodes[each.key] += each.trouble and not last.get(each.key, False)
+        spoken[each.key] += each.trouble
+        last[each.key] = each.trouble
+    return [f"FLAPS {max(times, spoken[key] - 2)}: {key}" for key, times in episodes.items()
+            if times > 1 or spoken[key] > 3]
 
 
 def _lasts(result, said):
@@ -114,17 +138,19 @@ def _lasts(result, said):
 
 def _explain(incident, result, said):
     """Asked at any time, it is right: after the first harm (and the time that signs need) until the end."""
-    since = _first_harm(incident, result) + (SIGNS if incident.needs_time else AT_ONCE) * INTERVAL
+    since = _first_harm(incident, result) + _limit(incident) - SLACK
     during = [each for each in said if since <= each.time <= result["ended"] - OBSERVES]
     before = [each for each in said if each.time < result["began"] - OBSERVES]
     if incident.healthy:
         before, during = said, []
     wrong = [f"FALSE: exit status {each.key}: {each.text}" for each in before if each.trouble]
-    right = [each for each in during if each.trouble and incident.listener.rpartition(":")[2] in each.text and
+    right = [each for each in during if each.trouble and names(each.text, incident.port()) and
              names(each.text, incident.cause) and not any(names(each.text, cause) for cause in incident.never)]
-    if len(right) < 0.8 * len(during) or not incident.healthy and not during:
+    if len(right) < 0.7 * len(during) or not incident.healthy and not during:
         wrong += [f"{len(right)}/{len(during)} RIGHT: exit status {each.key}: {each.text}"
                   for each in during if each not in right][:3]
+    if incident.then and not any(names(each.text, incident.then) for each in right):
+        wrong.append(f"NEVER SAID {incident.then}")
     cell = f"{RIGHT} {len(right)}/{len(during)}" if not incident.healthy else f"{RIGHT} silent"
     return _verdict(cell, wrong)
 

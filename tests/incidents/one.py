@@ -17,7 +17,7 @@ from stage import Stage
 
 
 def run(incident, keep):
-    stage = Stage(keep)
+    stage = Stage(incident.healthy, keep)
     incident.play(stage)
     print(OVER, flush=True)
     stage.quiet(short="LB_SHORT" in os.environ)

@@ -3,14 +3,14 @@
 import causes
 from backends import Gunicorn
 from incident import incident
-from lb import sysctl
+from lb import sysctl, until
 
 
 @incident("few_workers", "two sync workers, backlog 64, 4 times too many clients", cause=causes.FEW_WORKERS,
           never=(causes.NOBODY_ACCEPTS,), short=True)
 def _(stage):
     Gunicorn(8080, workers=2, backlog=64, seconds=0.05)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.calm()
     stage.crowd(8080, rate=160, patience=8)
     stage.goes_on(20)
@@ -18,10 +18,10 @@ def _(stage):
 
 
 @incident("few_workers_2048", "the same with backlog 2048: no overflow for minutes", cause=causes.FEW_WORKERS,
-          never=(causes.NOBODY_ACCEPTS,))
+          never=(causes.NOBODY_ACCEPTS,), waits=True)
 def _(stage):
     server = Gunicorn(8080, workers=2, backlog=2048, seconds=0.1)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.calm()
     stage.crowd(8080, rate=80, patience=60)
     stage.goes_on(20)
@@ -30,10 +30,10 @@ def _(stage):
 
 
 @incident("slow_4096", "backlog 4096, clients time out after 5 s, no overflow",
-          cause=f"{causes.FEW_WORKERS}|{causes.SERVES_THE_DEAD}", never=(causes.NOBODY_ACCEPTS,))
+          cause=f"{causes.FEW_WORKERS}|{causes.SERVES_THE_DEAD}", never=(causes.NOBODY_ACCEPTS,), waits=True)
 def _(stage):
     server = Gunicorn(8080, workers=2, backlog=4096, seconds=0.2)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.calm()
     stage.crowd(8080, rate=40, patience=5, leave="close")
     stage.goes_on(25)
@@ -42,10 +42,10 @@ def _(stage):
 
 
 @incident("slow_15_times", "15 times too slow, but not stuck", cause=causes.FEW_WORKERS,
-          never=(causes.NOBODY_ACCEPTS,))
+          never=(causes.NOBODY_ACCEPTS,), waits=True)
 def _(stage):
     server = Gunicorn(8080, workers=1, backlog=4096, seconds=0.5)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.calm()
     stage.crowd(8080, rate=30, patience=90)
     stage.goes_on(25)
@@ -57,7 +57,7 @@ def _(stage):
 def _(stage):
     sysctl("net.core.somaxconn", 128)
     Gunicorn(8080, workers=2, backlog=1024, seconds=0.002)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.calm()
     stage.crowd(8080, rate=0.5, size=200, patience=8)
     stage.goes_on(20)
@@ -68,22 +68,48 @@ def _(stage):
           seconds=80)
 def _(stage):
     Gunicorn(8080, workers=2, backlog=16, seconds=0.002)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.calm()
     stage.crowd(8080, rate=1 / 3, size=80, patience=8)
     stage.goes_on(45)
     stage.over()
 
 
-@incident("stuck", "the server is stopped: it accepts nobody", cause=causes.NOBODY_ACCEPTS)
+@incident("stuck", "the server is stopped: it accepts nobody", cause=causes.NOBODY_ACCEPTS, waits=True)
 def _(stage):
     server = Gunicorn(8080, workers=2, backlog=64, seconds=0.01)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.crowd(8080, rate=10, patience=5)
     stage.calm()
     server.freeze()
     stage.goes_on(20)
     server.thaw()
+    stage.over()
+
+
+@incident("no_inspection", "slow, with InspectQueue false: a queue that is never short for a minute",
+          cause=causes.FEW_WORKERS, never=(causes.NOBODY_ACCEPTS,), needs_time=True)
+def _(stage):
+    server = Gunicorn(8080, workers=2, backlog=1024, seconds=0.1)
+    stage.watch("LocalPort 8080 8081", inspect=False)
+    stage.calm()
+    stage.crowd(8080, rate=30, patience=60)
+    stage.goes_on(25)
+    server.more_workers(6)
+    stage.over()
+
+
+@incident("aftermath", "an overload, and after it the dead in the queue", cause=causes.FEW_WORKERS,
+          never=(causes.NOBODY_ACCEPTS,))
+def _(stage):
+    server = Gunicorn(8080, workers=2, backlog=64, seconds=0.05)
+    stage.watch("LocalPort 8080 8081")
+    sysctl("net.ipv4.tcp_orphan_retries", 3)  # clients that have left go on for seconds, not for minutes
+    stage.calm()
+    stage.crowd(8080, rate=160, patience=8, leave="close")
+    stage.goes_on(15)
+    stage.over()
+    until(lambda: server.seen().queue == 0, "the dead are served")
     stage.over()
 
 
@@ -96,7 +122,7 @@ def members(port):
           never=(causes.NOBODY_ACCEPTS,), short=True)
 def _(stage):
     servers = members(8080)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.crowd(8080, rate=40, patience=5)
     stage.calm()
     servers[2].freeze()
@@ -109,7 +135,7 @@ def _(stage):
           never=(causes.NOBODY_ACCEPTS,))
 def _(stage):
     servers = members(8080)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.crowd(8080, rate=120, patience=5)
     stage.calm()
     servers[2].freeze()
@@ -119,10 +145,10 @@ def _(stage):
 
 
 @incident("serves_the_dead", "the backend hangs for 20 s, then 40 s go into clients that have left",
-          cause=causes.SERVES_THE_DEAD, never=(), needs_time=True, seconds=110)
+          cause=f"{causes.NOBODY_ACCEPTS}|{causes.SERVES_THE_DEAD}", then=causes.SERVES_THE_DEAD, waits=True, seconds=110)
 def _(stage):
     server = Gunicorn(8080, workers=2, backlog=2048, seconds=0.07)
-    stage.watch("LocalPort 8080")
+    stage.watch("LocalPort 8080 8081")
     stage.crowd(8080, rate=20, patience=5, leave="close")
     stage.calm()
     server.hang()

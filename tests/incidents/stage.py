@@ -26,23 +26,23 @@ class Rules(Prometheus):
         targets = ", ".join(f"'127.0.0.1:{port}'" for port in HOSTS.values())
         config = re.sub(r"- targets: .*", f"- targets: [{targets}]", shown_file("prometheus", "prometheus.yml"))
         config = "global:\n  evaluation_interval: 10s\nrule_files: [rules.yml]\n" + config
-        super().__init__(scaled(config.replace("10s", "5s")), scaled(source("alerts", "listen_backlog.rules.yml")))
+        super().__init__(scaled(config), scaled(source("alerts", "listen_backlog.rules.yml")))
 
 
 class Stage:
-    def __init__(self, keep=None):
-        self.keep, self.crowds, self.began, self.ended = keep, [], None, None
+    def __init__(self, healthy, keep=None):
+        self.healthy, self.keep, self.crowds, self.began, self.ended = healthy, keep, [], None, None
         self.env, self.post = unlimited(scratch()), {}
         private_run()
 
     # ------------------------------------------------------------ the watchers
 
-    def watch(self, selection, explain=(), config=""):
+    def watch(self, selection, explain=(), inspect=True):
         """Starts all that watches; selection are the options that select the listener, explain the arguments."""
         self.bystander()
         prometheus = Rules()
-        self.daemons = {"found": self._collectd("found", config),
-                        "selected": self._collectd("selected", f"{selection}\nInspectQueue true\n{config}")}
+        self.daemons = {"found": self._collectd("found", "" if inspect else "InspectQueue false"),
+                        "selected": self._collectd("selected", f"{selection}\nInspectQueue {str(inspect).lower()}")}
         self.eyes = {}
         for host, daemon in self.daemons.items():
             self.eyes[f"thresholds {host}"] = Thresholds(daemon, self.post.get(host))
@@ -78,9 +78,8 @@ class Stage:
         if self.keep:
             os.makedirs(f"{self.keep}/rrd", exist_ok=True)
             text += f'\n<Plugin rrdtool>\n  DataDir "{self.keep}/rrd"\n</Plugin>\n'
-        selects = f"LocalPort {BYSTANDER}" if host == "selected" else ""
         if options:
-            text += f"<Plugin listen_backlog>\n{selects}\n{options}\n</Plugin>\n"
+            text += f"<Plugin listen_backlog>\n{options}\n</Plugin>\n"
         # An inspection takes as long as in the field, which is a tenth of what it may take in a tenth of the interval.
         return Daemon(["listen_backlog", "threshold", "write_prometheus", "exec", *rrd], text, interval=INTERVAL,
                       hostname=host, env={**self.env, **env})
@@ -135,8 +134,10 @@ class Stage:
         for crowd in self.crowds:
             crowd.stop()
         self.ended = time.time()
+        if not self.healthy and "explain" in self.eyes:
+            self.eyes["explain"].close()
 
-    def quiet(self, short=False):
+    def quiet(self, short):
         """Waits until nothing speaks any more, or the time for it is over. If short, not for what lasts 5 real minutes."""
         grace = time.time() + 5 * INTERVAL
 
@@ -168,8 +169,10 @@ class Stage:
             check(daemon.running(), f"collectd runs: {host}")
         said = {name: eye.said for name, eye in self.eyes.items()}
         mails = {name: eye.mails for name, eye in self.eyes.items() if isinstance(eye, Thresholds) and eye.post}
+        later = {name: eye.later for name, eye in self.eyes.items() if isinstance(eye, Alerts)}
         said.update({name: self.netstat.rule(*rule) for name, rule in OTHERS.items()})
-        return {"watched": time.time(), "began": self.began, "ended": self.ended, "said": said, "mails": mails, "clients": clients, "bystanders": bystanders,
+        return {"watched": time.time(), "began": self.began, "ended": self.ended, "said": said, "mails": mails, "later": {
+            name: [each for each in texts if each.time < self.ended] for name, texts in later.items()}, "clients": clients, "bystanders": bystanders,
                 "harmed": sorted(filter(None, map(harmed, clients))),
                 "bystanders_harmed": sorted(filter(None, map(harmed, bystanders)))}
 
