@@ -16,16 +16,22 @@ import sys
 import panels
 import queries
 
-Reading = collections.namedtuple("Reading", "type name is_counter meaning")
+Reading = collections.namedtuple("Reading",
+                                 "type name is_counter subjects meaning")
+
+# Lines connect values up to this many milliseconds apart. An interval of a
+# minute is then a line also where a query asks for more points than there are.
+CONNECTED = 150000
 
 
 def readings(lines):
     """{name: Reading} from the output of listen_backlog-probe --list-values."""
     found = {}
     for line in lines:
-        full_name, kind, _, meaning = line.rstrip("\n").split("\t")
+        full_name, kind, subjects, meaning = line.rstrip("\n").split("\t")
         value_type, _, name = full_name.partition("-")
-        found[name] = Reading(value_type, name, kind == "counter", meaning)
+        found[name] = Reading(value_type, name, kind == "counter",
+                              set(subjects.split(",")), meaning)
     return found
 
 
@@ -77,9 +83,9 @@ def override(line):
             "properties": properties}
 
 
-def stat(panel, reading, _):
+def stat(panel, reading, *_):
     whole = {} if reading.type == "duration" else {"decimals": 0}
-    is_total = panel.lines[0].calculation == "total"
+    is_total = panel.lines[0].calculation.startswith("total")
     return {
         "fieldConfig": {
             "defaults": {**unit(panel, reading),
@@ -93,7 +99,7 @@ def stat(panel, reading, _):
             "textMode": "value"}}
 
 
-def bargauge(panel, reading, _):
+def bargauge(panel, reading, *_):
     """Each line's highest value, the highest line first."""
     return {
         "fieldConfig": {
@@ -105,7 +111,7 @@ def bargauge(panel, reading, _):
             "displayMode": "gradient", "orientation": "horizontal",
             "showUnfilled": True,
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "/^Max$/",
-                              "values": True, "limit": 20}},
+                              "values": True, "limit": queries.BARS}},
         "transformations": [
             {"id": "reduce",
              "options": {"mode": "seriesToRows", "reducers": ["max"]}},
@@ -113,15 +119,16 @@ def bargauge(panel, reading, _):
              "options": {"sort": [{"field": "Max", "desc": True}]}}]}
 
 
-def timeseries(panel, reading, store):
+def timeseries(panel, reading, store, click):
     whole = {"decimals": 0} if reading.type == "count" else {}
     custom = {"drawStyle": "line", "lineWidth": 2, "fillOpacity": 10,
-              "showPoints": "never", "spanNulls": 30000}
+              "showPoints": "never", "spanNulls": CONNECTED}
     if "thresholds" in panel.options:
         custom["thresholdsStyle"] = {"mode": "dashed"}
-    links = {} if any(line.legend for line in panel.lines) else {"links": [
-        {"title": "Show ${__series.name}", "url": address(store, "listener") +
-         "&var-listener=${__series.name}&${__url_time_range}"}]}
+    links = {}
+    if click and not any(line.legend for line in panel.lines):
+        links = {"links": [{"title": "Show ${__series.name}",
+                            "url": address(store, click)}]}
     return {
         "fieldConfig": {
             "defaults": {**unit(panel, reading), **highest(reading), **whole,
@@ -129,9 +136,9 @@ def timeseries(panel, reading, store):
             "overrides": [override(line) for line in panel.lines
                           if line.legend]},
         "options": {
-            "legend": {"displayMode": "table", "placement": "bottom",
-                       "showLegend": True,
-                       "calcs": ["lastNotNull", "mean", "max"]},
+            "legend": {"displayMode": "table", "placement": "right",
+                       "showLegend": True, "sortBy": "Max", "sortDesc": True,
+                       "calcs": ["lastNotNull", "max"]},
             "tooltip": {"mode": "multi", "sort": "desc"}}}
 
 
@@ -139,7 +146,7 @@ KINDS = {"bargauge": ("Bar gauge", bargauge), "stat": ("Stat", stat),
          "timeseries": ("Time series", timeseries)}
 
 
-def whole_panel(number, panel, place, table, store):
+def whole_panel(number, panel, place, table, store, click):
     source = {"type": store.name, "uid": "${datasource}"}
     _, of_kind = KINDS[panel.kind]
     return {
@@ -150,7 +157,7 @@ def whole_panel(number, panel, place, table, store):
             {"refId": letter, "datasource": source,
              **store.target(line, table[line.reading])}
             for letter, line in zip("ABCDEFGH", panel.lines)],
-        **of_kind(panel, table[panel.lines[0].reading], store)}
+        **of_kind(panel, table[panel.lines[0].reading], store, click)}
 
 
 def places(dashboard):
@@ -168,33 +175,63 @@ def places(dashboard):
 # ------------------------------------------------------------------ dashboards
 
 def address(store, what):
-    """The URL of a dashboard with the same data source and host."""
+    """The URL of the dashboard for a line, with the same data source and time.
+    Labels have / : % and spaces in them, so values are percent-encoded."""
+    chosen = "&var-host=${__series.name:percentencode}"
+    if what == "listener":
+        chosen = ("&var-host=${host:percentencode}"
+                  "&var-listener=${__series.name:percentencode}")
     return (f"/d/listen_backlog-{store.name}-{what}?var-datasource="
-            "${datasource}" + store.link + "&var-host=${host}")
+            "${datasource:percentencode}" + store.link + chosen +
+            "&${__url_time_range}")
 
 
-def variables(store, what):
-    once = {"hide": 0, "includeAll": False, "multi": False, "options": []}
+def tag(store):
+    """The dashboards of a store have this tag."""
+    return f"listen_backlog-{store.name}"
+
+
+CHOSEN = {"hosts": (), "host": ("host",), "listener": ("host", "listener")}
+
+
+def variables(store, what, lines):
+    one = {"hide": 0, "includeAll": False, "multi": False, "options": []}
     chosen = "${DS_%s}" % store.label.upper()
     yield {"name": "datasource", "label": "Data source", "type": "datasource",
-           "query": store.name, "refresh": 1, **once, "current": {
+           "query": store.name, "refresh": 1, **one, "current": {
                "selected": True, "text": chosen, "value": chosen}}
-    first, choices = store.variables()
-    yield from first
-    for name in ("host", "listener")[:1 + (what == "listener")]:
-        query, regex = choices[name]
-        yield {"name": name, "label": name.capitalize(), "type": "query",
-               "datasource": {"type": store.name, "uid": "${datasource}"},
-               "query": {"query": query, "refId": "StandardVariableQuery"}
-               if store.name == "prometheus" else query,
-               "definition": query, "regex": regex, "sort": 3, "refresh": 2,
-               **once, "current": {}}
+    found = store.variables(what != "hosts", lines)
+    asked = " ".join([*(json.dumps(store.target(*each)) for each in lines),
+                      *(variable.query for variable in found)])
+    for variable in found:
+        label = variable.name.capitalize()
+        if variable.kind == "text":
+            current = {"selected": True, "text": variable.query,
+                       "value": variable.query}
+            yield {"name": variable.name, "label": label, "type": "textbox",
+                   "query": variable.query, "hide": 0, "options": [current],
+                   "current": current}
+        elif variable.name in CHOSEN[what] or (
+                variable.kind == "hidden" and "${%s:" % variable.name in asked):
+            of_kind = one if variable.kind == "one" else {
+                "hide": 2, "includeAll": True, "multi": True, "options": [],
+                "skipUrlSync": True}
+            yield {"name": variable.name, "label": label, "type": "query",
+                   "datasource": {"type": store.name, "uid": "${datasource}"},
+                   "query": {"query": variable.query,
+                             "refId": "StandardVariableQuery"}
+                   if store.name == "prometheus" else variable.query,
+                   "definition": variable.query, "regex": variable.regex,
+                   "sort": 3, "refresh": 2, **of_kind,
+                   "current": {} if variable.kind == "one" else {
+                       "selected": True, "text": ["All"], "value": ["$__all"]}}
 
 
 def whole_dashboard(what, dashboard, table, store):
     placed = list(places(dashboard))
     used = sorted({panel.kind for panel, _ in placed})
-    other, title = dashboard["link"]
+    lines = [(line, table[line.reading])
+             for panel, _ in placed for line in panel.lines]
     return {
         "__inputs": [{
             "name": f"DS_{store.label.upper()}", "label": store.label,
@@ -211,18 +248,19 @@ def whole_dashboard(what, dashboard, table, store):
         "uid": f"listen_backlog-{store.name}-{what}",
         "title": f"{dashboard['title']} ({store.label})",
         "description": f"collectd's listen_backlog: {dashboard['text']}",
-        "tags": ["collectd", "listen_backlog"],
+        "tags": ["collectd", "listen_backlog", tag(store)],
         "schemaVersion": 38, "version": 1, "editable": True,
         "graphTooltip": 1, "timezone": "browser", "refresh": "30s",
         "time": {"from": "now-3h", "to": "now"},
         "links": [{
-            "type": "link", "title": title, "icon": "dashboard",
-            "url": address(store, other), "keepTime": True,
-            "includeVars": False, "targetBlank": False, "asDropdown": False,
-            "tags": [], "tooltip": ""}],
+            "type": "dashboards", "title": "Accept queues",
+            "tags": [tag(store)], "keepTime": True, "includeVars": True,
+            "targetBlank": False, "asDropdown": False,
+            "icon": "external link", "tooltip": "", "url": ""}],
         "annotations": {"list": []},
-        "templating": {"list": list(variables(store, what))},
-        "panels": [whole_panel(number, panel, place, table, store)
+        "templating": {"list": list(variables(store, what, lines))},
+        "panels": [whole_panel(number, panel, place, table, store,
+                               dashboard["click"])
                    for number, (panel, place) in enumerate(placed, 1)]}
 
 
@@ -245,8 +283,7 @@ def main():
     directory, = sys.argv[1:]
     table = readings(sys.stdin)
     for store in queries.STORES:
-        for what, dashboard in (("host", panels.HOST),
-                                ("listener", panels.LISTENER)):
+        for what, dashboard in panels.DASHBOARDS.items():
             path = os.path.join(directory, f"{store.name}-{what}.json")
             with open(path, "w", encoding="utf-8") as file:
                 file.write(formatted(whole_dashboard(

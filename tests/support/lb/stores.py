@@ -152,11 +152,11 @@ class Graphite(Store):
     SECTION = "Graphite"
     URL = "http://127.0.0.1:8080"
 
-    def __init__(self):
+    def __init__(self, schemas=""):
         super().__init__()
         os.mkdir(f"{self.dir}/whisper")
         os.chmod(f"{self.dir}/whisper", 0o777)
-        self.file("storage-schemas.conf", changed(shown_file("graphite", "storage-schemas.conf"), {"10s:7d": "1s:1h"}))
+        self.file("storage-schemas.conf", schemas + changed(shown_file("graphite", "storage-schemas.conf"), {"10s:7d": "1s:1h"}))
         self.file("storage-aggregation.conf", shown_file("graphite", "storage-aggregation.conf"))
         conf = self.file("carbon.conf", f"""
 [cache]
@@ -196,9 +196,10 @@ make_server("127.0.0.1", 8080, application).serve_forever()
         self.run("/usr/bin/python3", "-B", serve, PYTHONPATH=self.dir, DJANGO_SETTINGS_MODULE="graphite.settings",
                  GRAPHITE_SETTINGS_MODULE="lb_settings", url=self.URL + "/metrics/find?query=*")
 
-    def render(self, target, seconds=60):
+    def render(self, target, seconds=60, until="now"):
         """{name: [(time, value)]} of a target in the last seconds."""
-        answer = fetch(f"{self.URL}/render", target=target, format="json", **{"from": f"-{int(seconds)}s"})
+        start = f"-{int(seconds)}s" if until == "now" else int(until - seconds)
+        answer = fetch(f"{self.URL}/render", target=target, format="json", until=until, **{"from": start})
         return {series["target"]: [(when, value) for value, when in series["datapoints"] if value is not None]
                 for series in json.loads(answer)}
 
@@ -240,6 +241,12 @@ bind-address = "127.0.0.1:8088"
         process = self.run("influxd", "-config", conf, url=self.URL + "/ping")
         until(lambda: "Listening on UDP" in process.text(), "InfluxDB listens for collectd")
 
+    def write(self, lines):
+        """Writes points in InfluxDB's line protocol, with times in seconds."""
+        for path, text in ("query?q=CREATE+DATABASE+collectd", ""), ("write?db=collectd&precision=s", lines):
+            with _opener.open(f"{self.URL}/{path}", data=text.encode(), timeout=DEADLINE) as answer:
+                answer.read()
+
     def ask(self, query):
         """[{name, tags, columns, values}] of a query; times are in ms."""
         answer = json.loads(fetch(f"{self.URL}/query", db="collectd", q=query, epoch="ms"))["results"][0]
@@ -261,8 +268,12 @@ class Prometheus(Store):
     SECTION = "Prometheus"
     URL = "http://127.0.0.1:9090"
 
-    def __init__(self, config=None, rules=None):
+    def __init__(self, config=None, rules=None, past=None):
+        """past: what was scraped before, as OpenMetrics."""
         super().__init__()
+        if past:
+            command(*unprivileged(), "promtool", "tsdb", "create-blocks-from", "openmetrics",
+                    self.file("past", past + "# EOF\n"), f"{self.dir}/data", timeout=DEADLINE)
         # write_prometheus does not find an address to listen on if there are only 127.0.0.1 and ::1.
         command("ip", "address", "add", "192.0.2.1/32", "dev", "lo")
         if rules:
