@@ -79,7 +79,7 @@ def _(stage):
 def _(stage):
     server = Gunicorn(8080, workers=2, backlog=64, seconds=0.01)
     stage.watch("LocalPort 8080 8081")
-    stage.crowd(8080, rate=10, patience=5)
+    stage.crowd(8080, rate=10, patience=5, leave="close")
     stage.calm()
     server.freeze()
     stage.goes_on(20)
@@ -102,7 +102,7 @@ def _(stage):
 @incident("aftermath", "an overload, and after it the dead in the queue", cause=causes.FEW_WORKERS,
           never=(causes.NOBODY_ACCEPTS,))
 def _(stage):
-    server = Gunicorn(8080, workers=2, backlog=64, seconds=0.05)
+    server = Gunicorn(8080, 2, 16, 0.05, "--timeout", "3")
     stage.watch("LocalPort 8080 8081")
     sysctl("net.ipv4.tcp_orphan_retries", 3)  # clients that have left go on for seconds, not for minutes
     stage.calm()
