@@ -36,6 +36,9 @@
 #define LB_ADVICE_SLOW                                                         \
   "more workers, or faster ones. A longer backlog only lets clients wait "     \
   "longer."
+#define LB_ADVICE_FALLING                                                      \
+  "wait: the queue is falling, and empty in about %.0f s. If it comes back, "  \
+  "more workers."
 #define LB_ADVICE_SYN_QUEUE                                                    \
   "turn SYN cookies on: sysctl -w net.ipv4.tcp_syncookies=1. The limit "       \
   "(%.0f) bounds the SYN queue, too."
@@ -82,6 +85,8 @@
 #define LB_SURE_LIKELY "likely, from %s s"
 #define LB_SURE_CLAMPED                                                        \
   "; the kernel does not show which backlog the server asked for"
+#define LB_SURE_BURSTS                                                         \
+  "; or the server was too slow for a moment, so look again"
 #define LB_SURE_SYN_QUEUE                                                      \
   "; the kernel counts these drops for all listeners together"
 #define LB_SURE_STUCK                                                          \

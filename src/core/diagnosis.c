@@ -11,7 +11,8 @@
 #define TROUBLE_FILL 90.0
 
 #define STANDING 80.0 /* percent of the samples: a burst is shorter */
-#define FEW 5         /* connections: a short queue means little */
+#define LONG_BURST 40.0
+#define FEW 5 /* connections: a short queue means little */
 
 /* A client that is first in the queue for so long is not just next. */
 #define STUCK_WAIT 3.0
@@ -34,14 +35,20 @@ static double refused_syns(const struct lb_observation *seen) {
   return syns < seen->overflows ? syns : seen->overflows;
 }
 
+/* In the course of the observation. */
+static bool has_begun_to_fall(const struct lb_observation *seen) {
+  return seen->queue < 0.97 * seen->peak && !(seen->overflows > 0);
+}
+
 /* The connections in the queue arrived within the wait of the first. What came
  * and stayed makes the queue longer, the rest was served. */
 static void find_rates(const struct lb_observation *seen,
                        struct lb_diagnosis *found) {
   double growth = (seen->queue - seen->queue_before) / seen->seconds;
-  found->arriving = found->served = found->times = found->full_in = (double)NAN;
+  found->arriving = found->served = found->times = (double)NAN;
+  found->full_in = found->empty_in = (double)NAN;
   found->refused = refused_syns(seen) / LB_TRIES / seen->seconds;
-  if (growth > 0 && seen->queue <= seen->limit)
+  if (growth > 0 && seen->queue <= seen->limit && !has_begun_to_fall(seen))
     found->full_in = (seen->limit + 1 - seen->queue) / growth;
   if (!(seen->queue > 0 && seen->wait > 0.05))
     return;
@@ -51,6 +58,8 @@ static void find_rates(const struct lb_observation *seen,
     found->served = queued - growth;
     found->times = found->arriving / found->served;
   }
+  if (growth < 0 && found->times < 1)
+    found->empty_in = seen->queue / -growth;
 }
 
 /* --- sockets that accept nobody ------------------------------------------ */
@@ -110,11 +119,11 @@ static bool is_saved_by_cookies(const struct lb_observation *seen) {
 }
 
 /* With too few workers clients leave, too, and neither a restart nor a shorter
- * backlog would help. */
+ * backlog would help. A queue that has begun to fall is being served. */
 static bool serves_the_gone(const struct lb_observation *seen,
                             const struct lb_diagnosis *found) {
   return seen->queue >= FEW && 2 * seen->abandoned > seen->queue &&
-         !(found->times > 1.5);
+         (has_begun_to_fall(seen) || !(found->times > 1.5));
 }
 
 /* --- queues -------------------------------------------------------------- */
@@ -136,9 +145,11 @@ static enum lb_severity judge_queue(const struct lb_observation *seen) {
 }
 
 static enum lb_finding cause_of_queue(const struct lb_observation *seen,
-                                      const struct lb_diagnosis *found) {
-  if (found->is_standing || seen->wait >= WARN_WAIT)
+                                      struct lb_diagnosis *found) {
+  double too_long = seen->full > 0 ? WARN_WAIT / 2 : WARN_WAIT;
+  if (found->is_standing || seen->wait >= too_long)
     return LB_FOUND_SLOW;
+  found->is_guess = seen->busy >= LONG_BURST;
   return found->is_clamped ? LB_FOUND_CLAMPED : LB_FOUND_BURSTS;
 }
 

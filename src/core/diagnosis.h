@@ -42,6 +42,7 @@ struct lb_diagnosis {
   double refused;   /* that the full queue refused: see LB_TRIES */
   double times;     /* as many workers are needed */
   double full_in;   /* until the queue is full, if it goes on to grow */
+  double empty_in;  /* until it is empty, if it goes on to fall */
 };
 
 struct lb_diagnosis lb_diagnose(const struct lb_observation *seen);

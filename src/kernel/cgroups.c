@@ -14,7 +14,6 @@
 
 enum {
   MOST_GROUPS = 65536,
-  MOST_DEPTH = 32,
   MOST_MISSED = 64, /* ids that are remembered */
   PATH_BYTES = 4096,
 };
@@ -35,53 +34,51 @@ void lb_cgroups_free(struct lb_cgroups *cgroups) {
 
 /* --- the walk ------------------------------------------------------------ */
 
-struct cgroup_walk {
-  struct lb_cgroups *cgroups;
-  char path[PATH_BYTES]; /* below the root */
-  size_t len;
-};
-
-static int note_group(struct cgroup_walk *walk, int fd) {
+static int note_group(struct lb_cgroups *cgroups, int fd, const char *path) {
   struct stat status;
   if (fstat(fd, &status))
     return 0;
-  struct lb_cgroup group = {status.st_ino,
-                            strdup(walk->len ? walk->path : "/")};
-  int err = group.path ? lb_append(&walk->cgroups->v, &walk->cgroups->len,
-                                   &group, 1, sizeof(group))
+  struct lb_cgroup group = {status.st_ino, strdup(path)};
+  int err = group.path ? lb_append(&cgroups->v, &cgroups->len, &group, 1,
+                                   sizeof(group))
                        : -ENOMEM;
   if (err)
     free(group.path);
   return err;
 }
 
-static bool is_subgroup(const struct dirent *entry) {
-  return entry->d_type == DT_DIR && entry->d_name[0] != '.';
+static int note_subgroup(struct lb_cgroups *cgroups, int fd, const char *parent,
+                         const struct dirent *entry) {
+  char path[PATH_BYTES];
+  if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+    return 0;
+  int len = snprintf(path, sizeof(path), "%s/%s",
+                     strcmp(parent, "/") == 0 ? "" : parent, entry->d_name);
+  int child = openat(fd, entry->d_name,
+                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (child < 0)
+    return 0;
+  int err = len < (int)sizeof(path) ? note_group(cgroups, child, path) : 0;
+  close(child);
+  return err;
 }
 
-/* Takes the open directory. A group that goes meanwhile is left out. */
-static int walk_groups(struct cgroup_walk *walk, int fd, int depth) {
-  int err = note_group(walk, fd);
-  DIR *dir = err ? NULL : fdopendir(fd);
-  size_t len = walk->len;
+/* A group that goes meanwhile is left out. */
+static int note_subgroups(struct lb_cgroups *cgroups, int root, size_t parent) {
+  const char *path = cgroups->v[parent].path;
+  int err = 0;
+  int fd = openat(root, path[1] ? path + 1 : ".",
+                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *dir = fd < 0 ? NULL : fdopendir(fd);
   if (!dir) {
-    close(fd);
-    return err;
+    if (fd >= 0)
+      close(fd);
+    return 0;
   }
-  for (struct dirent *entry; !err && (entry = readdir(dir));) {
-    size_t room = sizeof(walk->path) - len;
-    if (!is_subgroup(entry) || depth == MOST_DEPTH ||
-        walk->cgroups->len >= MOST_GROUPS || strlen(entry->d_name) + 2 > room)
-      continue;
-    walk->len =
-        len + (size_t)snprintf(walk->path + len, room, "/%s", entry->d_name);
-    int child = openat(dirfd(dir), entry->d_name,
-                       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (child >= 0)
-      err = walk_groups(walk, child, depth + 1);
-  }
-  walk->len = len;
-  walk->path[len] = '\0';
+  for (struct dirent *entry;
+       !err && cgroups->len < MOST_GROUPS &&
+       (entry = readdir(dir));) // NOLINT(concurrency-mt-unsafe): our own
+    err = note_subgroup(cgroups, dirfd(dir), path, entry);
   closedir(dir);
   return err;
 }
@@ -109,12 +106,15 @@ static int open_root(const char *dir) {
 }
 
 static void walk_all(struct lb_cgroups *cgroups, const char *dir) {
-  struct cgroup_walk walk = {.cgroups = cgroups};
+  int root = open_root(dir);
   forget_groups(cgroups);
   cgroups->walks++;
-  int fd = open_root(dir);
-  if (fd >= 0)
-    walk_groups(&walk, fd, 0);
+  if (root < 0)
+    return;
+  int err = note_group(cgroups, root, "/");
+  for (size_t i = 0; i < cgroups->len && !err; i++)
+    err = note_subgroups(cgroups, root, i);
+  close(root);
   if (cgroups->len)
     qsort(cgroups->v, cgroups->len, sizeof(*cgroups->v), compare_groups);
 }

@@ -60,7 +60,9 @@ static bool search_process(struct process_search *search, const char *proc,
   DIR *fds = opendir(path);
   if (!fds)
     return errno != EACCES && errno != EPERM;
-  for (struct dirent *entry; (entry = readdir(fds));) {
+  for (struct dirent *entry;
+       (entry = readdir(fds));) // NOLINT(concurrency-mt-unsafe): our own
+  {
     unsigned inode;
     ssize_t len =
         readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
@@ -80,7 +82,9 @@ int lb_processes_find(const char *proc, struct lb_holders *holders, size_t len,
     return -ENOMEM;
   DIR *dir = opendir(proc);
   int err = dir ? 0 : -errno;
-  for (struct dirent *entry; dir && (entry = readdir(dir));)
+  for (struct dirent *entry;
+       dir && (entry = readdir(dir));) // NOLINT(concurrency-mt-unsafe): our own
+
     if (isdigit((unsigned char)entry->d_name[0]) && strlen(entry->d_name) < 16)
       *was_denied |= !search_process(&search, proc, entry->d_name);
   if (dir)

@@ -119,7 +119,9 @@ static void print_advice(const struct lb_observation *seen,
   if (found->cause == LB_FOUND_HEALTHY)
     return;
   printf("  Do:   ");
-  if (found->cause == LB_FOUND_CLAMPED)
+  if (found->cause == LB_FOUND_SLOW && found->empty_in < 3600)
+    printf(LB_ADVICE_FALLING, found->empty_in);
+  else if (found->cause == LB_FOUND_CLAMPED)
     printf(LB_ADVICE_CLAMPED, seen->somaxconn);
   else if (found->cause == LB_FOUND_SYN_QUEUE)
     printf(LB_ADVICE_SYN_QUEUE, limit);
@@ -138,6 +140,8 @@ static const char *reason_of_guess(const struct lb_diagnosis *found) {
   switch (found->cause) {
   case LB_FOUND_CLAMPED:
     return LB_SURE_CLAMPED;
+  case LB_FOUND_BURSTS:
+    return LB_SURE_BURSTS;
   case LB_FOUND_SYN_QUEUE:
     return LB_SURE_SYN_QUEUE;
   case LB_FOUND_STUCK:
@@ -232,6 +236,7 @@ static void print_numbers(const struct lb_explanation *explanation) {
       {"served", found->served, has_rate},
       {"times", found->times, has_rate},
       {"full_in", found->full_in, has_rate},
+      {"empty_in", found->empty_in, has_rate},
   };
   for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
     if (numbers[i].is_known)

@@ -24,7 +24,7 @@ static void print_exact(const struct lb_values *values, int id) {
   for (int digits = 6; digits <= 17; digits++) {
     snprintf(text, sizeof(text), "%.*g", digits, gauge);
     if (sscanf(text, "%lf", &read) == 1 && // NOLINT(cert-err34-c)
-        memcmp(&read, &gauge, sizeof(read)) == 0)
+        !(read < gauge || read > gauge))
       break;
   }
   fputs(text, stdout);

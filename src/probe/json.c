@@ -45,7 +45,7 @@ void lb_json_string(const char *text) {
     else if (*at < ' ' || *at == 0x7f)
       printf("\\u%04x", (unsigned)*at);
     else
-      fwrite(at, 1, len, stdout);
+      (void)fwrite(at, 1, len, stdout);
     at += len ? len : 1;
   }
   putchar('"');

@@ -153,6 +153,12 @@ static const struct example troubled[] = {
      LB_WARNING, false, "queue 1 busy 60 wait 1.2"},
     {"bursts over the backlog", LB_FOUND_BURSTS, LB_TROUBLE, false,
      "peak 129 busy 13 fill 100 full 1 overflows 80 drops 80"},
+    {"an overload that has just begun", LB_FOUND_SLOW, LB_TROUBLE, false,
+     "queue 129 peak 129 busy 17 fill 100 full 1 overflows 40 drops 40 wait "
+     "0.7"},
+    {"a burst that takes long, or an overload that is over", LB_FOUND_BURSTS,
+     LB_TROUBLE, true,
+     "peak 129 busy 71 fill 100 full 1 overflows 80 drops 80"},
     {"bursts that just fit", LB_FOUND_BURSTS, LB_WARNING, false,
      "peak 70 busy 13 fill 54"},
     {"bursts that nearly fill the backlog", LB_FOUND_BURSTS, LB_TROUBLE, false,
@@ -173,6 +179,10 @@ static const struct example troubled[] = {
     {"the queue holds only the dead", LB_FOUND_ABANDONED, LB_TROUBLE, false,
      STANDING "queue_before 120 queue 100 peak 120 fill 93 "
               "wait_before 21 wait 22 abandoned 98"},
+    {"the backend that hung has just come back", LB_FOUND_ABANDONED, LB_TROUBLE,
+     false,
+     STANDING "limit 2048 queue_before 340 queue 382 peak 399 fill 19 "
+              "wait_before 17 wait 19 abandoned 281"},
     {"half of the queue has left", LB_FOUND_SLOW, LB_TROUBLE, false,
      STANDING "queue_before 100 queue 100 peak 100 fill 78 "
               "wait_before 7 wait 7 abandoned 50"},
@@ -186,6 +196,50 @@ TEST_CASE(what_is_healthy_is_called_healthy) {
 TEST_CASE(each_cause_is_told_from_what_looks_like_it) {
   for (size_t i = 0; i < LEN(troubled); i++)
     assert_found(&troubled[i]);
+}
+
+static void assert_near(double got, double want, const char *title) {
+  if (isnan(want) ? !isnan(got) : !(got > want * 0.99 && got < want * 1.01))
+    fail_msg("%s: got %g, want %g", title, got, want);
+}
+
+TEST_CASE(rates_follow_from_queue_wait_growth_and_refused_syns) {
+  static const struct {
+    const char *title, *change;
+    double arriving, served, times, full_in, empty_in;
+  } cases[] = {
+      {"a steady queue", "queue_before 50 queue 50 peak 50 wait 2", 25, 25, 1,
+       (double)NAN, (double)NAN},
+      {"a queue that grows", "queue_before 0 queue 50 peak 50 wait 2", 25, 15,
+       1.667, 7.9, (double)NAN},
+      {"a queue that falls", "queue_before 100 queue 50 peak 100 wait 2", 25,
+       35, 0.714, (double)NAN, 5},
+      {"a queue that has grown and falls",
+       "queue_before 40 queue 50 peak 60 wait 2", 25, 23, 1.087, (double)NAN,
+       (double)NAN},
+      {"of 100 overflows, 50 are SYNs, so of 10 clients",
+       "queue_before 50 queue 50 peak 50 wait 2 overflows 100 sk_drops 150", 27,
+       25, 1.08, (double)NAN, (double)NAN},
+      {"noise moves sk_drops, too: all overflows may be ACKs",
+       "queue_before 50 queue 50 peak 50 wait 2 overflows 100 sk_drops 999", 25,
+       25, 1, (double)NAN, (double)NAN},
+      {"a UNIX socket", UNIX_SOCKET "queue_before 0 queue 50 peak 50",
+       (double)NAN, (double)NAN, (double)NAN, 7.9, (double)NAN},
+      {"nobody waits", "wait 0", (double)NAN, (double)NAN, (double)NAN,
+       (double)NAN, (double)NAN},
+      {"all came at once: nothing was served",
+       "queue_before 0 queue 50 peak 50 wait 5", 10, (double)NAN, (double)NAN,
+       7.9, (double)NAN},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct lb_observation seen = changed(cases[i].change);
+    struct lb_diagnosis found = lb_diagnose(&seen);
+    assert_near(found.arriving, cases[i].arriving, cases[i].title);
+    assert_near(found.served, cases[i].served, cases[i].title);
+    assert_near(found.times, cases[i].times, cases[i].title);
+    assert_near(found.full_in, cases[i].full_in, cases[i].title);
+    assert_near(found.empty_in, cases[i].empty_in, cases[i].title);
+  }
 }
 
 int main(void) { return run_all_tests(NULL, NULL); }
