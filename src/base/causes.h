@@ -41,7 +41,7 @@
   "more workers."
 #define LB_ADVICE_SYN_QUEUE                                                    \
   "turn SYN cookies on: sysctl -w net.ipv4.tcp_syncookies=1. The limit "       \
-  "(%.0f) bounds the SYN queue, too."
+  "(%.0f) is that of the SYN queue, too."
 #define LB_ADVICE_ABANDONED                                                    \
   "a restart ends it, and a shorter backlog keeps it from coming back."
 #define LB_ADVICE_MEMBER                                                       \
@@ -53,6 +53,8 @@
 /* --- the evidence -------------------------------------------------------- */
 
 #define LB_SEEN_QUEUE "queue %.0f, limit %.0f"
+#define LB_SEEN_IS_FULL ", full"
+#define LB_SEEN_WAS_FULL ", was full"
 #define LB_SEEN_PEAK ", at most %.0f"
 #define LB_SEEN_NEVER_EMPTY ", never empty"
 #define LB_SEEN_BUSY ", not empty %.0f %% of the time"

@@ -123,7 +123,7 @@ static bool is_saved_by_cookies(const struct lb_observation *seen) {
 static bool serves_the_gone(const struct lb_observation *seen,
                             const struct lb_diagnosis *found) {
   return seen->queue >= FEW && 2 * seen->abandoned > seen->queue &&
-         (has_begun_to_fall(seen) || !(found->times > 1.5));
+         (has_begun_to_fall(seen) || !(found->times > 1.2));
 }
 
 /* --- queues -------------------------------------------------------------- */

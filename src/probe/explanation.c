@@ -64,6 +64,9 @@ static void print_evidence(const struct lb_observation *seen,
     return;
   }
   printf(LB_SEEN_QUEUE, seen->queue, seen->limit);
+  if (seen->sockets < 2 && seen->full > 0)
+    fputs(seen->queue > seen->limit ? LB_SEEN_IS_FULL : LB_SEEN_WAS_FULL,
+          stdout);
   if (seen->peak > seen->queue)
     printf(LB_SEEN_PEAK, seen->peak);
   if (seen->busy >= 100)

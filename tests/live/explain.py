@@ -99,8 +99,8 @@ def _():
     says(found["8004"], ("TROUBLE 8004", "1 of 4 sockets accepts nobody"), "1 of 4 sockets full", "restart the process")
     says(found["8005"], ("TROUBLE 8005", "bursts over the backlog; the limit equals net.core.somaxconn"),
          r"raise net.core.somaxconn \(16", "restart the server", "likely")
-    says(found["8006"], ("TROUBLE 8006", "bursts over the backlog"), "at most 9", r"not empty \d+ % of the time")
-    says(found["8007"], ("TROUBLE 8007", "it accepts nobody"), "queue 5, limit 4", "the same as 1.5 s before", "measured")
+    says(found["8006"], ("TROUBLE 8006", "bursts over the backlog"), "limit 8, was full, at most 9|full, not", r"not empty \d+ % of the time")
+    says(found["8007"], ("TROUBLE 8007", "it accepts nobody"), "queue 5, limit 4, full", "the same as 1.5 s before", "measured")
     says(found["8008"], ("TROUBLE 8008", "it serves clients that have left"), r"(\d+) of \1 waiting clients have left")
     says(found[label], (f"TROUBLE {label}", "it accepts nobody"), "queue 3, limit 5")
 
