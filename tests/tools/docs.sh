@@ -131,11 +131,11 @@ lint() {
 licensed() {
   cd "$src" && ! grep -rL 'SPDX-License-Identifier: MIT' --include='*.[ch]' --include='*.sh' --include='*.py' \
     --include=netns --include=quickstart --include='listen_backlog-*' \
-    src tests bench fuzz packaging graph dashboards doc quickstart | grep .
+    src tests alerts bench fuzz packaging graph dashboards doc quickstart | grep .
 }
 
 scratch
-echo 1..19
+echo 1..20
 check 'the lists to compare are there' lists_are_there
 check 'the man page has the readings of the program, with kind and subject' man_has_readings "$tmp/readings"
 check 'the README has every reading' all_in readings "$src/README.md"
@@ -154,4 +154,5 @@ check 'the files that doc/hacking.md names are there' paths_are_there "$src/doc/
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
 check 'listen_backlog-graph(1) is sound mdoc' lint "$src/man/listen_backlog-graph.1"
+check 'listen_backlog-notify(1) is sound mdoc' lint "$src/man/listen_backlog-notify.1"
 check 'every source file has its licence line' licensed
