@@ -38,9 +38,9 @@ uses_readings() {
   "${LB_PROBE:-./listen_backlog-probe}" --list-values | cut -f1 >"$tmp/readings" && [ -s "$tmp/readings" ] || return 1
   grep -o 'collectd_listen_backlog_[a-z_]*{[^}]*}' "$rules" |
     sed 's/collectd_listen_backlog_\([a-z_]*\){\(.*\)}/\1 \2/; s/^derive_total /derive /;
-         s/^duration_seconds /duration /; s/ listen_backlog=~"[^"]*",/ /;
+         s/^duration_seconds /duration /; s/ listen_backlog[=!]~"[^"]*",/ /; s/,listen_backlog=%q.*//; s/,%s$//;
          s/ type="\(.*\)"$/-\1/; s/ listen_backlog="\([a-z_]*\)",type=""$/-\1/' | sort -u >"$tmp/used"
-  [ "$(wc -l <"$tmp/used")" -ge 4 ] && ! grep -vxF -f "$tmp/readings" "$tmp/used"
+  [ "$(wc -l <"$tmp/used")" -ge 10 ] && ! grep -vxF -f "$tmp/readings" "$tmp/used"
 }
 
 scratch
