@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Each cause, and what only looks like it. */
 #include "core/diagnosis.h"
+#include "probe/explanation.h"
+#include "probe/json.h"
 
 #include "unit.h"
 
@@ -35,14 +37,15 @@ static const struct {
   const char *name;
   size_t offset;
 } fields[] = {
-    FIELD(seconds),      FIELD(sockets),   FIELD(limit),
-    FIELD(queue_before), FIELD(queue),     FIELD(peak),
-    FIELD(busy),         FIELD(fill),      FIELD(full),
-    FIELD(wait_before),  FIELD(wait),      FIELD(abandoned),
-    FIELD(syn),          FIELD(drops),     FIELD(overflows),
-    FIELD(sk_drops),     FIELD(lowest),    FIELD(held),
-    FIELD(always_full),  FIELD(roomy),     FIELD(at_somaxconn),
-    FIELD(somaxconn),    FIELD(syn_drops), FIELD(syncookies),
+    FIELD(seconds),      FIELD(sockets), FIELD(limit),
+    FIELD(queue_before), FIELD(queue),   FIELD(peak),
+    FIELD(busy),         FIELD(fill),    FIELD(full),
+    FIELD(wait_before),  FIELD(wait),    FIELD(abandoned),
+    FIELD(syn),          FIELD(drops),   FIELD(overflows),
+    FIELD(sk_drops),     FIELD(lowest),  FIELD(held),
+    FIELD(always_full),  FIELD(roomy),   FIELD(at_somaxconn),
+    FIELD(somaxconn),    FIELD(active),  FIELD(syn_drops),
+    FIELD(syncookies),
 };
 
 static struct lb_observation changed(const char *change) {
@@ -57,6 +60,7 @@ static struct lb_observation changed(const char *change) {
     *(double *)(void *)((char *)&seen + fields[i].offset) =
         value[0] == '-' ? (double)NAN : strtod(value, NULL);
   }
+  seen.is_unix = strncmp(change, UNIX_SOCKET, sizeof(UNIX_SOCKET) - 1) == 0;
   return seen;
 }
 
@@ -239,6 +243,151 @@ TEST_CASE(rates_follow_from_queue_wait_growth_and_refused_syns) {
     assert_near(found.times, cases[i].times, cases[i].title);
     assert_near(found.full_in, cases[i].full_in, cases[i].title);
     assert_near(found.empty_in, cases[i].empty_in, cases[i].title);
+  }
+}
+
+/* --- in words ------------------------------------------------------------ */
+
+static const struct lb_holders one = {1, 4711, 0, "nginx"},
+                               some = {1, 4711, 3, "nginx"};
+
+static void assert_explained(const char *change,
+                             struct lb_explanation explanation,
+                             void (*explain)(const struct lb_explanation *),
+                             const char *want) {
+  struct lb_observation seen = changed(change);
+  struct lb_diagnosis found = lb_diagnose(&seen);
+  FILE *before = stdout;
+  char *got;
+  size_t len;
+  explanation.label = "80";
+  explanation.seen = &seen;
+  explanation.found = &found;
+  stdout = open_memstream(&got, &len);
+  explain(&explanation);
+  fclose(stdout);
+  stdout = before;
+  assert_string_equal(got, want);
+  free(got);
+}
+
+TEST_CASE(each_explanation_has_the_words_that_its_numbers_ask_for) {
+  static const struct {
+    const char *change;
+    struct lb_explanation explanation;
+    const char *want;
+  } cases[] = {
+      {"",
+       {.was_denied = true},
+       "OK 80: healthy\n"
+       "  Seen: queue 0, limit 128, at most 1, not empty 1 % of the time.\n"
+       "  Who:  its process may not be seen, root may.\n"
+       "  Sure: measured for 5.0 s.\n"},
+      {"syncookies 5000 syn 128",
+       {.unit = "web.service", .was_denied = true},
+       "OK 80: the SYN queue is full, and SYN cookies serve all\n"
+       "  Seen: queue 0, limit 128, at most 1, not empty 1 % of the time; 128 "
+       "half-open; 5000 SYN cookies sent.\n"
+       "  Do:   nothing, clients are served. If it lasts it is a SYN flood, or "
+       "a return path that loses packets.\n"
+       "  Who:  unit web.service; its process may not be seen, root may.\n"
+       "  Sure: measured for 5.0 s.\n"},
+      {STANDING "limit 64 queue_before 65 queue 65 peak 66 fill 100 full 1 "
+                "wait_before 2.6 wait 2.6 overflows 2529 drops 2529 sk_drops "
+                "2800 abandoned 15 active 2",
+       {.holders = &some, .unit = "web.service"},
+       "TROUBLE 80: too few or too slow workers\n"
+       "  Seen: queue 65, limit 64, full, at most 66, never empty; the first "
+       "client has waited 2.6 s; 15 of 65 waiting clients have left; 2529 "
+       "attempts dropped; 2 being served.\n"
+       "  Rate: arriving about 115/s, served 25/s: about 4.6 times the "
+       "workers.\n"
+       "  Do:   more workers, or faster ones. A longer backlog only lets "
+       "clients wait longer.\n"
+       "  Who:  nginx (pid 4711 and 3 more), unit web.service.\n"
+       "  Sure: measured for 5.0 s; what arrives is a guess: each dropped "
+       "client tries about 5 times.\n"},
+      {STANDING "queue_before 100 queue 50 peak 100 fill 78 wait 2",
+       {.holders = &one},
+       "WARNING 80: too few or too slow workers\n"
+       "  Seen: queue 50, limit 128, at most 100, never empty; the first "
+       "client has waited 2.0 s.\n"
+       "  Rate: arriving 25/s, served 35/s.\n"
+       "  Do:   wait: the queue is falling, and empty in about 5 s. If it "
+       "comes back, more workers.\n"
+       "  Who:  nginx (pid 4711).\n"
+       "  Sure: measured for 5.0 s.\n"},
+      {NO_WAIT "somaxconn - overflows - drops - peak 129 busy 71 fill 100 full "
+               "1",
+       {.label = ""},
+       "TROUBLE 80: bursts over the backlog\n"
+       "  Seen: queue 0, limit 128, was full, at most 129, not empty 71 % of "
+       "the time.\n"
+       "  Do:   raise the backlog of the server (128), and restart it.\n"
+       "  Sure: likely, from 5.0 s; or the server was too slow for a moment, "
+       "so look again; drops are not known.\n"},
+      {STANDING NO_WAIT "queue_before 129 queue 129 peak 129 fill 100 full 1 "
+                        "always_full 1 held 1 abandoned 129",
+       {.label = ""},
+       "TROUBLE 80: it accepts nobody\n"
+       "  Seen: queue 129, limit 128, full, never empty; 129 of 129 waiting "
+       "clients have left.\n"
+       "  Do:   find out what it waits for (a backend, a lock, a debugger), or "
+       "restart it.\n"
+       "  Sure: likely, from 5.0 s; a full queue is filled again at once, so "
+       "an accept can go unseen; how long clients have waited is not known.\n"},
+      {"sockets 4 queue_before 20 queue 20 peak 20 held 1 always_full 1 full 1 "
+       "fill 100 busy 100 roomy 3 wait_before 9 wait 9",
+       {.label = ""},
+       "TROUBLE 80: 1 of 4 sockets accepts nobody\n"
+       "  Seen: queue 20, limit 128, never empty; the first client has waited "
+       "9.0 s; 1 of 4 sockets full.\n"
+       "  Do:   restart the process of that socket: each client it gets waits "
+       "in vain.\n"
+       "  Sure: likely, from 5.0 s; the other sockets had room.\n"},
+  };
+  for (size_t i = 0; i < LEN(cases); i++)
+    assert_explained(cases[i].change, cases[i].explanation, lb_explain,
+                     cases[i].want);
+}
+
+TEST_CASE(an_explanation_as_json_has_what_is_known) {
+  assert_explained(
+      STANDING UNIX_SOCKET "queue_before 0 queue 50 peak 50 limit 64 fill 77 "
+                           "abandoned - somaxconn -",
+      (struct lb_explanation){.holders = &one, .unit = "web.service"},
+      lb_explain_json,
+      "{\"listener\":\"80\",\"state\":\"WARNING\",\"cause\":\"slow\","
+      "\"guess\":false,\"seconds\":5,\"sockets\":1,\"queue\":50,"
+      "\"limit\":64,\"peak\":50,\"busy\":100,\"fill\":77,\"full\":0,"
+      "\"unit\":\"web.service\",\"pid\":4711,\"process\":\"nginx\"}");
+}
+
+/* Whatever bytes a name has, JSON is UTF-8. */
+TEST_CASE(json_strings_are_valid_whatever_bytes_a_name_has) {
+  static const struct {
+    const char *text, *want;
+  } cases[] = {
+      {"a\"b\\c\n\x7f\x01", "\"a\\\"b\\\\c\\u000a\\u007f\\u0001\""},
+      {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\xa7",
+       "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\xa7\""},
+      {"\xc0\xaf", "\"\\ufffd\\ufffd\""},            /* too long */
+      {"\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\""}, /* half a pair */
+      {"\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""},
+      {"\xe2\x82", "\"\\ufffd\\ufffd\""}, /* cut off */
+      {"\xff", "\"\\ufffd\""},
+      {"", "\"\""},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
+    FILE *before = stdout;
+    char *got;
+    size_t len;
+    stdout = open_memstream(&got, &len);
+    lb_json_string(cases[i].text);
+    fclose(stdout);
+    stdout = before;
+    assert_string_equal(got, cases[i].want);
+    free(got);
   }
 }
 
