@@ -40,7 +40,7 @@ def _(stage):
 
 
 @incident("unix_gunicorn", "gunicorn on a UNIX socket behind nginx: 502", listener="run-gunicorn.sock",
-          cause=causes.FULL, never=(causes.NOBODY_ACCEPTS,), blind=FOUND)
+          cause=causes.FULL, never=(causes.NOBODY_ACCEPTS,), blind=FOUND, short=True)
 def _(stage):
     unix(stage, UnixGunicorn("/run/gunicorn.sock", workers=2, backlog=8, seconds=0.05), "/run/gunicorn.sock")
 

@@ -47,7 +47,7 @@ def _first_harm(incident, result):
 
 
 def _seconds(value):
-    return f"{value:.1f} s"
+    return f"{max(value, 0):.1f} s"
 
 
 def _alerts(incident, result, said, column):
@@ -161,4 +161,4 @@ def _other(incident, result, said):
     if incident.healthy:
         return Verdict("FALSE " + troubles[0].text if troubles else "silent", True, [])
     after = [each.time - _first_harm(incident, result) for each in troubles if each.time >= result["began"]]
-    return Verdict(f"host {_seconds(max(after[0], 0))}" if after else "silent", True, [])
+    return Verdict(f"host {_seconds(after[0])}" if after else "silent", True, [])

@@ -9,6 +9,14 @@ HEADS = dict(zip(COLUMNS, ("thresholds|as found", "thresholds|selected", "rules|
                            "--explain|", "netdata|", "Listen-|Drops > 0", "node_ex-|porter")))
 
 
+LEGEND = """
+ok 2.1 s, 1    spoke so long after the first harmed client, with so many mails or alerts, and all was right
+ok 4/5         so many of the runs during the incident were right
+host 2.1 s     says that this host has trouble, names neither listener nor cause; silent: sees nothing
+SILENT, LATE, NO CAUSE, WRONG CAUSE, FALSE, FLAPS, STAYS: what was wrong first, and below the table all of it
+"""
+
+
 def right(row):
     """Whether the incident was staged and each column that can see it was right."""
     return not row["staged"] and all(each["right"] for each in row["verdicts"].values())
@@ -24,7 +32,7 @@ def text(incidents, rows):
     widths = [max(len(line[at]) for line in lines if at < len(line)) for at in range(len(COLUMNS) + 1)]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
     rule = "-" * max(map(len, table))
-    return "\n".join([*table[:2], rule, *table[2:-1], rule, table[-1]]) + "\n" + _wrong(incidents, rows)
+    return "\n".join([*table[:2], rule, *table[2:-1], rule, table[-1]]) + "\n" + LEGEND + _wrong(incidents, rows)
 
 
 def _sum(rows, column):
