@@ -124,7 +124,8 @@ static void print_advice(const struct lb_observation *seen,
   printf("  Do:   ");
   if (found->cause == LB_FOUND_SLOW && found->empty_in < 3600)
     printf(LB_ADVICE_FALLING, found->empty_in);
-  else if (found->cause == LB_FOUND_CLAMPED)
+  else if (found->cause == LB_FOUND_CLAMPED ||
+           (found->cause == LB_FOUND_BURSTS && limit >= seen->somaxconn))
     printf(LB_ADVICE_CLAMPED, seen->somaxconn);
   else if (found->cause == LB_FOUND_SYN_QUEUE)
     printf(LB_ADVICE_SYN_QUEUE, limit);

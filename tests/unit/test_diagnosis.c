@@ -326,6 +326,14 @@ TEST_CASE(each_explanation_has_the_words_that_its_numbers_ask_for) {
        "  Do:   raise the backlog of the server (128), and restart it.\n"
        "  Sure: likely, from 5.0 s; or the server was too slow for a moment, "
        "so look again; drops are not known.\n"},
+      {"sockets 2 limit 192 somaxconn 64 peak 140 fill 100 busy 9 full 1",
+       {.label = ""},
+       "TROUBLE 80: bursts over the backlog\n"
+       "  Seen: queue 0, limit 192, at most 140, not empty 9 % of the time; 1 "
+       "of 2 sockets full.\n"
+       "  Do:   raise net.core.somaxconn (64, with sysctl -w), then restart "
+       "the server: it gets its limit in listen().\n"
+       "  Sure: measured for 5.0 s.\n"},
       {STANDING NO_WAIT "queue_before 129 queue 129 peak 129 fill 100 full 1 "
                         "always_full 1 held 1 abandoned 129",
        {.label = ""},
