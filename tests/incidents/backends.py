@@ -86,7 +86,8 @@ class Php(PhpFpm):
 
     def upstream(self):
         script = write(f"{self.dir}/index.php", "<?php usleep(50000); echo 'served';")
-        return f"fastcgi_param SCRIPT_FILENAME {script}; fastcgi_param REQUEST_METHOD GET; fastcgi_pass unix:{self.path};"
+        return (f"fastcgi_param SCRIPT_FILENAME {script}; fastcgi_param REQUEST_METHOD GET; "
+                f"fastcgi_pass unix:{self.path};")
 
 
 class Nginx(TcpServer):

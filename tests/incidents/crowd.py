@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""crowd.py TARGET FILE PATIENCE RATE SIZE close|reset: clients that come whether others are served or not, RATE times a
-second SIZE at once, each with one HTTP request to HOST:PORT. A client leaves when it is served, or after PATIENCE
-seconds with a close, so that the server still does the work, or a reset. Writes "start end outcome" of each client: its HTTP status, or timeout, refused, reset. After SIGTERM nobody new comes."""
+"""crowd.py HOST:PORT FILE PATIENCE RATE SIZE close|reset: clients that come whether others are served or not, RATE
+times a second SIZE at once, each with one HTTP request. A client leaves when it is served, or after PATIENCE seconds,
+with a close, so that the server still does the work, or a reset. Writes "start end outcome" of each client: its HTTP
+status, or timeout, refused, reset. After SIGTERM nobody new comes."""
 import collections
 import contextlib
 import errno
@@ -57,7 +58,8 @@ class Client:
 class Crowd:
     def __init__(self, target, path, patience, rate, size, leave):
         host, port = target.rsplit(":", 1)
-        self.target, self.patience, self.pause, self.size = (host, int(port)), float(patience), 1 / float(rate), int(size)
+        self.target, self.patience = (host, int(port)), float(patience)
+        self.pause, self.size = 1 / float(rate), int(size)
         self.resets = leave == "reset"
         self.selector, self.file, self.leaving = selectors.DefaultSelector(), open(path, "w", buffering=1), False
         self.inside = collections.deque()

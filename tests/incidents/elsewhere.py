@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Incidents of the SYN queue, of UNIX sockets, of another network namespace, of servers that are gone, and of collectd."""
+"""Incidents of the SYN queue, of UNIX sockets, of other network namespaces, of servers that are gone, and of
+collectd."""
 import causes
 from backends import Gunicorn, Nginx, Php, UnixGunicorn
 from incident import incident

@@ -90,7 +90,7 @@ class Alerts(Eye):
 
 
 class Explain(Eye):
-    """listen_backlog-probe --explain, run as an administrator runs it. Its text is cut where it names the next one."""
+    """listen_backlog-probe --explain, again and again."""
     pause = 2 * INTERVAL
 
     def __init__(self, args):

@@ -145,7 +145,8 @@ def _(stage):
 
 
 @incident("serves_the_dead", "the backend hangs for 20 s, then 40 s go into clients that have left",
-          cause=f"{causes.NOBODY_ACCEPTS}|{causes.SERVES_THE_DEAD}", then=causes.SERVES_THE_DEAD, waits=True, seconds=110)
+          cause=f"{causes.NOBODY_ACCEPTS}|{causes.SERVES_THE_DEAD}", then=causes.SERVES_THE_DEAD, waits=True,
+          seconds=110)
 def _(stage):
     server = Gunicorn(8080, workers=2, backlog=2048, seconds=0.07)
     stage.watch("LocalPort 8080 8081")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """run.py [NAME]...: stages these incidents, or all, LB_JOBS at a time, and prints the table of verdicts. LB_KEEP is a
 folder for their RRD files and for all that was said. Fails if a column that can see an incident is wrong. Leaves no
-process, namespace or file behind, also after Ctrl-C: each incident has a pid namespace of its own, which ends with it."""
+process, namespace or file behind, also after Ctrl-C: each incident has a pid namespace that ends with it."""
 import concurrent.futures
 import json
 import os

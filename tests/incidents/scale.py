@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""One factor between the field and a staged incident: an interval of 10 s becomes one of 1 s, and so does each other time
-in the rules and in the windows of other tools. The seconds that clients wait, and all times of servers, are real."""
+"""One factor between the field and a staged incident: an interval of 10 s is one of 1 s here, and each other time in
+the rules and in the windows of other tools is a tenth, too. The seconds that clients wait, and all times of servers
+and of the plugin's own readings, are real."""
 import os
 import re
 

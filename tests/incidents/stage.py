@@ -62,11 +62,12 @@ class Stage:
         if unprivileged()[0] != "setpriv" or not os.path.exists(script):  # there is no user for the exec plugin
             return "", {}
         self.post[host] = folder = scratch(0o777)
-        for name, text in ("logger", "exit 0"), ("mail", f"(echo \"$2\"; cat) >{folder}/$$ && mv {folder}/$$ {folder}/mail.$$"):
+        mail = f'(echo "$2"; cat) >{folder}/$$ && mv {folder}/$$ {folder}/mail.$$'
+        for name, text in ("logger", "exit 0"), ("mail", mail):
             os.chmod(write(f"{folder}/{name}", f"#!/bin/sh\n{text}\n"), 0o755)
         shutil.copy(os.environ["LB_PROBE"], folder)
         notify = shutil.copy(script, folder)
-        return (f'\nLoadPlugin exec\n<Plugin exec>\n  NotificationExec "nobody:nogroup" "{notify}" "root"\n</Plugin>\n',
+        return (f'\n<Plugin exec>\n  NotificationExec "nobody" "{notify}" "root"\n</Plugin>\n',
                 {"PATH": f"{folder}:{PATH}", "LISTEN_BACKLOG_STATE": f"{folder}/state"})
 
     def _collectd(self, host, options):
@@ -138,7 +139,7 @@ class Stage:
             self.eyes["explain"].close()
 
     def quiet(self, short):
-        """Waits until nothing speaks any more, or the time for it is over. If short, not for what lasts 5 real minutes."""
+        """Waits until nothing speaks any more, or its time is over; if short, not for what lasts 5 real minutes."""
         grace = time.time() + 5 * INTERVAL
 
         def ends(key):
@@ -164,15 +165,16 @@ class Stage:
         for eye in [*self.eyes.values(), self.netstat]:
             eye.close()
             check(not eye.error, eye.error)
-        clients, bystanders = self.clients()
         for host, daemon in self.daemons.items():
             check(daemon.running(), f"collectd runs: {host}")
         said = {name: eye.said for name, eye in self.eyes.items()}
-        mails = {name: eye.mails for name, eye in self.eyes.items() if isinstance(eye, Thresholds) and eye.post}
-        later = {name: eye.later for name, eye in self.eyes.items() if isinstance(eye, Alerts)}
         said.update({name: self.netstat.rule(*rule) for name, rule in OTHERS.items()})
-        return {"watched": time.time(), "began": self.began, "ended": self.ended, "said": said, "mails": mails, "later": {
-            name: [each for each in texts if each.time < self.ended] for name, texts in later.items()}, "clients": clients, "bystanders": bystanders,
+        mails = {name: eye.mails for name, eye in self.eyes.items() if isinstance(eye, Thresholds) and eye.post}
+        later = {name: [each for each in eye.later if each.time < self.ended]
+                 for name, eye in self.eyes.items() if isinstance(eye, Alerts)}
+        clients, bystanders = self.clients()
+        return {"watched": time.time(), "began": self.began, "ended": self.ended, "said": said, "mails": mails,
+                "later": later, "clients": clients, "bystanders": bystanders,
                 "harmed": sorted(filter(None, map(harmed, clients))),
                 "bystanders_harmed": sorted(filter(None, map(harmed, bystanders)))}
 

@@ -27,7 +27,8 @@ def text(incidents, rows):
     lines = [["incident", *[HEADS[column].partition("|")[0] for column in COLUMNS]],
              ["", *[HEADS[column].partition("|")[2] for column in COLUMNS]]]
     for name, row in rows.items():
-        lines.append([name, *(["NOT STAGED"] if row["staged"] else [row["verdicts"][each]["cell"] for each in COLUMNS])])
+        cells = ["NOT STAGED"] if row["staged"] else [row["verdicts"][column]["cell"] for column in COLUMNS]
+        lines.append([name, *cells])
     lines.append(["right", *[_sum(rows, column) for column in COLUMNS]])
     widths = [max(len(line[at]) for line in lines if at < len(line)) for at in range(len(COLUMNS) + 1)]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
