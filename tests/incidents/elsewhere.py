@@ -18,7 +18,7 @@ def _(stage):
     stage.watch("LocalPort 8080 8081")
     stage.crowd(8080, rate=10, patience=3)
     stage.calm()
-    flood = stage.strangers("flood", 60, 8080)
+    flood = stage.strangers("flood", 90, 8080)
     until(lambda: netstat()["TCPReqQFullDrop"] > 0, "the SYN queue is full")
     stage.goes_on(20)
     flood.stop()
@@ -69,6 +69,7 @@ def _(stage):
     stage.calm()
     server.stop()
     stage.goes_on(15)
+    stage.cured()
     server.start()
     stage.over()
 

@@ -142,7 +142,7 @@ def _lasts(result, said):
 def _explain(incident, result, said):
     """Asked at any time, it is right: after the first harm (and the time that signs need) until the end."""
     since = _first_harm(incident, result) + _limit(incident) - SLACK
-    during = [each for each in said if since <= each.time <= result["ended"] - OBSERVES]
+    during = [each for each in said if since <= each.time <= result["cured"] - OBSERVES]
     before = [each for each in said if each.time < result["began"] - OBSERVES]
     if incident.healthy:
         before, during = said, []

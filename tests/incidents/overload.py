@@ -25,6 +25,7 @@ def _(stage):
     stage.calm()
     stage.crowd(8080, rate=80, patience=60)
     stage.goes_on(20)
+    stage.cured()
     server.more_workers(10)
     stage.over()
 
@@ -37,6 +38,7 @@ def _(stage):
     stage.calm()
     stage.crowd(8080, rate=40, patience=5, leave="close")
     stage.goes_on(25)
+    stage.cured()
     server.more_workers(18)
     stage.over()
 
@@ -49,6 +51,7 @@ def _(stage):
     stage.calm()
     stage.crowd(8080, rate=30, patience=90)
     stage.goes_on(25)
+    stage.cured()
     server.more_workers(30)
     stage.over()
 
@@ -83,6 +86,7 @@ def _(stage):
     stage.calm()
     server.freeze()
     stage.goes_on(20)
+    stage.cured()
     server.thaw()
     stage.over()
 
@@ -95,6 +99,7 @@ def _(stage):
     stage.calm()
     stage.crowd(8080, rate=30, patience=60)
     stage.goes_on(25)
+    stage.cured()
     server.more_workers(6)
     stage.over()
 
@@ -127,6 +132,7 @@ def _(stage):
     stage.calm()
     servers[2].freeze()
     stage.goes_on(25)
+    stage.cured()
     servers[2].thaw()
     stage.over()
 
@@ -140,6 +146,7 @@ def _(stage):
     stage.calm()
     servers[2].freeze()
     stage.goes_on(25)
+    stage.cured()
     servers[2].thaw()
     stage.over()
 
@@ -156,5 +163,6 @@ def _(stage):
     stage.goes_on(20)
     server.answer()
     stage.goes_on(25)
+    stage.cured()
     server.more_workers(4)
     stage.over()

@@ -32,6 +32,7 @@ class Rules(Prometheus):
 class Stage:
     def __init__(self, healthy, keep=None):
         self.healthy, self.keep, self.crowds, self.began, self.ended = healthy, keep, [], None, None
+        self.cure = None
         self.env, self.post = unlimited(scratch()), {}
         private_run()
 
@@ -130,11 +131,16 @@ class Stage:
         time.sleep(seconds)
         self.began = time.time()
 
+    def cured(self):
+        """What is done from now on ends it: until then --explain must know the cause."""
+        self.cure = time.time()
+
     def over(self):
         """Nobody comes any more, and when the last client is served or has left, all must become quiet."""
         for crowd in self.crowds:
             crowd.stop()
         self.ended = time.time()
+        self.cure = self.cure or self.ended
         if not self.healthy and "explain" in self.eyes:
             self.eyes["explain"].close()
 
@@ -173,8 +179,8 @@ class Stage:
         later = {name: [each for each in eye.later if each.time < self.ended]
                  for name, eye in self.eyes.items() if isinstance(eye, Alerts)}
         clients, bystanders = self.clients()
-        return {"watched": time.time(), "began": self.began, "ended": self.ended, "said": said, "mails": mails,
-                "later": later, "clients": clients, "bystanders": bystanders,
+        return {"began": self.began, "cured": self.cure, "ended": self.ended, "watched": time.time(),
+                "said": said, "mails": mails, "later": later, "clients": clients, "bystanders": bystanders,
                 "harmed": sorted(filter(None, map(harmed, clients))),
                 "bystanders_harmed": sorted(filter(None, map(harmed, bystanders)))}
 

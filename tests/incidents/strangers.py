@@ -13,6 +13,7 @@ from lb import Wire, syn
 kind, rate, *ports = sys.argv[1:]
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 BATCH = max(1, int(rate) // 20)
+due = time.monotonic()
 
 wire = Wire() if kind == "flood" else None
 for sport in itertools.cycle(range(20000, 60000 - BATCH, BATCH)):
@@ -21,4 +22,5 @@ for sport in itertools.cycle(range(20000, 60000 - BATCH, BATCH)):
             wire.syn("10.9.0.1", port, range(sport, sport + BATCH))
         else:
             syn(port, source={"scan": "127.0.0.66", "check": "127.0.0.8"}[kind], sport=sport, times=BATCH)
-    time.sleep(BATCH / int(rate))
+    due += BATCH / int(rate)
+    time.sleep(max(0, due - time.monotonic()))
