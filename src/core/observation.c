@@ -131,7 +131,7 @@ int lb_observer_add_socket(struct lb_observer *observer, const char *label,
 /* --- the results --------------------------------------------------------- */
 
 static double gauge_of(const struct lb_values *values, enum lb_reading_id id) {
-  return values->present & 1u << id ? values->v[id].gauge : (double)NAN;
+  return (values->present & 1u << id) ? values->v[id].gauge : (double)NAN;
 }
 
 static double increment_of(const struct lb_values *before,

@@ -110,6 +110,7 @@ static void print_rates(const struct lb_diagnosis *found) {
 
 static void print_advice(const struct lb_observation *seen,
                          const struct lb_diagnosis *found) {
+  // NOLINTBEGIN(bugprone-suspicious-missing-comma): texts of two lines
   static const char *const advice[LB_FINDINGS] = {
       [LB_FOUND_SYN_COOKIES] = LB_ADVICE_SYN_COOKIES,
       [LB_FOUND_SLOW] = LB_ADVICE_SLOW,
@@ -118,6 +119,7 @@ static void print_advice(const struct lb_observation *seen,
       [LB_FOUND_STUCK] = LB_ADVICE_STUCK,
       [LB_FOUND_GONE] = LB_ADVICE_GONE,
   };
+  // NOLINTEND(bugprone-suspicious-missing-comma)
   double limit = seen->limit / seen->sockets;
   if (found->cause == LB_FOUND_HEALTHY)
     return;
