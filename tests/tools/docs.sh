@@ -135,7 +135,7 @@ licensed() {
 }
 
 scratch
-echo 1..20
+echo 1..21
 check 'the lists to compare are there' lists_are_there
 check 'the man page has the readings of the program, with kind and subject' man_has_readings "$tmp/readings"
 check 'the README has every reading' all_in readings "$src/README.md"
@@ -150,6 +150,9 @@ check 'program and ChangeLog are of one version' versions_agree
 check 'the lists of readings and the dashboards are as make generated writes them' generated_files_are_fresh
 check 'doc/TROUBLESHOOTING.md has every message, and no other' python3 -B "$src/tests/tools/messages.py"
 check 'links lead somewhere' links_lead_somewhere
+check 'links to headings lead to one, and the index of symptoms has every symptom' \
+  python3 -B "$src/tests/tools/anchors.py" "$src"/*.md "$src"/doc/*.md "$src/fuzz/README.md" "$src/tests/data/README.md" \
+  "$src"/alerts/*.yml
 check 'the files that doc/hacking.md names are there' paths_are_there "$src/doc/hacking.md"
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
