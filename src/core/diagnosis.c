@@ -138,7 +138,9 @@ static enum lb_severity judge_queue(const struct lb_observation *seen) {
   if (has_overflowed(seen) || seen->wait >= TROUBLE_WAIT ||
       (is_long && seen->fill >= TROUBLE_FILL))
     return LB_TROUBLE;
-  if (seen->wait >= WARN_WAIT || (is_long && seen->fill >= WARN_FILL) ||
+  bool is_standing = seen->busy >= STANDING;
+  if (seen->wait >= WARN_WAIT ||
+      (is_long && is_standing && seen->fill >= WARN_FILL) ||
       (isnan(seen->wait) && seen->lowest >= FEW))
     return LB_WARNING;
   return LB_OK;

@@ -87,6 +87,8 @@ static const struct example healthy[] = {
      LB_OK, false, "sockets 4 roomy 4"},
     {"a short queue of a single worker", LB_FOUND_HEALTHY, LB_OK, false,
      "limit 4 queue 2 peak 3 fill 60 busy 100 wait 0.2"},
+    {"bursts that fit", LB_FOUND_HEALTHY, LB_OK, false,
+     "peak 70 busy 41 fill 54"},
     {"one client that has waited less than it takes to be stuck", LB_FOUND_SLOW,
      LB_WARNING, false,
      STANDING "queue_before 1 queue 1 lowest 1 held 1 "
@@ -163,8 +165,9 @@ static const struct example troubled[] = {
     {"a burst that takes long, or an overload that is over", LB_FOUND_BURSTS,
      LB_TROUBLE, true,
      "peak 129 busy 71 fill 100 full 1 overflows 80 drops 80"},
-    {"bursts that just fit", LB_FOUND_BURSTS, LB_WARNING, false,
-     "peak 70 busy 13 fill 54"},
+    {"a queue that stays half full", LB_FOUND_SLOW, LB_WARNING, false,
+     STANDING "queue_before 70 queue 70 peak 75 fill 58 wait_before 0.8 wait "
+              "0.8"},
     {"bursts that nearly fill the backlog", LB_FOUND_BURSTS, LB_TROUBLE, false,
      "peak 119 busy 13 fill 92"},
     {"bursts at a limit of somaxconn", LB_FOUND_CLAMPED, LB_TROUBLE, true,
