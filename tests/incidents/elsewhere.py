@@ -30,7 +30,7 @@ def unix(stage, behind, path):
     stage.watch(f"LocalPort 8080 8081\nLocalPath \"{path}\"", explain=[path])
     stage.calm()
     stage.crowd(8080, rate=120, patience=8)
-    stage.goes_on(15)
+    stage.goes_on(20)
     stage.over()
 
 

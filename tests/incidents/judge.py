@@ -151,7 +151,7 @@ def _explain(incident, result, said):
              names(each.text, incident.cause) and not any(names(each.text, cause) for cause in incident.never)]
     if len(right) < 0.7 * len(during) or not incident.healthy and not during:
         wrong += [f"{len(right)}/{len(during)} RIGHT: exit status {each.key}: {each.text}"
-                  for each in during if each not in right][:3]
+                  for each in during if each not in right][:3] or ["0/0 RIGHT: asked too late"]
     if incident.then and not any(names(each.text, incident.then) for each in right):
         wrong.append(f"NEVER SAID {incident.then}")
     cell = f"{RIGHT} {len(right)}/{len(during)}" if not incident.healthy else f"{RIGHT} silent"
