@@ -7,8 +7,9 @@
 /* As in collectd.conf.d/listen_backlog-thresholds.conf. */
 #define WARN_WAIT 1.0 /* seconds */
 #define TROUBLE_WAIT 5.0
-#define WARN_FILL 50.0 /* percent */
-#define TROUBLE_FILL 90.0
+#define TROUBLE_FILL 90.0 /* percent */
+
+#define WARN_FILL 50.0 /* of a queue that stays */
 
 #define STANDING 80.0 /* percent of the samples: a burst is shorter */
 #define LONG_BURST 40.0
