@@ -52,15 +52,24 @@ static int add_unix(struct lb_requests *requests, const char *path) {
   return append_request(requests, &request);
 }
 
-/* A namespace that is not listed in /run/netns is one that "*" finds. */
-static int add_netns_of(struct lb_settings *settings, const char *label) {
+static bool find_netns(const char *name, struct lb_netns_spec *spec) {
+  return !lb_netns_spec_parse(name, spec) && access(spec->path, F_OK) == 0;
+}
+
+/* For "NETNS:OWN" or "NETNS". A namespace that is not in /run/netns is one that
+ * "*" finds. */
+static int add_netns_of(struct lb_settings *settings,
+                        struct lb_request *request) {
   struct lb_netns_spec spec;
   char name[LB_LABEL_SIZE];
-  const char *colon = strchr(label, ':');
-  if (!colon || settings->netns_len)
+  size_t len = strcspn(request->label, ":");
+  bool has_colon = request->label[len] == ':';
+  snprintf(name, sizeof(name), "%.*s", (int)len, request->label);
+  bool is_there = find_netns(name, &spec);
+  request->is_netns = is_there && !has_colon;
+  if (settings->netns_len || (!has_colon && !is_there))
     return 0;
-  snprintf(name, sizeof(name), "%.*s", (int)(colon - label), label);
-  if (lb_netns_spec_parse(name, &spec) || access(spec.path, F_OK))
+  if (!is_there)
     lb_netns_spec_parse("*", &spec);
   return lb_settings_add_netns(settings, &spec, true);
 }
@@ -72,7 +81,8 @@ static int add_label_request(struct lb_requests *requests,
     return -EINVAL;
   snprintf(request.label, sizeof(request.label), "%s", label);
   memcpy(request.text, request.label, sizeof(request.text));
-  int err = add_netns_of(settings, label);
+  int err = add_netns_of(settings, &request);
+  settings->listening_ports |= request.is_netns || strchr(label, ':') != NULL;
   return err ? err : append_request(requests, &request);
 }
 
@@ -86,7 +96,6 @@ int lb_requests_add(struct lb_requests *requests, struct lb_settings *settings,
   settings->listening_paths = true;
   if (argument[0] == '/' || argument[0] == '@')
     return add_unix(requests, argument);
-  settings->listening_ports |= strchr(argument, ':') != NULL;
   return add_label_request(requests, settings, argument);
 }
 
@@ -97,5 +106,8 @@ static bool is_label(const char *label, const char *wanted) {
 }
 
 bool lb_request_matches(const struct lb_request *request, const char *label) {
+  size_t len = strlen(request->label);
+  if (request->is_netns)
+    return strncmp(label, request->label, len) == 0 && label[len] == ':';
   return is_label(label, request->label) || is_label(label, request->alias);
 }

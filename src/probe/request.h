@@ -10,6 +10,7 @@ struct lb_request {
   char label[LB_LABEL_SIZE]; /* of the listener */
   char alias[LB_LABEL_SIZE]; /* another one of a UNIX socket; "": none */
   bool is_label;             /* it may be that of a <Listener> as well */
+  bool is_netns; /* the label is a network namespace's: all its listeners */
 };
 
 struct lb_requests {

@@ -133,7 +133,7 @@ def _():
     check("queue" not in found["listeners"][0], "what is absent is absent")
 
 
-@test("a listener of another network namespace is found by its label")
+@test("a listener of another network namespace is found by its label, and by that of the namespace")
 def _():
     private_run()
     blue = Namespace("blue")
@@ -144,6 +144,7 @@ def _():
     equal(run.returncode, 2, "exit status")
     check(run.stdout.startswith("TROUBLE blue:8080: "), run.stdout)
     equal(run.stdout.count("Seen:"), 1, "explanations")
+    equal(probe_run("--explain", "-i", "0.3", "blue").stdout.splitlines()[0], run.stdout.splitlines()[0], "by namespace")
 
 
 @test("a full SYN queue without cookies is trouble, and the drops name its listener")
