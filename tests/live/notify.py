@@ -108,8 +108,7 @@ def _():
 
 @test("no label, host or value is run, is an option, or leaves the line, and other plugins are none of its business")
 def _():
-    for bad in ("$(touch @)", "`touch @`", "'; touch @; '", '"; touch @; "', "-froot", "%s%n", "../../x", "*",
-                "~!touch @", "\\"):
+    for bad in "~!touch @ $(touch @)`touch @`'; touch @; '\"; touch @; \"*%s%n\\", "-froot", "../../x":
         desk = Desk()
         bad = bad.replace("@", f"{desk.dir}/run")
         desk.notify("FAILURE", WAIT, bad, "a@example.org")
