@@ -108,7 +108,10 @@
 #define LB_STATE_TROUBLE "TROUBLE"
 #define LB_STATE_UNKNOWN "UNKNOWN"
 
-#define LB_ALL_HEALTHY "OK: %zu listener%s healthy in %.1f s.\n"
+#define LB_ALL_HEALTHY LB_STATE_OK ": %zu listener%s healthy in %.1f s.\n"
+#define LB_SEEN_HEALTHY                                                        \
+  LB_STATE_UNKNOWN ": %zu listener%s healthy in %.1f s, but not all could be " \
+                   "read.\n"
 #define LB_OTHERS_HEALTHY "\nThe other %zu listener%s healthy.\n"
 #define LB_NO_LISTENER_LABEL                                                   \
   "no listener has this label. A <Listener> of collectd.conf is only known "   \

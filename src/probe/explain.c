@@ -16,7 +16,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Of one processor, so that an observation of a large host is no load. */
+/* After a sample it rests so many times as long as that took: on a large host
+ * an observation takes at most a fifth of a processor. */
 enum { REST_PER_SAMPLE = 4 };
 
 struct explain_run {
@@ -293,7 +294,8 @@ static void tell(struct told_all *all, struct told *told) {
   if (is_json)
     printf("],\"healthy\":%zu}\n", all->healthy);
   else if (all->count == 0)
-    printf(LB_ALL_HEALTHY, all->healthy, verb, all->run->seconds);
+    printf(all->run->is_partial ? LB_SEEN_HEALTHY : LB_ALL_HEALTHY,
+           all->healthy, verb, all->run->seconds);
   else if (all->healthy)
     printf(LB_OTHERS_HEALTHY, all->healthy, verb);
 }

@@ -121,6 +121,7 @@ def _():
                                (("api",), 3, "UNKNOWN api: no listener has this label"),
                                (("run-gone.sock",), 2, "TROUBLE run-gone.sock: nobody listens"),
                                (("-N", "nothere", "8001"), 3, "OK 8001: healthy"),
+                               (("-N", "nothere"), 3, "UNKNOWN: 2 listeners are healthy in 0.3 s, but not all"),
                                ((), 0, "OK: 2 listeners are healthy in 0.3 s."),
                                (("-x",), 0, "OK: 1 listener is healthy in 0.3 s.")):
         run = probe_run("--explain", "-i", "0.3", *args)
