@@ -46,7 +46,7 @@ static void add_places(struct lb_settings *settings) {
 static void make_settings(struct lb_settings *settings, uint8_t flags) {
   settings->listening_paths = flags & PATHS;
   settings->listening_ports = flags & PORTS || !(flags & (PATHS | SELECTIONS));
-  settings->inspect = flags & INSPECT;
+  settings->inspect = flags & INSPECT ? LB_INSPECT_ALWAYS : LB_INSPECT_NEVER;
   settings->sample_s = flags & SAMPLE ? 0.1 : 0;
   if (flags & SELECTIONS)
     add_selections(settings);

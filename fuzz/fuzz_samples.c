@@ -8,7 +8,13 @@
 
 #include "scripted_kernel.h"
 
-enum { PORTS = 1, PATHS = 2, INSPECT = 4, SELECTIONS = 8 }; /* flags */
+enum {
+  PORTS = 1,
+  PATHS = 2,
+  INSPECT = 4,
+  SELECTIONS = 8,
+  AUTO = 16
+}; /* flags */
 
 enum { SLOTS = 12, CONNS = 12 };
 
@@ -210,7 +216,9 @@ static void make_settings(struct lb_settings *settings, uint8_t flags) {
   struct lb_ports ports = {8079, 8080};
   settings->listening_ports = flags & PORTS || !(flags & (PATHS | SELECTIONS));
   settings->listening_paths = flags & PATHS;
-  settings->inspect = flags & INSPECT;
+  settings->inspect = flags & AUTO      ? LB_INSPECT_AUTO
+                      : flags & INSPECT ? LB_INSPECT_ALWAYS
+                                        : LB_INSPECT_NEVER;
   if (!(flags & SELECTIONS))
     return;
   add_web(settings, &ports, 1, "0.0.0.1");

@@ -169,6 +169,7 @@
 #define LB_EXPECT_NAME                                                         \
   "one name in quotes, of 1 to 127 bytes, without \"/\" and \";\""
 #define LB_EXPECT_BOOLEAN "true or false"
+#define LB_EXPECT_INSPECT "\"auto\", true or false"
 #define LB_EXPECT_SAMPLE "0, or seconds from 0.001 to the interval"
 #define LB_EXPECT_SAMPLE_NOW LB_EXPECT_SAMPLE " (%.6g)"
 #define LB_EXPECT_ADDRESS                                                      \
@@ -192,6 +193,7 @@
 #define LB_WHY_LABEL_LONG "longer than 127 bytes"
 #define LB_WHY_ADDRESS "not an IP address"
 #define LB_WHY_BOOLEAN "not one boolean"
+#define LB_WHY_INSPECT "not one mode"
 #define LB_WHY_NAME "not one valid name"
 #define LB_WHY_NUMBER "not one number"
 #define LB_WHY_RANGE "out of range"
@@ -232,7 +234,9 @@
   "  -t, --tcp               show every listening TCP port, too\n"             \
   "  -N, --netns NETNS       also sample a network namespace: its name, its\n" \
   "                          path, or \"*\" for all\n"                         \
-  "  -q, --inspect           inspect waiting connections\n"                    \
+  "  -q, --inspect           inspect connections in every interval, not only " \
+  "if\n"                                                                       \
+  "                          some wait\n"                                      \
   "  -i, --interval SECONDS  print every interval\n"                           \
   "  -n, --count N           stop after N intervals (with -i: default is to\n" \
   "                          run until interrupted)\n"                         \

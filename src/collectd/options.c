@@ -19,6 +19,7 @@ int lb_options_new(struct lb_options **out) {
   struct lb_options *options = calloc(1, sizeof(*options));
   if (!options)
     return -ENOMEM;
+  options->inspect = LB_INSPECT_AUTO;
   *out = options;
   return 0;
 }
@@ -103,7 +104,7 @@ static const struct known_option {
      NONE},
     {"SampleInterval", lb_read_sample_interval, LB_EXPECT_SAMPLE, IN_PLUGIN,
      NONE},
-    {"InspectQueue", lb_read_inspect_queue, LB_EXPECT_BOOLEAN, IN_PLUGIN, NONE},
+    {"InspectQueue", lb_read_inspect_queue, LB_EXPECT_INSPECT, IN_PLUGIN, NONE},
 };
 
 static const struct known_option *find_option(const char *name) {

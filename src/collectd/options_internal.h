@@ -29,7 +29,7 @@ struct lb_options {
   bool listening_ports_given;
   bool listening_ports;
   bool listening_paths;
-  bool inspect;
+  enum lb_inspect inspect;
   bool tried_port;     /* there is a LocalPort outside of blocks, good or bad */
   bool tried_path;     /* the same for LocalPath */
   bool tried_listener; /* and for <Listener> */

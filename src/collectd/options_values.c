@@ -191,7 +191,17 @@ int lb_read_ignore_selected(struct lb_context *context,
 
 int lb_read_inspect_queue(struct lb_context *context,
                           const oconfig_item_t *item) {
-  read_boolean(context, item, "InspectQueue", &context->options->inspect);
+  const oconfig_value_t *value = &item->values[0];
+  enum lb_inspect *inspect = &context->options->inspect;
+  bool always;
+  if (parse_boolean(item, &always))
+    *inspect = always ? LB_INSPECT_ALWAYS : LB_INSPECT_NEVER;
+  else if (item->values_num == 1 && value->type == OCONFIG_TYPE_STRING &&
+           strcasecmp(value->value.string, "auto") == 0)
+    *inspect = LB_INSPECT_AUTO;
+  else
+    reject_value(context, "InspectQueue", value, LB_WHY_INSPECT,
+                 LB_EXPECT_INSPECT);
   return 0;
 }
 

@@ -184,7 +184,7 @@ uint64_t lb_budget_next(const struct lb_budget *budget, uint64_t due_ns,
 
 /* --- reads ---------------------------------------------------------------- */
 
-static bool takes_turns(const struct lb_budget *budget) {
+bool lb_budget_takes_turns(const struct lb_budget *budget) {
   return budget->interval_ns &&
          budget->rest_ns > share_of(budget->interval_ns, LEAST_FOR_ENDS);
 }
@@ -220,12 +220,13 @@ unsigned lb_budget_begin_read(struct lb_budget *budget, unsigned parts,
 
 unsigned lb_budget_turn_parts(const struct lb_budget *budget, unsigned parts,
                               uint64_t sample_ns) {
-  bool has_all = takes_turns(budget) && sample_ns <= budget->ends_ns / 2;
+  bool has_all =
+      lb_budget_takes_turns(budget) && sample_ns <= budget->ends_ns / 2;
   return has_all ? budget->parts : parts;
 }
 
 bool lb_budget_can_end(const struct lb_budget *budget) {
-  return !takes_turns(budget) || budget->rest_left > 0;
+  return !lb_budget_takes_turns(budget) || budget->rest_left > 0;
 }
 
 void lb_budget_ended_one(struct lb_budget *budget, uint64_t cost_ns) {
@@ -264,14 +265,14 @@ void lb_budget_end_read(struct lb_budget *budget, unsigned parts,
       pace->sampled_ns = now_ns;
     note_state(&pace->lasting, !is_as_wanted(budget, pace));
   }
-  note_state(&budget->turns, takes_turns(budget));
+  note_state(&budget->turns, lb_budget_takes_turns(budget));
 }
 
 uint64_t lb_budget_spacing(const struct lb_budget *budget, enum lb_part part) {
   const struct lb_pace *pace = &budget->pace[part];
   if (!pace->lasting.is_slow)
     return 0;
-  return pace->every > 1 && !takes_turns(budget)
+  return pace->every > 1 && !lb_budget_takes_turns(budget)
              ? pace->every * budget->interval_ns
              : spacing_within(budget, pace);
 }

@@ -93,6 +93,9 @@ uint64_t lb_budget_next(const struct lb_budget *budget, uint64_t due_ns,
 unsigned lb_budget_begin_read(struct lb_budget *budget, unsigned parts,
                               uint64_t now_ns);
 
+/* Whether namespaces take turns at ending an interval. */
+bool lb_budget_takes_turns(const struct lb_budget *budget);
+
 /* Whether the time lasts for the end of the interval in another namespace. */
 bool lb_budget_can_end(const struct lb_budget *budget);
 

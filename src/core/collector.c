@@ -33,6 +33,7 @@ int lb_collector_new(const struct lb_settings *settings,
   if (!collector)
     return -ENOMEM;
   collector->source = source;
+  collector->inspect = settings->inspect;
   collector->interval = 1;
   collector->counts_from = LB_NEVER;
   int err = lb_unix_names_new(&collector->unix_names);
@@ -241,15 +242,65 @@ int lb_collector_sample(struct lb_collector *collector, unsigned parts,
   return 0;
 }
 
+/* --- counters ------------------------------------------------------------ */
+
+/* A dump that this takes changes the table, also if something fails after it.
+ * What it shows counts from the next sample on. */
+static int complete_counters(struct lb_collector *collector, uint64_t now_ms) {
+  if (collector->has_counters || collector->has_netstat)
+    return 0;
+  if (!lb_has_part(collector->known, LB_PART_TCP)) {
+    collector->netstat_err = read_netstat(collector, &collector->netstat);
+    collector->has_netstat = collector->netstat_err == 0;
+    return 0;
+  }
+  collector->has_sample = false;
+  int err = attribute_drops(collector, true, now_ms);
+  if (!err)
+    lb_socket_table_end_sample(&collector->table, now_ms);
+  return err;
+}
+
 /* --- inspections --------------------------------------------------------- */
+
+static uint64_t syn_trouble(const struct lb_collector *collector) {
+  const uint64_t *total = collector->attribution.total;
+  return total[LB_MIB_REQQ_FULL_DROP] + total[LB_MIB_SYNCOOKIES_SENT];
+}
+
+static void note_syn_trouble(struct lb_collector *collector) {
+  if (!collector->has_counters)
+    return;
+  collector->syn_trouble = syn_trouble(collector);
+  collector->knows_syn_trouble = true;
+}
+
+/* The counters are those of the end of the interval, unless an inspection comes
+ * in between: so a host without trouble reads them once. */
+static int plan_if_needed(struct lb_collector *collector,
+                          struct lb_inspection *inspection, uint64_t now_ms) {
+  struct lb_socket_table *table = &collector->table;
+  int err = lb_inspection_plan(inspection, table, collector->listeners, false);
+  if (!err)
+    err = complete_counters(collector, now_ms);
+  if (!err && collector->knows_syn_trouble && collector->has_counters &&
+      syn_trouble(collector) != collector->syn_trouble)
+    err = lb_inspection_plan(inspection, table, collector->listeners, true);
+  if (!inspection->planned)
+    inspection->err = 0; /* there is nothing that could fail */
+  return err;
+}
 
 /* Only MPTCP's own list knows which of its clients have closed. Hosts without
  * it are not asked for the list, which is a module of the kernel. */
 int lb_collector_plan_inspection(struct lb_collector *collector,
-                                 struct lb_inspection *inspection) {
+                                 struct lb_inspection *inspection,
+                                 uint64_t now_ms) {
   struct lb_netstat netstat;
-  int err =
-      lb_inspection_plan(inspection, &collector->table, collector->listeners);
+  int err = collector->inspect == LB_INSPECT_AUTO
+                ? plan_if_needed(collector, inspection, now_ms)
+                : lb_inspection_plan(inspection, &collector->table,
+                                     collector->listeners, true);
   if (!err && inspection->queued && !collector->knows_mptcp)
     read_netstat(collector, &netstat);
   inspection->has_mptcp = collector->has_mptcp;
@@ -271,23 +322,6 @@ static int read_somaxconn(struct lb_collector *collector) {
       lb_source_read_file(source, LB_FILE_SOMAXCONN, text, sizeof(text));
   int err = len < 0 ? (int)len : lb_sysctl_parse(text, &collector->somaxconn);
   collector->has_somaxconn = err == 0;
-  return err;
-}
-
-/* A dump that this takes changes the table, also if something fails after it.
- * What it shows counts from the next sample on. */
-static int complete_counters(struct lb_collector *collector, uint64_t now_ms) {
-  if (collector->has_counters)
-    return 0;
-  if (!lb_has_part(collector->known, LB_PART_TCP)) {
-    collector->netstat_err = read_netstat(collector, &collector->netstat);
-    collector->has_netstat = collector->netstat_err == 0;
-    return 0;
-  }
-  collector->has_sample = false;
-  int err = attribute_drops(collector, true, now_ms);
-  if (!err)
-    lb_socket_table_end_sample(&collector->table, now_ms);
   return err;
 }
 
@@ -316,6 +350,7 @@ int lb_collector_end_interval(struct lb_collector *collector, uint64_t now_ms,
                   collector->somaxconn);
   lb_arrivals_read(&collector->arrivals, collector->source);
   note_overflows(collector->listeners, now_ms);
+  note_syn_trouble(collector);
   lb_unix_files_check_again(&collector->files, &collector->table,
                             collector->listeners, collector->source);
   if (collector->table.forgot_unix)

@@ -47,9 +47,12 @@ int lb_collector_sample(struct lb_collector *collector, unsigned parts,
  * If another namespace has been entered, it may also be gone. */
 unsigned lb_collector_lacks(const struct lb_collector *collector);
 
-/* Plans an inspection of what the last sample showed. Returns 0 or -ENOMEM. */
+/* Plans an inspection of what the last sample showed, with LB_INSPECT_AUTO only
+ * if there is a reason for one: it brings the counters up to date. Returns 0,
+ * or an error as lb_collector_sample(). */
 int lb_collector_plan_inspection(struct lb_collector *collector,
-                                 struct lb_inspection *inspection);
+                                 struct lb_inspection *inspection,
+                                 uint64_t now_ms);
 
 /* Takes the results of an inspection, between another sample and
  * lb_collector_end_interval(). Returns 0 or -ENOMEM. */

@@ -14,6 +14,7 @@
 #define LB_NEVER UINT32_MAX
 
 struct lb_collector {
+  enum lb_inspect inspect;
   struct lb_source *source;
   struct lb_unix_names *unix_names;
   struct lb_listeners *listeners;
@@ -28,13 +29,16 @@ struct lb_collector {
   uint32_t interval;    /* number, from 1 */
   uint32_t counts_from; /* interval, or LB_NEVER; 0: the namespace was new */
   bool has_ended;       /* the next sample begins another interval */
-  bool has_sample;      /* the listeners have what the last sample showed */
-  unsigned asked;       /* parts of the last sample */
-  unsigned known;       /* of these, the ones that it has */
-  int tcp_err;          /* of the last dump of TCP sockets: no tcp_diag */
-  int unix_err;         /* of the last dump of UNIX sockets */
-  bool has_counters;    /* they are up to date with the last sample */
-  bool has_netstat;     /* without it: those of the namespace are */
+  uint64_t syn_trouble; /* SYNs that met a full SYN queue, at the end of the
+                           interval before; see knows_syn_trouble */
+  bool knows_syn_trouble;
+  bool has_sample;   /* the listeners have what the last sample showed */
+  unsigned asked;    /* parts of the last sample */
+  unsigned known;    /* of these, the ones that it has */
+  int tcp_err;       /* of the last dump of TCP sockets: no tcp_diag */
+  int unix_err;      /* of the last dump of UNIX sockets */
+  bool has_counters; /* they are up to date with the last sample */
+  bool has_netstat;  /* without it: those of the namespace are */
   struct lb_netstat netstat;
   int netstat_err;
   uint32_t somaxconn;

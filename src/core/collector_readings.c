@@ -33,7 +33,8 @@ listener_readings(const struct lb_collector *collector,
       .has_base = collector->counts_from < collector->interval,
   };
   lb_listener_put(listener, &readings.values);
-  lb_inspection_put_listener(listener, &readings.values);
+  lb_inspection_put_listener(listener, collector->inspect == LB_INSPECT_AUTO,
+                             &readings.values);
   if (has_shares)
     lb_attribution_put_listener(listener, &readings.values);
   return readings;

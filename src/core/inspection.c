@@ -27,7 +27,8 @@ void lb_inspection_clear(struct lb_inspection *inspection) {
   inspection->targets_len = 0;
   inspection->endpoints_len = 0;
   inspection->conns.len = 0;
-  inspection->queued = inspection->planned = inspection->done = false;
+  inspection->half_open = inspection->queued = false;
+  inspection->planned = inspection->done = false;
   inspection->has_mptcp = false;
   inspection->mptcp_err = 0;
 }
@@ -53,7 +54,9 @@ static int plan_port(struct lb_inspection *inspection, uint16_t port) {
   return err;
 }
 
-/* A TCP socket without a queue can have half-open connections. */
+/* A TCP socket without a queue can have half-open connections. Each socket is
+ * part of the plan: the queue of one that is not asked for is known to be
+ * empty. */
 static int plan_socket(struct lb_inspection *inspection,
                        struct lb_socket *socket) {
   const struct lb_listen_sock *sock = &socket->sock;
@@ -62,7 +65,9 @@ static int plan_socket(struct lb_inspection *inspection,
   if (sock->family == AF_UNIX)
     return sock->queue ? plan_target(inspection, sock) : 0;
   inspection->queued |= sock->queue > 0;
-  return plan_port(inspection, sock->port);
+  return sock->queue || inspection->half_open
+             ? plan_port(inspection, sock->port)
+             : 0;
 }
 
 static int compare_ports(const void *a, const void *b) {
@@ -86,9 +91,10 @@ static void merge_ports(struct lb_inspection *inspection) {
 
 int lb_inspection_plan(struct lb_inspection *inspection,
                        struct lb_socket_table *table,
-                       struct lb_listeners *listeners) {
+                       struct lb_listeners *listeners, bool half_open) {
   int err = 0;
   lb_inspection_clear(inspection);
+  inspection->half_open = half_open;
   inspection->number++;
   for (size_t i = 0; i < table->len && !err; i++) {
     struct lb_socket *socket = &table->v[i];
@@ -97,7 +103,8 @@ int lb_inspection_plan(struct lb_inspection *inspection,
       err = plan_socket(inspection, socket);
   }
   merge_ports(inspection);
-  inspection->planned = !err;
+  inspection->planned = !err && (half_open || inspection->ports_len > 0 ||
+                                 inspection->targets_len > 0);
   return err;
 }
 
@@ -280,7 +287,8 @@ static void begin_results(const struct lb_inspection *inspection,
       continue;
     struct lb_visit visit = lb_listeners_visit(listeners, &socket->sock);
     for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
-      listener->inspection.done = true;
+      listener->inspection = (struct lb_listener_inspection){
+          .done = true, .has_syn = inspection->half_open};
   }
 }
 
@@ -347,14 +355,16 @@ int lb_inspection_take(struct lb_inspection *inspection,
 /* If all waiting connections were reset, the kernel shows none of them, and the
  * wait is unknown. */
 void lb_inspection_put_listener(const struct lb_listener *listener,
-                                struct lb_values *values) {
+                                bool knows_empty, struct lb_values *values) {
   const struct lb_listener_inspection *found = &listener->inspection;
-  if (!found->done || listener->sample.sockets == 0)
+  bool is_known = found->done || (knows_empty && listener->sample.queue == 0);
+  if (!is_known || listener->sample.sockets == 0)
     return;
   if (listener->sample.has_tcp) {
     if (found->visible > 0 || found->queue == 0)
       lb_put_gauge(values, LB_WAIT, found->wait_ms / 1000.0);
-    lb_put_gauge(values, LB_SYN, (double)found->syn);
+    if (found->has_syn)
+      lb_put_gauge(values, LB_SYN, (double)found->syn);
   }
   if (!found->lacks_abandoned)
     lb_put_gauge(values, LB_ABANDONED, (double)found->abandoned);

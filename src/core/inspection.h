@@ -2,7 +2,7 @@
 /* An inspection: one pass over the connections that wait at the listening
  * sockets of one network namespace.
  *
- *   lb_inspection_plan(inspection, table, listeners);  after a sample
+ *   lb_inspection_plan(inspection, table, listeners, ...);  after a sample
  *   lb_inspection_run(inspection, source, &cost_ns);
  *   lb_inspection_take(inspection, table, listeners);  after another sample
  *
@@ -49,6 +49,7 @@ struct lb_inspection {
   size_t endpoints_cap;
   struct lb_conns conns;
   uint32_t number; /* of the plan */
+  bool half_open;  /* half-open connections of all ports are asked for */
   bool queued;     /* a connection waits at some TCP socket */
   bool has_mptcp;  /* some of these may be of MPTCP: set after the plan */
   int mptcp_err; /* of the run: whether their clients have closed is unknown */
@@ -62,11 +63,12 @@ void lb_inspection_free(struct lb_inspection *inspection);
 /* Drops plan and results. */
 void lb_inspection_clear(struct lb_inspection *inspection);
 
-/* Plans to ask for the sockets of the last sample that are reported. Returns 0,
- * or -ENOMEM without a plan. */
+/* Plans to ask for the sockets of the last sample that are reported: for those
+ * with a queue, or with half_open for the ports of all. Without half_open there
+ * is no plan if there is no queue. Returns 0, or -ENOMEM without a plan. */
 int lb_inspection_plan(struct lb_inspection *inspection,
                        struct lb_socket_table *table,
-                       struct lb_listeners *listeners);
+                       struct lb_listeners *listeners, bool half_open);
 
 /* Asks the source, sets done or err, and adds the CPU time that it took to
  * *cost_ns. UNIX sockets are asked one by one: those for which limit_ns of CPU
@@ -80,8 +82,10 @@ int lb_inspection_take(struct lb_inspection *inspection,
                        const struct lb_socket_table *table,
                        struct lb_listeners *listeners);
 
-/* Puts wait, syn and abandoned of a listener, as far as they are known. */
+/* Puts wait, syn and abandoned of a listener, as far as they are known.
+ * knows_empty: if there was no inspection, an empty queue has none that wait.
+ */
 void lb_inspection_put_listener(const struct lb_listener *listener,
-                                struct lb_values *values);
+                                bool knows_empty, struct lb_values *values);
 
 #endif

@@ -46,6 +46,7 @@ struct lb_listener_inspection {
   uint64_t syn;         /* half-open connections */
   uint32_t wait_ms;     /* of the longest-waiting visible one */
   bool done;            /* else all of this is unknown */
+  bool has_syn;         /* half-open connections were asked for */
   bool lacks_abandoned; /* unknown for some socket */
 };
 

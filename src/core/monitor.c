@@ -134,6 +134,7 @@ void lb_monitor_sample(struct lb_monitor *monitor, size_t i, uint64_t now_ms) {
   if (!lb_namespace_is_open(ns))
     return;
   ns->err = lb_collector_sample(ns->collector, parts, now_ms);
+  ns->is_sampled = false;
   monitor->unix_ns += ns->source.unix_ns - unix_ns;
   monitor->missing |= lacks_here(ns);
 }
@@ -153,6 +154,39 @@ static void sample_or_replace(struct lb_monitor *monitor,
     ns->err = lb_collector_sample(ns->collector, parts, now_ms);
 }
 
+/* --- the samples of a read ------------------------------------------------ */
+
+struct read_sample {
+  unsigned parts;
+  uint64_t total_ns; /* CPU time */
+  uint64_t unix_ns;
+};
+
+static struct read_sample sample_at_read(struct lb_monitor *monitor,
+                                         struct lb_namespace *ns,
+                                         uint64_t now_ms) {
+  uint64_t start = thread_ns(monitor), unix_ns = ns->source.unix_ns;
+  unsigned parts = lb_budget_turn_parts(&monitor->budget, monitor->read_parts,
+                                        ns->ref.path ? 0 : ns->sample_ns);
+  parts &= ~monitor->found_missing;
+  sample_or_replace(monitor, ns, parts, now_ms);
+  return (struct read_sample){.parts = parts,
+                              .total_ns = thread_ns(monitor) - start,
+                              .unix_ns = ns->source.unix_ns - unix_ns};
+}
+
+/* Counts it as the sample of the read. */
+static void count_sample(struct lb_monitor *monitor, struct lb_namespace *ns,
+                         struct read_sample sample) {
+  if (!ns->is_counted)
+    split_cost(monitor->costs_ns, sample.parts, sample.total_ns,
+               sample.unix_ns);
+  ns->is_counted = true;
+  if (!ns->err &&
+      (lb_collector_parts(ns->collector) & ~sample.parts) == LB_NO_PARTS)
+    ns->sample_ns = sample.total_ns;
+}
+
 /* --- inspections --------------------------------------------------------- */
 
 static void plan_inspection(struct lb_monitor *monitor, struct lb_namespace *ns,
@@ -163,19 +197,62 @@ static void plan_inspection(struct lb_monitor *monitor, struct lb_namespace *ns,
   sample_or_replace(monitor, ns, parts, now_ms);
   monitor->found_missing |= lacks_here(ns);
   if (!ns->err)
-    ns->err = lb_collector_plan_inspection(ns->collector, &ns->inspection);
+    ns->err =
+        lb_collector_plan_inspection(ns->collector, &ns->inspection, now_ms);
+}
+
+static void spend_on_inspections(struct lb_monitor *monitor, uint64_t cost_ns) {
+  monitor->inspecting_ns += cost_ns;
+  lb_budget_inspected(&monitor->budget, cost_ns);
+}
+
+/* All of them, if the time lasts. */
+static bool plan_all(struct lb_monitor *monitor, uint64_t now_ms) {
+  uint64_t start = thread_ns(monitor);
+  if (!lb_budget_can_inspect(&monitor->budget))
+    return false;
+  for (size_t i = 0; i < monitor->all.len; i++)
+    plan_inspection(monitor, monitor->all.v[i], now_ms);
+  spend_on_inspections(monitor, thread_ns(monitor) - start);
+  return true;
+}
+
+static void plan_if_needed(struct lb_monitor *monitor, struct lb_namespace *ns,
+                           uint64_t now_ms) {
+  uint64_t start = thread_ns(monitor);
+  if (!lb_namespace_is_open(ns))
+    return;
+  struct read_sample sample = sample_at_read(monitor, ns, now_ms);
+  monitor->found_missing |= lacks_here(ns);
+  if (!ns->err)
+    ns->err =
+        lb_collector_plan_inspection(ns->collector, &ns->inspection, now_ms);
+  uint64_t cost_ns = thread_ns(monitor) - start;
+  if (ns->inspection.planned && lb_budget_can_inspect(&monitor->budget)) {
+    spend_on_inspections(monitor, cost_ns);
+    return;
+  }
+  monitor->slowed |= ns->inspection.planned;
+  lb_inspection_clear(&ns->inspection);
+  ns->is_sampled = true;
+  count_sample(monitor, ns, sample);
+  ns->early_ns = cost_ns - sample.total_ns;
+  lb_budget_ended_one(&monitor->budget, cost_ns);
 }
 
 static void plan_inspections(struct lb_monitor *monitor, uint64_t now_ms) {
-  uint64_t start = thread_ns(monitor);
-  lb_budget_grant(&monitor->budget, to_ns(now_ms));
-  monitor->slowed = !lb_budget_can_inspect(&monitor->budget);
-  if (monitor->slowed)
+  enum lb_inspect inspect = monitor->settings->inspect;
+  monitor->slowed = false;
+  if (inspect == LB_INSPECT_NEVER)
     return;
-  for (size_t i = 0; i < monitor->all.len; i++)
-    plan_inspection(monitor, monitor->all.v[i], now_ms);
-  monitor->inspecting_ns = thread_ns(monitor) - start;
-  lb_budget_inspected(&monitor->budget, monitor->inspecting_ns);
+  lb_budget_grant(&monitor->budget, to_ns(now_ms));
+  if (inspect == LB_INSPECT_ALWAYS)
+    monitor->slowed = !plan_all(monitor, now_ms);
+  else if (lb_budget_takes_turns(&monitor->budget))
+    (void)plan_all(monitor, now_ms);
+  else
+    for (size_t i = 0; i < monitor->all.len; i++)
+      plan_if_needed(monitor, monitor->all.v[i], now_ms);
 }
 
 static void find_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
@@ -184,6 +261,8 @@ static void find_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
   for (size_t i = 0; i < monitor->all.len; i++) {
     struct lb_namespace *ns = monitor->all.v[i];
     lb_inspection_clear(&ns->inspection);
+    ns->is_sampled = ns->is_counted = false;
+    ns->early_ns = 0;
     if (!lb_namespace_is_open(ns))
       ns->inspection.err = 0;
   }
@@ -196,9 +275,10 @@ static void find_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
 void lb_monitor_prepare(struct lb_monitor *monitor, uint64_t now_ms) {
   monitor->found_missing = LB_NO_PARTS;
   monitor->inspecting_ns = 0;
+  for (int i = 0; i < LB_PARTS; i++)
+    monitor->costs_ns[i] = 0;
   find_namespaces(monitor, now_ms);
-  if (monitor->settings->inspect)
-    plan_inspections(monitor, now_ms);
+  plan_inspections(monitor, now_ms);
 }
 
 void lb_monitor_inspect(struct lb_monitor *monitor) {
@@ -225,20 +305,17 @@ void lb_monitor_inspect(struct lb_monitor *monitor) {
 /* Returns the CPU time of the sample. */
 static uint64_t end_interval(struct lb_monitor *monitor,
                              struct lb_namespace *ns, uint64_t now_ms) {
-  uint64_t start = thread_ns(monitor), unix_ns = ns->source.unix_ns;
-  unsigned parts = lb_budget_turn_parts(&monitor->budget, monitor->read_parts,
-                                        ns->ref.path ? 0 : ns->sample_ns);
-  parts &= ~monitor->found_missing;
-  sample_or_replace(monitor, ns, parts, now_ms);
-  uint64_t sample_ns = thread_ns(monitor) - start;
-  split_cost(monitor->costs_ns, parts, sample_ns, ns->source.unix_ns - unix_ns);
-  if (!ns->err && (lb_collector_parts(ns->collector) & ~parts) == LB_NO_PARTS)
-    ns->sample_ns = sample_ns;
+  struct read_sample sample = {.total_ns = 0};
+  if (!ns->is_sampled) {
+    sample = sample_at_read(monitor, ns, now_ms);
+    count_sample(monitor, ns, sample);
+  }
+  ns->is_sampled = false;
   if (!ns->err && ns->inspection.done)
     ns->err = lb_collector_take_inspection(ns->collector, &ns->inspection);
   if (!ns->err)
     ns->err = lb_collector_end_interval(ns->collector, now_ms, &ns->errors);
-  return sample_ns;
+  return sample.total_ns;
 }
 
 /* Without samples within the interval, nothing is kept open until the next. */
@@ -254,7 +331,7 @@ static void finish_namespace(struct lb_monitor *monitor,
       monitor->settings->sample_s == 0)
     lb_source_rest(&ns->source);
   uint64_t cost_ns = thread_ns(monitor) - start;
-  ns->rest_ns = cost_ns - sample_ns;
+  ns->rest_ns = ns->early_ns + cost_ns - sample_ns;
   lb_budget_ended_one(&monitor->budget, cost_ns);
 }
 
@@ -302,8 +379,6 @@ static void account(struct lb_monitor *monitor, size_t finished,
 }
 
 void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
-  for (int i = 0; i < LB_PARTS; i++)
-    monitor->costs_ns[i] = 0;
   size_t finished = finish_namespaces(monitor, now_ms);
   monitor->missing &= ~monitor->read_parts;
   monitor->missing |= monitor->found_missing;

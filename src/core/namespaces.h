@@ -34,6 +34,13 @@ struct lb_namespace {
   uint64_t rest_ns;   /* CPU time of the last end of an interval, without the
                          sample */
   bool is_waiting;    /* for its turn: its interval goes on */
+
+  /* With LB_INSPECT_AUTO the sample that looks for a reason to inspect is that
+   * of the read, if it finds none. */
+  bool is_sampled;   /* it is the last sample */
+  bool is_counted;   /* its cost is */
+  uint64_t early_ns; /* CPU time of the end of the interval before its turn,
+                        without the sample */
 };
 
 struct lb_namespaces {

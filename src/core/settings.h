@@ -41,6 +41,14 @@ struct lb_settings_netns {
   bool for_all; /* for every selection that names no namespace */
 };
 
+/* When the waiting connections are inspected. */
+enum lb_inspect {
+  LB_INSPECT_NEVER,
+  LB_INSPECT_ALWAYS, /* in every interval */
+  LB_INSPECT_AUTO,   /* if a connection waits at the read; half-open ones if the
+                        SYN queue is in trouble */
+};
+
 struct lb_settings {
   struct lb_selection *selections; /* no two with one label */
   size_t selections_len;
@@ -55,7 +63,7 @@ struct lb_settings {
   struct lb_portset port_labels; /* ports whose number is a selection's label */
 
   double sample_s; /* between samples within the interval; 0: no samples */
-  bool inspect;    /* inspect the waiting connections */
+  enum lb_inspect inspect;
 };
 
 /* Frees what the struct owns and clears it, for another use. */

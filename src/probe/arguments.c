@@ -170,7 +170,7 @@ static int parse_option(struct command_line *line, int option) {
   case 'N':
     return add_netns_argument(&arguments->settings, optarg);
   case 'q':
-    arguments->settings.inspect = true;
+    arguments->settings.inspect = LB_INSPECT_ALWAYS;
     return 0;
   case 's':
     arguments->sockets = true;
@@ -270,6 +270,8 @@ bool lb_arguments_parse(struct lb_arguments *out, int argc, char *const *argv,
   if (!out->explain)
     settings->listening_ports = line.tcp || (settings->selections_len == 0 &&
                                              !settings->listening_paths);
+  if (settings->inspect == LB_INSPECT_NEVER && !out->record && !out->replay)
+    settings->inspect = LB_INSPECT_AUTO;
   if (!*status)
     *status = check_combination(&line);
   return !*status;

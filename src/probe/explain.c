@@ -331,7 +331,7 @@ int lb_run_explain(struct lb_arguments *arguments,
   struct explain_run run = {.arguments = arguments, .interrupted = interrupted};
   int status = LB_COULD_NOT_LOOK;
   char buf[LB_REASON_SIZE];
-  arguments->settings.inspect = true;
+  arguments->settings.inspect = LB_INSPECT_ALWAYS;
   int err = lb_monitor_new(&arguments->settings,
                            (struct lb_transport_opener){open_kernel, NULL},
                            &run.monitor);

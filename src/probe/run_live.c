@@ -58,7 +58,7 @@ static void pass_interval(const struct live_run *run, struct timespec from,
 }
 
 static void end_live_interval(const struct live_run *run, uint64_t now_ms) {
-  if (run->recorder && run->arguments->settings.inspect)
+  if (run->recorder && run->arguments->settings.inspect == LB_INSPECT_ALWAYS)
     lb_recorder_begin_sample(run->recorder, now_ms, false);
   lb_monitor_prepare(run->monitor, now_ms);
   lb_monitor_inspect(run->monitor);

@@ -22,7 +22,7 @@ static int open_replay(void *data, const char *path,
 static int replay_intervals(const struct lb_arguments *arguments,
                             struct lb_monitor *monitor,
                             struct lb_replay *replay) {
-  bool inspect = arguments->settings.inspect;
+  bool inspect = arguments->settings.inspect == LB_INSPECT_ALWAYS;
   int status = EXIT_SUCCESS;
   uint64_t now_ms;
   bool ends;

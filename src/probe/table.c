@@ -47,11 +47,27 @@ bool lb_table_has_column(const struct lb_settings *settings, int id) {
   case LB_WAIT:
   case LB_ABANDONED:
   case LB_SYN:
+    return settings->inspect != LB_INSPECT_NEVER;
   case LB_ACTIVE:
-    return settings->inspect;
+    return settings->inspect == LB_INSPECT_ALWAYS;
   default:
     return true;
   }
+}
+
+static bool has_value(const struct lb_table *table, int id) {
+  for (size_t i = 0; i < table->len; i++)
+    if (table->lines[i].values.present & 1u << id)
+      return true;
+  return false;
+}
+
+/* Not a column of dashes for what is only known in times of trouble. */
+static bool shows_column(const struct lb_table *table,
+                         const struct lb_settings *settings, int id) {
+  bool is_rare = id == LB_SYN && settings->inspect == LB_INSPECT_AUTO;
+  return lb_table_has_column(settings, id) &&
+         (!is_rare || has_value(table, id));
 }
 
 static void print_value(const struct lb_values *values, int id, int width) {
@@ -67,11 +83,12 @@ static void print_value(const struct lb_values *values, int id, int width) {
   printf(" %*s", width, text);
 }
 
-static void print_listener(const struct lb_settings *settings,
+static void print_listener(const struct lb_table *table,
+                           const struct lb_settings *settings,
                            const struct lb_table_line *line, int width) {
   printf("%-*s", width, line->label);
   for (int i = 0; i < LB_READINGS; i++)
-    if (lb_table_has_column(settings, i))
+    if (shows_column(table, settings, i))
       print_value(&line->values, i, COLUMN_WIDTH);
   putchar('\n');
 }
@@ -88,7 +105,8 @@ static void print_namespace(const struct lb_table_line *line) {
     }
 }
 
-static void print_heading(const struct lb_settings *settings, int width) {
+static void print_heading(const struct lb_table *table,
+                          const struct lb_settings *settings, int width) {
   printf("%-*s", width, "LISTENER");
   for (int i = 0; i < LB_READINGS; i++) {
     char upper[32];
@@ -96,7 +114,7 @@ static void print_heading(const struct lb_settings *settings, int width) {
     for (const char *c = lb_reading_table[i].name; *c; c++)
       upper[n++] = (char)toupper((unsigned char)*c);
     upper[n] = '\0';
-    if (lb_table_has_column(settings, i))
+    if (shows_column(table, settings, i))
       printf(" %*s", COLUMN_WIDTH, upper);
   }
   putchar('\n');
@@ -110,10 +128,10 @@ void lb_table_print(struct lb_table *table,
     if (!table->lines[i].is_namespace &&
         (int)strlen(table->lines[i].label) > width)
       width = (int)strlen(table->lines[i].label);
-  print_heading(settings, width);
+  print_heading(table, settings, width);
   for (size_t i = 0; i < table->len; i++)
     if (table->lines[i].is_namespace)
       print_namespace(&table->lines[i]);
     else
-      print_listener(settings, &table->lines[i], width);
+      print_listener(table, settings, &table->lines[i], width);
 }

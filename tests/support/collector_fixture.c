@@ -132,9 +132,10 @@ static void play_inspect(struct fixture *fixture, const struct words *words) {
   (void)words;
   uint64_t cost_ns = 0;
   sample(fixture);
-  assert_int_equal(
-      lb_collector_plan_inspection(fixture->collector, &fixture->inspection),
-      0);
+  assert_int_equal(lb_collector_plan_inspection(fixture->collector,
+                                                &fixture->inspection,
+                                                fixture->now_ms),
+                   0);
   lb_inspection_run(&fixture->inspection, source_of(&fixture->kernel),
                     UINT64_MAX, &cost_ns);
 }

@@ -161,8 +161,9 @@ void say_settings(struct text *text, const struct lb_settings *settings) {
     say_unix_names(text, settings->ignored_paths, settings->ignored_paths_len);
     say(text, "\n");
   }
-  if (settings->inspect)
+  if (settings->inspect == LB_INSPECT_ALWAYS)
     say(text, "inspect\n");
+
 }
 
 const struct lb_netns_spec *add_netns(struct lb_settings *settings,

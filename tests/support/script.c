@@ -121,6 +121,11 @@ static void set_mptcp(struct kernel *kernel, const struct words *words) {
   kernel->mptcp = number_at(words, 1);
 }
 
+static void count_syns(struct kernel *kernel, const struct words *words) {
+  *(*words->v[0] == 'c' ? &kernel->cookies : &kernel->syn_drops) +=
+      number_at(words, 1);
+}
+
 static void set_somaxconn(struct kernel *kernel, const struct words *words) {
   kernel->somaxconn = number_at(words, 1);
 }
@@ -155,6 +160,8 @@ static const struct {
     {"mptcp_closed", connect_client},
     {"mptcp", set_mptcp},
     {"hang_up", hang_up},
+    {"syn_drops", count_syns},
+    {"cookies", count_syns},
     {"somaxconn", set_somaxconn},
     {"fail", fail_reads},
     {"work", fail_reads},

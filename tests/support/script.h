@@ -31,6 +31,7 @@ bool is_name(const char *text); /* not a number */
  * - waiting PORT MS [at ADDRESS] [dev N], closed ..., mptcp_closed ...,
  *   half_open ...: a client
  * - mptcp N: so many clients of MPTCP that ever came
+ * - syn_drops N, cookies N: SYNs that meet a full SYN queue
  * - hang_up: all clients have gone
  * - somaxconn N: 0 is unreadable
  * - fail dump|paths|netstat|waiting: with ENOBUFS, until "work"

@@ -509,8 +509,9 @@ TEST_ON_KERNEL(the_steady_state_allocates_nothing) {
     }
     uint64_t cost_ns = 0;
     struct lb_inspection *inspection = &fixture->inspection;
-    assert_int_equal(
-        lb_collector_plan_inspection(fixture->collector, inspection), 0);
+    assert_int_equal(lb_collector_plan_inspection(fixture->collector,
+                                                  inspection, fixture->now_ms),
+                     0);
     lb_inspection_run(inspection, source_of(kernel), UINT64_MAX, &cost_ns);
     sample(fixture);
     assert_true(inspection->done);

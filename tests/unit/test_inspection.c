@@ -110,8 +110,9 @@ TEST_ON_KERNEL(unix_sockets_take_turns_if_the_time_does_not_last_for_all) {
   for (size_t i = 0; i < 2 * LEN(wants); i++) {
     uint64_t cost_ns = 0;
     play(fixture, "sample");
-    assert_int_equal(
-        lb_collector_plan_inspection(fixture->collector, inspection), 0);
+    assert_int_equal(lb_collector_plan_inspection(fixture->collector,
+                                                  inspection, fixture->now_ms),
+                     0);
     lb_inspection_run(inspection, source_of(kernel), 10, &cost_ns);
     assert_int_equal(cost_ns, 10);
     play(fixture, "take");
@@ -323,8 +324,9 @@ TEST_ON_KERNEL(without_memory_there_is_no_plan_and_no_result) {
   for (size_t fails = 1; fails <= 2; fails++) {
     lb_inspection_free(inspection);
     memory.fails = fails;
-    assert_int_equal(
-        lb_collector_plan_inspection(fixture->collector, inspection), -ENOMEM);
+    assert_int_equal(lb_collector_plan_inspection(fixture->collector,
+                                                  inspection, fixture->now_ms),
+                     -ENOMEM);
     assert_false(inspection->planned);
   }
   play(fixture, "inspect; sample");

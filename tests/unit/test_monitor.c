@@ -333,8 +333,8 @@ static void play_step(struct fixture *fixture, const char *verb,
 
 /* Statements for the own kernel (script.h), and:
  *
- * - netns NAME: configures one, or "*"; inspecting: with InspectQueue; paths:
- *   with ListeningPaths
+ * - netns NAME: configures one, or "*"; inspecting, auto: with InspectQueue;
+ *   paths: with ListeningPaths
  * - path PATH INO: a namespace, with the next kernel; INO 0: none yet
  * - in NAME STATEMENT: for the kernel there
  * - in NAME gone, back INO, replaced INO, refuses EPERM|EINVAL
@@ -347,7 +347,9 @@ static void play_statement(void *data, const struct words *words) {
   else if (strcmp(verb, "paths") == 0)
     fixture->settings.listening_paths = true;
   else if (strcmp(verb, "inspecting") == 0)
-    fixture->settings.inspect = true;
+    fixture->settings.inspect = LB_INSPECT_ALWAYS;
+  else if (strcmp(verb, "auto") == 0)
+    fixture->settings.inspect = LB_INSPECT_AUTO;
   else if (strcmp(verb, "path") == 0)
     script_netns(
         words->v[1],
@@ -729,6 +731,134 @@ TEST_WITH(a_namespace_that_cannot_be_sampled_takes_no_turn, set_up, tear_down) {
   assert_false(cost_of(fixture).inspections);
 }
 
+/* --- InspectQueue "auto" ----------------------------------------------------
+ */
+
+static void say_inspected(void *data, const struct lb_readings *readings) {
+  static const enum lb_reading_id ids[] = {LB_QUEUE, LB_WAIT, LB_ABANDONED,
+                                           LB_SYN};
+  if (readings->is_namespace)
+    return;
+  say(data, "%s", readings->label);
+  for (size_t i = 0; i < LEN(ids); i++)
+    if (readings->values.present & 1u << ids[i])
+      say(data, "%s%g", i ? "/" : " ", readings->values.v[ids[i]].gauge);
+    else
+      say(data, "/-");
+  say(data, ", ");
+}
+
+static void say_inspected_in(void *data, const struct lb_outcome *outcome) {
+  if (outcome->collector)
+    lb_collector_visit_readings(outcome->collector, say_inspected, data);
+}
+
+static void say_inspection_error(void *data, const struct lb_outcome *outcome) {
+  if (outcome->inspection_err)
+    say(data, "inspection %s, ", strerrorname_np(-outcome->inspection_err));
+}
+
+/* What the kernel was asked for since the last step: dumps, files and, after
+ * "asked", the ports and UNIX sockets of an inspection. */
+static void say_questions(struct text *got, struct kernel *kernel) {
+  say(got, "%d+%d", kernel->dumps + kernel->unix_dumps, kernel->netstats);
+  if (kernel->inspections + kernel->pendings)
+    say(got, " asked");
+  if (kernel->inspections)
+    say_asked(got, kernel);
+  if (kernel->pendings)
+    say(got, " %d names", kernel->pendings);
+  kernel->dumps = kernel->unix_dumps = kernel->netstats = 0;
+  kernel->inspections = kernel->pendings = 0;
+}
+
+static const struct story automatic[] = {
+    {"a host on which no connection waits is not inspected, and wait and "
+     "abandoned are 0",
+     {{"auto; paths; listen 1 80; listen 2 443; listen 3 /a; waiting 80 5; "
+       "half_open 443 0; end 3",
+       "80 0/0/0/-, 443 0/0/0/-, a 0/-/0/-, 6+3"},
+      {"samples; end", "80 0/0/0/-, 443 0/0/0/-, a 0/-/0/-, 4+1"}}},
+    {"only ports and UNIX sockets at which a connection waits are asked for",
+     {{"auto; paths; listen 1 80 queue 2; listen 2 443; listen 3 /a; "
+       "listen 4 /b queue 3 closed 1; waiting 80 1500; waiting 80 20; "
+       "waiting 443 9; half_open 80 0; end",
+       "80 2/1.5/0/-, 443 0/0/0/-, a 0/-/0/-, b 3/-/1/-, 4+2 asked 80 1 "
+       "names"},
+      {"set 1 queue 0; set 4 queue 0; end",
+       "80 0/0/0/-, 443 0/0/0/-, a 0/-/0/-, b 0/-/0/-, 2+1"}}},
+    {"a queue within the interval alone is no reason",
+     {{"auto; listen 1 80 queue 2; samples; set 1 queue 0; end",
+       "80 0/0/0/-, 2+1"}}},
+    {"half-open connections of all listeners are counted when the SYN queue "
+     "drops, or sends cookies, and not before",
+     {{"auto; syn_drops 5; cookies 3; listen 1 80; listen 2 443 queue 1; "
+       "half_open 80 0; half_open 80 0; waiting 443 7; end",
+       "80 0/0/0/-, 443 1/0.007/0/-, 2+2 asked 443"},
+      {"syn_drops 1; end", "80 0/0/0/2, 443 1/0.007/0/0, 2+2 asked 80 443"},
+      {"set 2 queue 0; cookies 1; end", "80 0/0/0/2, 443 0/0/0/0, 2+2 asked "
+                                        "80 443"},
+      {"end", "80 0/0/0/-, 443 0/0/0/-, 1+1"}}},
+    {"a client that comes during an inspection has waited for no time",
+     {{"auto; listen 1 80 queue 1; listen 2 443; waiting 80 7; prepare; "
+       "inspect; set 2 queue 1; samples; finish",
+       "80 1/0.007/0/-, 443 1/0/0/-, 3+2 asked 80"}}},
+    {"a sample between the two steps of a read takes the place of its own",
+     {{"auto; listen 1 80; prepare; set 1 queue 1; samples; finish",
+       "80 1/-/-/-, 3+2"}}},
+    {"each network namespace is inspected for reasons of its own",
+     {{"auto; netns *; path /run/netns/a 10; listen 1 80 queue 1; "
+       "waiting 80 7; in a listen 1 80; in a waiting 80 9; end",
+       "80 1/0.007/0/-, a:80 0/0/0/-, 2+2 asked 80, 1+1"},
+      {"set 1 queue 0; in a set 1 queue 1; end",
+       "80 0/0/0/-, a:80 1/0.009/0/-, 1+1, 2+2 asked 80"},
+      {"in a set 1 queue 0; in a cookies 1; end",
+       "80 0/0/0/-, a:80 0/0/0/0, 1+1, 2+2 asked 80"}}},
+    {"an inspection that fails leaves the wait of a queue unknown",
+     {{"auto; listen 1 80 queue 1; listen 2 443; fail waiting; end",
+       "inspection ENOBUFS, 80 1/-/-/-, 443 0/0/0/-, 2+2 asked 80"},
+      {"set 1 queue 0; end", "80 0/0/0/-, 443 0/0/0/-, 1+1"}}},
+    {"without tcp_diag or the counters there is no reason to inspect",
+     {{"auto; listen 1 80 queue 1; fail tcp_diag; end", "1+1"},
+      {"work; set 1 queue 0; fail netstat; cookies 1; end", "80 0/0/0/-, 1+2"},
+      {"work; end", "80 0/0/0/-, 1+1"}}},
+};
+
+TEST_CASE(auto_inspects_only_where_a_connection_waits) {
+  for (size_t i = 0; i < LEN(automatic); i++) {
+    print_message("# %s\n", automatic[i].name);
+    assert_int_equal(set_up(state), 0);
+    struct fixture *fixture = *state;
+    for (size_t j = 0;
+         j < LEN(automatic[i].steps) && automatic[i].steps[j].script; j++) {
+      struct text got = {.len = 0};
+      play(fixture, automatic[i].steps[j].script);
+      lb_monitor_visit(fixture->monitor, say_inspection_error, &got);
+      lb_monitor_visit(fixture->monitor, say_inspected_in, &got);
+      say_questions(&got, &fixture->host.own);
+      for (size_t k = 0; k < there->len; k++) {
+        say(&got, ", ");
+        say_questions(&got, there->netns[k].kernel);
+      }
+      assert_string_equal(got.at, automatic[i].steps[j].want);
+      assert_false(cost_of(fixture).inspections);
+    }
+    assert_int_equal(tear_down(state), 0);
+  }
+}
+
+TEST_WITH(auto_skips_inspections_that_take_long_and_knows_empty_queues, set_up,
+          tear_down) {
+  struct fixture *fixture = *state;
+  play(fixture, "auto; listen 1 80 queue 1; listen 2 443");
+  assert_rhythm(fixture, 250000000, "I--I--");
+  struct text got = {.len = 0};
+  lb_monitor_visit(fixture->monitor, say_inspected_in, &got);
+  assert_string_equal(got.at, "80 1/-/-/-, 443 0/0/0/-, ");
+  play(fixture, "set 1 queue 0; end");
+  assert_false(cost_of(fixture).inspections);
+}
+
 /* --- the limit ------------------------------------------------------------ */
 
 enum { READER, SAMPLER, THREADS };
@@ -900,7 +1030,7 @@ TEST_WITH(whatever_comes_and_goes_is_opened_and_closed_once, set_up,
           tear_down) {
   struct fixture *fixture = *state;
   unsigned seed = 11;
-  fixture->settings.inspect = true;
+  fixture->settings.inspect = LB_INSPECT_ALWAYS;
   fixture->settings.listening_paths = true;
   play(fixture, "netns 3; netns *");
   for (uint16_t i = 0; i < 3; i++) {
@@ -929,7 +1059,7 @@ TEST_WITH(whatever_comes_and_goes_is_opened_and_closed_once, set_up,
 
 TEST_WITH(the_steady_state_allocates_nothing, set_up, tear_down) {
   struct fixture *fixture = *state;
-  fixture->settings.inspect = true;
+  fixture->settings.inspect = LB_INSPECT_ALWAYS;
   play(fixture, "netns *");
   play(fixture, "path /run/netns/a 10; path /run/netns/b 11");
   for (uint16_t i = 1; i <= 20; i++) {
@@ -1082,7 +1212,7 @@ static void say_all_gauges(void *data, const struct lb_outcome *outcome) {
 }
 
 static void begin_story(struct fixture *fixture) {
-  fixture->settings.inspect = true;
+  fixture->settings.inspect = LB_INSPECT_ALWAYS;
   fixture->settings.listening_paths = true;
   fixture->host.own = new_kernel();
   fixture->kernels[0] = new_kernel();

@@ -27,6 +27,12 @@ static int read_blocks(double interval_s, const oconfig_item_t *blocks,
   return err;
 }
 
+static void say_all(struct text *got, const struct lb_settings *settings) {
+  say_settings(got, settings);
+  if (settings->inspect == LB_INSPECT_NEVER)
+    say(got, "never inspect\n");
+}
+
 /* Says the settings ("nothing" if no selection is valid), the samples unless
  * they have the default of 0.1 s, and the errors. */
 static void say_blocks(struct text *got, double interval_s,
@@ -41,7 +47,7 @@ static void say_blocks(struct text *got, double interval_s,
     assert_memory_equal(&settings, &unwritten, sizeof(settings));
     say(got, "nothing\n");
   } else {
-    say_settings(got, &settings);
+    say_all(got, &settings);
     if (settings.sample_s != 0.1)
       say(got, "every %g\n", settings.sample_s);
   }
@@ -102,6 +108,7 @@ static void check_table(void **state) {
 #define NOT_PATH ": not the name of a UNIX socket, expected " PATH_FORM
 #define NETNS_FORM "a name under /run/netns, an absolute path, or \"*\"\n"
 #define NOT_NETNS ": not a network namespace, expected " NETNS_FORM
+#define NOT_A_MODE ": not one mode, expected \"auto\", true or false\n"
 #define NOT_BOOLEAN ": not one boolean, expected true or false\n"
 #define NOT_NAME                                                               \
   ": not one valid name, expected one name in quotes, of 1 to 127 bytes, "     \
@@ -336,10 +343,14 @@ CASES(a_boolean_may_be_in_quotes_and_the_last_good_one_counts) = {
      "port 80\nothers\nListeningPorts 7" NOT_BOOLEAN},
     {"InspectQueue true\n", "others\ninspect\n"},
     {"InspectQueue \"on\"\nLocalPort 80\n", "port 80\ninspect\n"},
-    {"InspectQueue false\n", "others\n"},
-    {"InspectQueue true\nInspectQueue false\n", "others\n"},
+    {"InspectQueue false\n", "others\nnever inspect\n"},
+    {"InspectQueue true\nInspectQueue false\n", "others\nnever inspect\n"},
+    {"InspectQueue true\nInspectQueue \"AUTO\"\n", "others\n"},
+    {"InspectQueue \"no\"\nInspectQueue auto\n", "others\n"},
     {"InspectQueue true\nInspectQueue 1\n",
-     "others\ninspect\nInspectQueue 1" NOT_BOOLEAN},
+     "others\ninspect\nInspectQueue 1" NOT_A_MODE},
+    {"InspectQueue false\nInspectQueue \"auto\" true\n",
+     "others\nnever inspect\nInspectQueue \"auto\"" NOT_A_MODE},
 };
 
 CASES(what_is_not_one_boolean_leaves_the_default) = {
@@ -353,7 +364,7 @@ CASES(what_is_not_one_boolean_leaves_the_default) = {
     {"LocalPort 80\nListeningPaths 1\nListeningPaths true true\n",
      "port 80\nListeningPaths 1" NOT_BOOLEAN "ListeningPaths true" NOT_BOOLEAN},
     {"LocalPort 80\nInspectQueue \"deep\"\n",
-     "port 80\nInspectQueue \"deep\"" NOT_BOOLEAN},
+     "port 80\nInspectQueue \"deep\"" NOT_A_MODE},
 };
 
 CASES(an_unknown_or_misplaced_option_costs_only_itself) = {
@@ -399,7 +410,7 @@ CASES(an_option_written_as_a_block_or_without_a_value_is_said) = {
      "port 80\nListeningPorts" NO_VALUE "true or false\n"
      "IgnoreSelected" NO_VALUE "true or false\n"
      "ListeningPaths" NO_VALUE "true or false\n"
-     "InspectQueue" NO_VALUE "true or false\n"
+     "InspectQueue" NO_VALUE "\"auto\", true or false\n"
      "SampleInterval" NO_VALUE "0, or seconds from 0.001 to the interval\n"},
 };
 
@@ -885,7 +896,7 @@ static size_t check_refusals(const char *config, const char *want) {
       assert_int_equal(err, -ENOMEM);
       assert_memory_equal(&settings, &unwritten, sizeof(settings));
     } else {
-      say_settings(&got, &settings);
+      say_all(&got, &settings);
       say(&got, "%s", errors.at);
       assert_string_equal(got.at, want);
     }

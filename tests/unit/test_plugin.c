@@ -86,7 +86,10 @@ static void on_values(const value_list_t *list) {
   assert_string_equal(list->plugin, "listen_backlog");
   snprintf(id, sizeof(id), "%s%s %s-%s", is_base ? "before: " : "",
            list->plugin_instance, list->type, list->type_instance);
-  if (is_said(list->type_instance) &&
+  /* On a loaded host an inspection of a queue is left out. */
+  bool may_lack = strcmp(list->type_instance, "wait") == 0 ||
+                  strcmp(list->type_instance, "abandoned") == 0;
+  if (is_said(list->type_instance) && !may_lack &&
       (!seen.others_exist || is_ours(list->plugin_instance)))
     say_value(id, list->type, list->values[0]);
 }
@@ -116,6 +119,8 @@ static void free_block(oconfig_item_t *block) {
   memory.held = held;
 }
 
+/* Inspections of so short intervals would take more than 1 % of the time, so by
+ * default there are none. */
 __attribute__((format(printf, 1, 2))) static void configure(const char *format,
                                                             ...) {
   char text[8192];
@@ -123,6 +128,10 @@ __attribute__((format(printf, 1, 2))) static void configure(const char *format,
   va_start(args, format);
   vsnprintf(text, sizeof(text), format, args);
   va_end(args);
+  if (!strstr(text, "InspectQueue")) {
+    size_t len = strlen(text);
+    snprintf(text + len, sizeof(text) - len, "InspectQueue false\n");
+  }
   oconfig_item_t block = read_block(text);
   assert_int_equal(collectd.config(&block), 0);
   free_block(&block);
@@ -423,6 +432,8 @@ TEST_WITH(without_a_selection_every_listening_port_is_reported, set_up,
       if (strcmp(seen.values.at, other_order.at) != 0)
         assert_string_equal(seen.values.at, want.at);
     }
+    if (!has_block)
+      reset_log(); /* of inspections that take more than 1 % of the time */
     do_shutdown();
   }
 }
