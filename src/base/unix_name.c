@@ -80,3 +80,9 @@ void lb_unix_name_format(const struct lb_unix_name *name,
   }
   text[len] = '\0';
 }
+
+int lb_unix_name_compare(const struct lb_unix_name *a,
+                         const struct lb_unix_name *b) {
+  return a->len == b->len ? memcmp(a->bytes, b->bytes, a->len)
+                          : (int)a->len - (int)b->len;
+}

@@ -30,6 +30,10 @@ struct lb_unix_name lb_unix_name_of(const char *sun_path, size_t len);
  * than LB_UNIX_NAME_SIZE bytes; writes *out only on success. */
 int lb_unix_name_parse(const char *text, struct lb_unix_name *out);
 
+/* An order of names: < 0, 0 or > 0. */
+int lb_unix_name_compare(const struct lb_unix_name *a,
+                         const struct lb_unix_name *b);
+
 /* Writes the name as lb_unix_name_parse() reads it, with \xHH for a space and
  * for every byte that is not printable ASCII, in pathnames too. */
 void lb_unix_name_format(const struct lb_unix_name *name,

@@ -280,12 +280,14 @@ static void note_syn_trouble(struct lb_collector *collector) {
 static int plan_if_needed(struct lb_collector *collector,
                           struct lb_inspection *inspection, uint64_t now_ms) {
   struct lb_socket_table *table = &collector->table;
-  int err = lb_inspection_plan(inspection, table, collector->listeners, false);
+  int err = lb_inspection_plan(inspection, table, collector->listeners,
+                               LB_SCOPE_QUEUES);
   if (!err)
     err = complete_counters(collector, now_ms);
   if (!err && collector->knows_syn_trouble && collector->has_counters &&
       syn_trouble(collector) != collector->syn_trouble)
-    err = lb_inspection_plan(inspection, table, collector->listeners, true);
+    err = lb_inspection_plan(inspection, table, collector->listeners,
+                             LB_SCOPE_HALF_OPEN);
   if (!inspection->planned)
     inspection->err = 0; /* there is nothing that could fail */
   return err;
@@ -300,7 +302,7 @@ int lb_collector_plan_inspection(struct lb_collector *collector,
   int err = collector->inspect == LB_INSPECT_AUTO
                 ? plan_if_needed(collector, inspection, now_ms)
                 : lb_inspection_plan(inspection, &collector->table,
-                                     collector->listeners, true);
+                                     collector->listeners, LB_SCOPE_ALL);
   if (!err && inspection->queued && !collector->knows_mptcp)
     read_netstat(collector, &netstat);
   inspection->has_mptcp = collector->has_mptcp;

@@ -17,6 +17,7 @@ void lb_inspection_free(struct lb_inspection *inspection) {
   free(inspection->targets);
   free(inspection->endpoints);
   lb_conns_free(&inspection->conns);
+  lb_unix_counts_free(&inspection->counts);
   memset(inspection, 0, sizeof(*inspection));
 }
 
@@ -27,7 +28,8 @@ void lb_inspection_clear(struct lb_inspection *inspection) {
   inspection->targets_len = 0;
   inspection->endpoints_len = 0;
   inspection->conns.len = 0;
-  inspection->half_open = inspection->queued = false;
+  inspection->counts.len = 0;
+  inspection->accepted = inspection->half_open = inspection->queued = false;
   inspection->planned = inspection->done = false;
   inspection->has_mptcp = false;
   inspection->mptcp_err = 0;
@@ -40,6 +42,17 @@ static int plan_target(struct lb_inspection *inspection,
   if (!err)
     inspection->targets[inspection->targets_len++] =
         (struct lb_unix_target){.sock = *sock};
+  return err;
+}
+
+static int plan_unix_name(struct lb_inspection *inspection,
+                          struct lb_listeners *listeners,
+                          const struct lb_listen_sock *sock) {
+  struct lb_unix_counts *counts = &inspection->counts;
+  int err = lb_unix_counts_reserve(counts);
+  if (!err)
+    counts->v[counts->len++] = (struct lb_unix_count){
+        .name = *lb_listeners_unix_name(listeners, sock), .sock = *sock};
   return err;
 }
 
@@ -58,12 +71,17 @@ static int plan_port(struct lb_inspection *inspection, uint16_t port) {
  * part of the plan: the queue of one that is not asked for is known to be
  * empty. */
 static int plan_socket(struct lb_inspection *inspection,
+                       struct lb_listeners *listeners,
                        struct lb_socket *socket) {
   const struct lb_listen_sock *sock = &socket->sock;
   socket->inspection.number = inspection->number;
   socket->inspection.queue = sock->queue;
-  if (sock->family == AF_UNIX)
-    return sock->queue ? plan_target(inspection, sock) : 0;
+  if (sock->family == AF_UNIX) {
+    int err = sock->queue ? plan_target(inspection, sock) : 0;
+    return err || !inspection->accepted
+               ? err
+               : plan_unix_name(inspection, listeners, sock);
+  }
   inspection->queued |= sock->queue > 0;
   return sock->queue || inspection->half_open
              ? plan_port(inspection, sock->port)
@@ -91,20 +109,24 @@ static void merge_ports(struct lb_inspection *inspection) {
 
 int lb_inspection_plan(struct lb_inspection *inspection,
                        struct lb_socket_table *table,
-                       struct lb_listeners *listeners, bool half_open) {
+                       struct lb_listeners *listeners, enum lb_scope scope) {
   int err = 0;
   lb_inspection_clear(inspection);
-  inspection->half_open = half_open;
+  inspection->half_open = scope != LB_SCOPE_QUEUES;
+  inspection->accepted = inspection->conns.counts_accepted =
+      scope == LB_SCOPE_ALL;
   inspection->number++;
   for (size_t i = 0; i < table->len && !err; i++) {
     struct lb_socket *socket = &table->v[i];
     if (lb_socket_is_present(table, socket) &&
         lb_listeners_want(listeners, &socket->sock))
-      err = plan_socket(inspection, socket);
+      err = plan_socket(inspection, listeners, socket);
   }
   merge_ports(inspection);
-  inspection->planned = !err && (half_open || inspection->ports_len > 0 ||
-                                 inspection->targets_len > 0);
+  lb_unix_counts_sort(&inspection->counts);
+  inspection->planned =
+      !err && (inspection->half_open || inspection->ports_len > 0 ||
+               inspection->targets_len > 0);
   return err;
 }
 
@@ -125,11 +147,23 @@ static void ask_targets(struct lb_inspection *inspection,
   }
 }
 
+/* After the others: it takes a walk through all UNIX sockets. */
+static void ask_unix_conns(struct lb_inspection *inspection,
+                           struct lb_source *source, uint64_t limit_ns,
+                           uint64_t *cost_ns) {
+  if (inspection->counts.len == 0)
+    return;
+  inspection->counts_err =
+      *cost_ns < limit_ns
+          ? lb_source_unix_conns(source, &inspection->counts, cost_ns)
+          : -EAGAIN;
+}
+
 void lb_inspection_run(struct lb_inspection *inspection,
                        struct lb_source *source, uint64_t limit_ns,
                        uint64_t *cost_ns) {
   struct lb_conn_filter filter = {inspection->ports, inspection->ports_len,
-                                  inspection->queued};
+                                  inspection->queued, inspection->accepted};
   inspection->err = 0;
   if (inspection->ports_len)
     inspection->err =
@@ -139,6 +173,8 @@ void lb_inspection_run(struct lb_inspection *inspection,
         lb_source_mptcp_conns(source, &filter, &inspection->conns, cost_ns);
   if (!inspection->err)
     ask_targets(inspection, source, limit_ns, cost_ns);
+  if (!inspection->err)
+    ask_unix_conns(inspection, source, limit_ns, cost_ns);
   inspection->done = inspection->err == 0;
 }
 
@@ -256,6 +292,10 @@ static void count_conn(struct lb_endpoint *endpoint,
     endpoint->half_open++;
     return;
   }
+  if (conn->kind == LB_CONN_ACCEPTED) {
+    endpoint->accepted += conn->number;
+    return;
+  }
   endpoint->visible += conn->kind != LB_CONN_MPTCP_CLOSED;
   endpoint->closed += conn->kind != LB_CONN_WAITING;
   if (conn->wait_ms > endpoint->wait_ms)
@@ -287,8 +327,10 @@ static void begin_results(const struct lb_inspection *inspection,
       continue;
     struct lb_visit visit = lb_listeners_visit(listeners, &socket->sock);
     for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
-      listener->inspection = (struct lb_listener_inspection){
-          .done = true, .has_syn = inspection->half_open};
+      listener->inspection =
+          (struct lb_listener_inspection){.done = true,
+                                          .has_syn = inspection->half_open,
+                                          .has_active = inspection->accepted};
   }
 }
 
@@ -305,6 +347,7 @@ static void add_endpoint_results(struct lb_listener_inspection *sum,
   if (endpoint->queue > endpoint->visible)
     sum->abandoned += endpoint->queue - endpoint->visible;
   sum->syn += endpoint->half_open;
+  sum->active += endpoint->accepted;
   if (endpoint->wait_ms > sum->wait_ms)
     sum->wait_ms = endpoint->wait_ms;
 }
@@ -315,6 +358,19 @@ static void add_target_results(struct lb_listener_inspection *sum,
     sum->abandoned += target->found.closed;
   else if (target->err != -ENOENT)
     sum->lacks_abandoned = true;
+}
+
+static void add_unix_counts(const struct lb_inspection *inspection,
+                            struct lb_listeners *listeners) {
+  for (size_t i = 0; i < inspection->counts.len; i++) {
+    const struct lb_unix_count *count = &inspection->counts.v[i];
+    struct lb_visit visit = lb_listeners_visit(listeners, &count->sock);
+    for (struct lb_listener *listener;
+         (listener = lb_listeners_next(&visit));) {
+      listener->inspection.active += count->accepted;
+      listener->inspection.has_active &= inspection->counts_err == 0;
+    }
+  }
 }
 
 static void add_results(const struct lb_inspection *inspection,
@@ -332,6 +388,7 @@ static void add_results(const struct lb_inspection *inspection,
     for (struct lb_listener *listener; (listener = lb_listeners_next(&visit));)
       add_target_results(&listener->inspection, target);
   }
+  add_unix_counts(inspection, listeners);
 }
 
 int lb_inspection_take(struct lb_inspection *inspection,
@@ -366,6 +423,8 @@ void lb_inspection_put_listener(const struct lb_listener *listener,
     if (found->has_syn)
       lb_put_gauge(values, LB_SYN, (double)found->syn);
   }
+  if (found->has_active)
+    lb_put_gauge(values, LB_ACTIVE, (double)found->active);
   if (!found->lacks_abandoned)
     lb_put_gauge(values, LB_ABANDONED, (double)found->abandoned);
 }

@@ -32,6 +32,7 @@ struct lb_endpoint {
   uint64_t visible;           /* waiting connections that the kernel showed */
   uint64_t closed;            /* of these, the client has closed */
   uint64_t half_open;
+  uint64_t accepted;
   uint32_t wait_ms; /* of the longest-waiting visible one */
 };
 
@@ -48,11 +49,14 @@ struct lb_inspection {
   size_t endpoints_len;
   size_t endpoints_cap;
   struct lb_conns conns;
-  uint32_t number; /* of the plan */
-  bool half_open;  /* half-open connections of all ports are asked for */
-  bool queued;     /* a connection waits at some TCP socket */
-  bool has_mptcp;  /* some of these may be of MPTCP: set after the plan */
-  int mptcp_err; /* of the run: whether their clients have closed is unknown */
+  uint32_t number;              /* of the plan */
+  struct lb_unix_counts counts; /* of the UNIX names, if accepted */
+  int counts_err;               /* of the run */
+  bool accepted;                /* accepted connections are asked for */
+  bool half_open; /* half-open connections of all ports are asked for */
+  bool queued;    /* a connection waits at some TCP socket */
+  bool has_mptcp; /* some of these may be of MPTCP: set after the plan */
+  int mptcp_err;  /* of the run: whether their clients have closed is unknown */
   bool planned;
   bool done; /* the run succeeded */
   int err;   /* of the last run, until the next one */
@@ -63,12 +67,18 @@ void lb_inspection_free(struct lb_inspection *inspection);
 /* Drops plan and results. */
 void lb_inspection_clear(struct lb_inspection *inspection);
 
-/* Plans to ask for the sockets of the last sample that are reported: for those
- * with a queue, or with half_open for the ports of all. Without half_open there
- * is no plan if there is no queue. Returns 0, or -ENOMEM without a plan. */
+enum lb_scope {
+  LB_SCOPE_QUEUES,    /* the connections that wait */
+  LB_SCOPE_HALF_OPEN, /* and half-open ones */
+  LB_SCOPE_ALL,       /* and accepted ones */
+};
+
+/* Plans to ask for the sockets of the last sample that are reported. With
+ * LB_SCOPE_QUEUES there is no plan if there is no queue. Returns 0, or -ENOMEM
+ * without a plan. */
 int lb_inspection_plan(struct lb_inspection *inspection,
                        struct lb_socket_table *table,
-                       struct lb_listeners *listeners, bool half_open);
+                       struct lb_listeners *listeners, enum lb_scope scope);
 
 /* Asks the source, sets done or err, and adds the CPU time that it took to
  * *cost_ns. UNIX sockets are asked one by one: those for which limit_ns of CPU
@@ -82,7 +92,7 @@ int lb_inspection_take(struct lb_inspection *inspection,
                        const struct lb_socket_table *table,
                        struct lb_listeners *listeners);
 
-/* Puts wait, syn and abandoned of a listener, as far as they are known.
+/* Puts wait, syn, abandoned and active of a listener, as far as they are known.
  * knows_empty: if there was no inspection, an empty queue has none that wait.
  */
 void lb_inspection_put_listener(const struct lb_listener *listener,

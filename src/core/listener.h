@@ -44,8 +44,10 @@ struct lb_listener_inspection {
   uint64_t visible;     /* waiting connections that the kernel showed */
   uint64_t abandoned;   /* the client has closed or reset them */
   uint64_t syn;         /* half-open connections */
+  uint64_t active;      /* accepted connections */
   uint32_t wait_ms;     /* of the longest-waiting visible one */
   bool done;            /* else all of this is unknown */
+  bool has_active;      /* accepted connections were counted */
   bool has_syn;         /* half-open connections were asked for */
   bool lacks_abandoned; /* unknown for some socket */
 };

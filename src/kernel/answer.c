@@ -50,6 +50,20 @@ static int add_conn(void *data, const struct nlmsghdr *msg) {
   int err = lb_inet_parse_conn(msg, conn);
   if (err)
     conns->len--;
+  if (err == 1 && conns->counts_accepted) {
+    struct lb_conn accepted;
+    if (lb_inet_parse_accepted(msg, &accepted) == 0)
+      err = lb_conns_count(conns, &accepted);
+  }
+  return err < 0 ? err : 0;
+}
+
+static int count_unix_conn(void *data, const struct nlmsghdr *msg) {
+  struct lb_unix_counts *counts = data;
+  struct lb_unix_name name;
+  int err = lb_unix_parse_conn(msg, &name);
+  if (!err)
+    lb_unix_counts_add(counts, &name);
   return err < 0 ? err : 0;
 }
 
@@ -84,6 +98,10 @@ struct lb_msg_handler lb_add_conns(struct lb_conns *conns) {
 
 struct lb_msg_handler lb_add_mptcp_conns(struct lb_conns *conns) {
   return (struct lb_msg_handler){add_mptcp_conn, conns};
+}
+
+struct lb_msg_handler lb_count_unix_conns(struct lb_unix_counts *counts) {
+  return (struct lb_msg_handler){count_unix_conn, counts};
 }
 
 struct lb_msg_handler lb_set_pending(struct lb_pending *pending) {

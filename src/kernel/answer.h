@@ -21,6 +21,8 @@ struct lb_msg_handler lb_add_tcp_socks(struct lb_listen_socks *socks);
 struct lb_msg_handler lb_add_unix_socks(struct lb_listen_socks *socks);
 struct lb_msg_handler lb_add_conns(struct lb_conns *conns);
 struct lb_msg_handler lb_add_mptcp_conns(struct lb_conns *conns);
+/* Counts those that have one of the names. */
+struct lb_msg_handler lb_count_unix_conns(struct lb_unix_counts *counts);
 /* Sets pending; leaves it unchanged for a message that returns an error. */
 struct lb_msg_handler lb_set_pending(struct lb_pending *pending);
 

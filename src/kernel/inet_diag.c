@@ -93,8 +93,9 @@ struct nlmsghdr *lb_inet_request_conns(char buf[static LB_CONNS_REQUEST_SIZE],
                                        uint8_t family,
                                        const struct lb_conn_filter *filter) {
   struct nlmsghdr *msg =
-      filter->queued
-          ? put_inet_request(buf, family, QUEUED_STATES, QUEUED_EXTENSIONS)
+      filter->queued || filter->accepted
+          ? put_inet_request(buf, family, QUEUED_STATES,
+                             filter->queued ? QUEUED_EXTENSIONS : 0)
           : put_inet_request(buf, family, HALF_OPEN_STATES, 0);
   put_port_filter(msg, filter->ports, filter->len);
   return msg;
@@ -203,6 +204,23 @@ int lb_inet_parse_mptcp_conn(const struct nlmsghdr *msg, struct lb_conn *conn) {
       .port = ntohs(diag->id.idiag_sport),
       .family = diag->idiag_family,
       .kind = LB_CONN_MPTCP_CLOSED,
+  };
+  get_local_address(diag, conn->address);
+  return 0;
+}
+
+int lb_inet_parse_accepted(const struct nlmsghdr *msg, struct lb_conn *conn) {
+  const struct inet_diag_msg *diag = inet_header(msg);
+  if (!diag)
+    return -EBADMSG;
+  if (diag->idiag_inode == 0 || (diag->idiag_state != TCP_ESTABLISHED &&
+                                 diag->idiag_state != TCP_CLOSE_WAIT))
+    return 1;
+  *conn = (struct lb_conn){
+      .ifindex = diag->id.idiag_if,
+      .port = ntohs(diag->id.idiag_sport),
+      .family = diag->idiag_family,
+      .kind = LB_CONN_ACCEPTED,
   };
   get_local_address(diag, conn->address);
   return 0;

@@ -28,7 +28,9 @@ lb_inet_request_listen_socks(char buf[static LB_LISTEN_REQUEST_SIZE],
 struct lb_conn_filter {
   const struct lb_ports *ports; /* local ports; ascending, with gaps between */
   size_t len;                   /* > 0 */
-  bool queued; /* those in accept queues, too; else half-open ones alone */
+  bool queued;   /* those in accept queues, too; else half-open ones alone */
+  bool accepted; /* the accepted ones, too; without queued those in accept
+                    queues cannot be told how long they have waited */
 };
 
 /* Builds the request for connections, families as above. Half-open ones are in
@@ -54,6 +56,9 @@ lb_inet_request_mptcp_conns(char buf[static LB_CONNS_REQUEST_SIZE],
 int lb_inet_parse_listen_sock(const struct nlmsghdr *msg,
                               struct lb_listen_sock *sock);
 int lb_inet_parse_conn(const struct nlmsghdr *msg, struct lb_conn *conn);
+/* An open connection that has been accepted: 0; 1 if it is another one. Its
+ * number is 0. */
+int lb_inet_parse_accepted(const struct nlmsghdr *msg, struct lb_conn *conn);
 int lb_inet_parse_mptcp_conn(const struct nlmsghdr *msg, struct lb_conn *conn);
 
 #endif

@@ -29,8 +29,7 @@ struct kernel_transport {
 };
 
 static bool is_inspection(enum lb_query_kind kind) {
-  return kind == LB_QUERY_CONNS || kind == LB_QUERY_PENDING ||
-         kind == LB_QUERY_MPTCP;
+  return kind >= LB_QUERY_CONNS;
 }
 
 static struct lb_netlink *netlink_for(const struct kernel_transport *kernel,

@@ -36,6 +36,7 @@ enum lb_record_kind {
   LB_RECORD_CONNS,
   LB_RECORD_PENDING,
   LB_RECORD_MPTCP,
+  LB_RECORD_UNIX_CONNS,
   LB_RECORD_CHECK =
       LB_RECORD_FILE + 48, /* struct lb_file_id and a path had this status */
 };

@@ -7,6 +7,8 @@
 #ifndef LB_KERNEL_SOCK_H
 #define LB_KERNEL_SOCK_H
 
+#include "base/unix_name.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,27 +77,62 @@ enum lb_conn_kind {
   LB_CONN_WAITING,      /* in the accept queue */
   LB_CONN_CLOSED,       /* in the accept queue, and its client has sent FIN */
   LB_CONN_MPTCP_CLOSED, /* a WAITING one of MPTCP, whose client has closed */
+  LB_CONN_ACCEPTED,     /* open ones that the server has accepted */
 };
 
-/* A TCP connection that no accept() has taken yet. */
+/* A TCP connection; accepted ones with the same local end are one. */
 struct lb_conn {
   uint8_t address[16]; /* local; IPv4 as ::ffff:a.b.c.d; network order */
   uint32_t ifindex;    /* sk_bound_dev_if */
-  uint32_t wait_ms;    /* since the handshake ended; 0 for LB_CONN_HALF_OPEN */
+  uint32_t wait_ms;    /* since the handshake ended, of those in a queue */
+  uint32_t number;     /* LB_CONN_ACCEPTED: of connections */
   uint16_t port;       /* local, host order */
   uint8_t family;      /* of the listening socket: AF_INET or AF_INET6 */
   uint8_t kind;        /* enum lb_conn_kind */
 };
 
+enum { LB_CONNS_RECENT = 256 };
+
 struct lb_conns {
   struct lb_conn *v;
   size_t len;
   size_t cap;
+  bool counts_accepted;             /* else they are left out */
+  uint32_t recent[LB_CONNS_RECENT]; /* by hash of the local end: where the
+                                       accepted ones may be in v */
 };
 
 /* Appends one, uninitialised. Returns it, or NULL when out of memory. */
 struct lb_conn *lb_conns_add(struct lb_conns *conns);
+/* Counts one more accepted connection, of which all but number is set. 0 or
+ * -ENOMEM. */
+int lb_conns_count(struct lb_conns *conns, const struct lb_conn *conn);
 void lb_conns_free(struct lb_conns *conns);
+
+/* The open connections that servers have accepted at one UNIX name: they carry
+ * the name of the listening socket (unix_stream_connect(), net/unix/af_unix.c).
+ */
+struct lb_unix_count {
+  struct lb_unix_name name;
+  struct lb_listen_sock sock; /* one that has the name */
+  uint32_t accepted;
+};
+
+struct lb_unix_counts {
+  struct lb_unix_count *v; /* by lb_unix_name_compare() */
+  size_t len;
+  size_t cap;
+};
+
+/* Makes room for one more. 0 or -ENOMEM. */
+int lb_unix_counts_reserve(struct lb_unix_counts *counts);
+/* Sorts them, each name once. */
+void lb_unix_counts_sort(struct lb_unix_counts *counts);
+/* Counts a connection, if it has one of the names. */
+void lb_unix_counts_add(struct lb_unix_counts *counts,
+                        const struct lb_unix_name *name);
+void lb_unix_counts_reset(struct lb_unix_counts *counts);
+void lb_unix_counts_free(struct lb_unix_counts *counts);
 
 /* The connections in the accept queue of one UNIX socket. */
 struct lb_pending {

@@ -22,11 +22,14 @@ struct query {
   size_t before; /* what that was */
   const struct lb_conn_filter *filter; /* of LB_QUERY_CONNS, LB_QUERY_MPTCP */
   const struct lb_listen_sock *sock;   /* of LB_QUERY_PENDING */
+  struct lb_unix_counts *counts;       /* of LB_QUERY_UNIX_CONNS */
 };
 
 static void drop_answer(const struct query *query) {
   if (query->len)
     *query->len = query->before;
+  if (query->counts)
+    lb_unix_counts_reset(query->counts);
 }
 
 /* -ESTALE in an answer: another socket has the inode of the one asked for. As
@@ -98,6 +101,8 @@ static int ask(const struct query *query) {
   switch (query->kind) {
   case LB_QUERY_UNIX_SOCKS:
     return send_query(query, lb_unix_request_listen_socks(buf));
+  case LB_QUERY_UNIX_CONNS:
+    return send_query(query, lb_unix_request_conns(buf));
   case LB_QUERY_PENDING:
     return send_query(query, lb_unix_request_pending(buf, query->sock));
   case LB_QUERY_MPTCP:
@@ -234,6 +239,17 @@ int lb_source_pending(struct lb_source *source,
   if (!err)
     *pending = found;
   return err;
+}
+
+int lb_source_unix_conns(struct lb_source *source,
+                         struct lb_unix_counts *counts, uint64_t *cost_ns) {
+  lb_unix_counts_reset(counts);
+  return run_measured_query(
+      &(struct query){.source = source,
+                      .kind = LB_QUERY_UNIX_CONNS,
+                      .handler = lb_count_unix_conns(counts),
+                      .counts = counts},
+      cost_ns);
 }
 
 int lb_source_check_file(struct lb_source *source, const char *path,

@@ -68,6 +68,11 @@ int lb_source_mptcp_conns(struct lb_source *source,
                           const struct lb_conn_filter *filter,
                           struct lb_conns *conns, uint64_t *cost_ns);
 
+/* Counts the UNIX connections that have one of the names. 0, or -errno and all
+ * are 0. */
+int lb_source_unix_conns(struct lb_source *source,
+                         struct lb_unix_counts *counts, uint64_t *cost_ns);
+
 /* Counts the connections that wait at one UNIX socket, known by its inode and
  * cookie. 0 or -errno, and pending is unchanged: -ENOENT if the socket is gone,
  * -EMSGSIZE if there are too many for the kernel to tell. */

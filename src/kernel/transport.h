@@ -25,6 +25,7 @@ enum lb_query_kind {
   LB_QUERY_CONNS,      /* TCP connections that no accept() has taken */
   LB_QUERY_PENDING,    /* connections that wait at one UNIX socket */
   LB_QUERY_MPTCP,      /* MPTCP connections whose client has closed */
+  LB_QUERY_UNIX_CONNS, /* UNIX connections that servers have accepted */
   LB_QUERY_KINDS
 };
 

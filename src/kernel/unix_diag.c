@@ -45,6 +45,14 @@ lb_unix_request_listen_socks(char buf[static LB_UNIX_REQUEST_SIZE]) {
       });
 }
 
+struct nlmsghdr *lb_unix_request_conns(char buf[static LB_UNIX_REQUEST_SIZE]) {
+  return put_unix_request(buf, NLM_F_DUMP,
+                          (struct unix_diag_req){
+                              .udiag_states = 1 << TCP_ESTABLISHED,
+                              .udiag_show = UDIAG_SHOW_NAME,
+                          });
+}
+
 struct nlmsghdr *lb_unix_request_pending(char buf[static LB_UNIX_REQUEST_SIZE],
                                          const struct lb_listen_sock *sock) {
   return put_unix_request(buf, 0,
@@ -105,12 +113,12 @@ static bool parse_unix_attr(const struct rtattr *attr, struct unix_sock *sock) {
   }
 }
 
-static bool parse_unix_sock(const struct nlmsghdr *msg,
+static bool parse_unix_sock(const struct nlmsghdr *msg, uint8_t state,
                             struct unix_sock *sock) {
   const struct unix_diag_msg *diag = NLMSG_DATA(msg);
   if (msg->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
       msg->nlmsg_len < NLMSG_LENGTH(sizeof(*diag)) ||
-      diag->udiag_family != AF_UNIX || diag->udiag_state != TCP_LISTEN)
+      diag->udiag_family != AF_UNIX || diag->udiag_state != state)
     return false;
 
   *sock = (struct unix_sock){.diag = diag};
@@ -126,7 +134,7 @@ int lb_unix_parse_listen_sock(const struct nlmsghdr *msg,
                               struct lb_unix_names *names,
                               struct lb_listen_sock *sock) {
   struct unix_sock parsed;
-  if (!parse_unix_sock(msg, &parsed) || !parsed.has_rqlen)
+  if (!parse_unix_sock(msg, TCP_LISTEN, &parsed) || !parsed.has_rqlen)
     return -EBADMSG;
 
   const struct unix_diag_msg *diag = parsed.diag;
@@ -154,6 +162,19 @@ int lb_unix_parse_listen_sock(const struct nlmsghdr *msg,
   return 0;
 }
 
+/* A connection that waits has no inode: the dump leaves it out. The client's
+ * end has a name only if it has bound one of its own. */
+int lb_unix_parse_conn(const struct nlmsghdr *msg, struct lb_unix_name *name) {
+  struct unix_sock parsed;
+  if (!parse_unix_sock(msg, TCP_ESTABLISHED, &parsed))
+    return -EBADMSG;
+  if (!parsed.name || parsed.diag->udiag_ino == 0 ||
+      parsed.diag->udiag_type == SOCK_DGRAM)
+    return 1;
+  *name = lb_unix_name_of(parsed.name, parsed.name_len);
+  return name->len == 0;
+}
+
 static uint32_t count_zeros(const char *icons, size_t len) {
   uint32_t zeros = 0;
   for (size_t i = 0; i < len; i++) {
@@ -167,7 +188,7 @@ static uint32_t count_zeros(const char *icons, size_t len) {
 int lb_unix_parse_pending(const struct nlmsghdr *msg,
                           struct lb_pending *pending) {
   struct unix_sock parsed;
-  if (!parse_unix_sock(msg, &parsed))
+  if (!parse_unix_sock(msg, TCP_LISTEN, &parsed))
     return -EBADMSG;
   if (!parsed.icons && (!parsed.has_rqlen || parsed.rqlen.udiag_rqueue > 0))
     return -ENODATA;

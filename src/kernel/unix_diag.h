@@ -18,6 +18,9 @@
 struct nlmsghdr *
 lb_unix_request_listen_socks(char buf[static LB_UNIX_REQUEST_SIZE]);
 
+/* Builds the request for all connections. */
+struct nlmsghdr *lb_unix_request_conns(char buf[static LB_UNIX_REQUEST_SIZE]);
+
 /* Builds the request for the connections that wait at one socket, known by its
  * inode and cookie: not a dump, the answer is a single message. */
 struct nlmsghdr *lb_unix_request_pending(char buf[static LB_UNIX_REQUEST_SIZE],
@@ -30,6 +33,10 @@ struct nlmsghdr *lb_unix_request_pending(char buf[static LB_UNIX_REQUEST_SIZE],
 int lb_unix_parse_listen_sock(const struct nlmsghdr *msg,
                               struct lb_unix_names *names,
                               struct lb_listen_sock *sock);
+
+/* Parses one message about a connection. 0 and its name; 1 if it has none or
+ * the server has not accepted it; -EBADMSG. */
+int lb_unix_parse_conn(const struct nlmsghdr *msg, struct lb_unix_name *name);
 
 /* Parses the single message. 0; -EBADMSG; -ENODATA if it does not tell the
  * connections. */

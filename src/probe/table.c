@@ -70,6 +70,11 @@ static bool shows_column(const struct lb_table *table,
          (!is_rare || has_value(table, id));
 }
 
+static int column_width(int id) {
+  int len = (int)strlen(lb_reading_table[id].name);
+  return len > COLUMN_WIDTH ? len : COLUMN_WIDTH;
+}
+
 static void print_value(const struct lb_values *values, int id, int width) {
   char text[32] = "-";
   if (values->present & 1u << id) {
@@ -89,7 +94,7 @@ static void print_listener(const struct lb_table *table,
   printf("%-*s", width, line->label);
   for (int i = 0; i < LB_READINGS; i++)
     if (shows_column(table, settings, i))
-      print_value(&line->values, i, COLUMN_WIDTH);
+      print_value(&line->values, i, column_width(i));
   putchar('\n');
 }
 
@@ -115,7 +120,7 @@ static void print_heading(const struct lb_table *table,
       upper[n++] = (char)toupper((unsigned char)*c);
     upper[n] = '\0';
     if (shows_column(table, settings, i))
-      printf(" %*s", COLUMN_WIDTH, upper);
+      printf(" %*s", column_width(i), upper);
   }
   putchar('\n');
 }

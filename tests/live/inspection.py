@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""InspectQueue: how long the oldest connection has waited, how many clients have left, and how many connections are
-half open; compared with ss and with the clock of the test."""
+"""InspectQueue: how long the oldest connection has waited, how many clients have left, how many connections are half
+open and how many are accepted; compared with ss and with the clock of the test."""
+import contextlib
 import random
+import re
 import resource
 import socket
 import time
 
 from lb import *
+from lb.servers import Gunicorn
 
 INSPECT = "InspectQueue true"
 EXACT = 0.02  # seconds: how exact wait has to be
@@ -290,16 +293,142 @@ def _():
 
 # ----------------------------------------------------------------- inspections
 
-@test("without InspectQueue the kernel is asked for listening sockets alone, and nothing else is reported")
+LISTEN = 1 << 10
+
+
+def serve(server, n):
+    """Accepts n connections, which stay open."""
+    accepted = []
+
+    def next_one():
+        with contextlib.suppress(BlockingIOError):
+            accepted.append(server.socket.accept()[0])
+        return len(accepted) == n
+    until(next_one, f"{n} connections are accepted")
+    return accepted
+
+
+def asked(faults):
+    """Whether the kernel has been asked for more than listening sockets."""
+    return set(faults.requests()) != {LISTEN}
+
+
+@test("a host on which no client waits is asked for listening sockets alone, except with InspectQueue true, and wait "
+      "and abandoned are 0 except with InspectQueue false")
 def _():
-    Listener(8080).connect(3)
-    for config in None, "InspectQueue false", "SampleInterval 0.01", INSPECT:
+    server = Listener(8080)
+    server.connect(3)
+    served = serve(server, 3)
+    auto = 'InspectQueue "auto"', {"wait", "abandoned"}
+    for config, inspected in ((None, set()), ("InspectQueue false", set()), auto,
+                              (f"{auto[0]}\nSampleInterval 0.01", auto[1]), (INSPECT, INSPECTED)):
         faults = Faults()
         daemon = Collectd(config, interval=0.2, env=faults.env)
-        row = daemon.inspected("8080") if config == INSPECT else daemon.read()["8080"]
-        equal(set(row), GAUGES | COUNTERS | (INSPECTED if config == INSPECT else set()), config)
+        row = daemon.inspected("8080") if inspected else daemon.read()["8080"]
+        equal(set(row), GAUGES | COUNTERS | inspected, config)
+        equal({name: row[name] for name in inspected}, {**dict.fromkeys(inspected, 0), **(
+            {"active": 3} if config == INSPECT else {})}, config)
+        equal(asked(faults), config == INSPECT, f"more than the state LISTEN with {config}")
         daemon.stop()
-        equal(set(faults.requests()) == {1 << 10}, config != INSPECT, f"only the state LISTEN with {config}")
+    for each in served:
+        each.close()
+
+
+@test("with InspectQueue auto, which is the default, wait and abandoned are there in every interval, and exact while a "
+      "client waits")
+def _():
+    server, idle, faults = Listener(8080), Listener(8081), Faults()
+    local = UnixListener(b"\0app")
+    local.connect(3)
+    local.accept()
+    daemon = Collectd('ListeningPorts true\nListeningPaths true\nInspectQueue "auto"', interval=0.2, env=faults.env)
+    daemon.read()
+    check(not asked(faults), "nobody waits")
+    arrival = Arrival(server)
+    oldest(arrival, daemon, label="8080")
+    local.connect(3)
+    established(server.connect())
+    for each in server, local:
+        each.clients.pop().close()
+    until(lambda: (daemon.inspected("8080")["abandoned"], daemon.inspected("@app")["abandoned"]) == (1, 1), "both left")
+    equal(daemon.inspected("8081")["wait"], 0, "nobody waits there")
+    server.accept()
+    local.accept()
+    until(lambda: (daemon.inspected("8080")["wait"], daemon.inspected("@app")["abandoned"]) == (0, 0), "all are served")
+    daemon.await_reads(2)
+    before = len(faults.requests())
+    daemon.await_reads(3)
+    equal(set(faults.requests()[before:]), {LISTEN}, "nobody waits again")
+    for when, table in daemon.reads()[1:]:
+        check({"wait", "abandoned"} <= set(table["8080"]) and not {"syn", "active"} & set(table["8080"]), table["8080"])
+    idle.close()
+
+
+@test("with InspectQueue auto the listener is named whose SYN queue is full, with and without SYN cookies")
+def _():
+    servers = Listener(8080, backlog=3, defer_accept=30), Listener(8081, backlog=3, defer_accept=30)
+    Listener(8082)
+    daemon = Collectd('InspectQueue "auto"', interval=0.2)
+    daemon.read()
+    for server, cookies in zip(servers, (0, 1)):
+        sysctl("net.ipv4.tcp_syncookies", cookies)
+        now = time.time()
+        server.connect(10)
+        name, others = str(server.port), {"8080", "8081", "8082"} - {str(server.port)}
+        table = until(lambda: next((table for when, table in daemon.reads()
+                                    if when > now and table[name].get("syn")), None), "the SYN queue is counted")
+        check(table[name]["syn"] >= 3, f"half-open connections: {table[name]}")
+        equal([table[other]["syn"] for other in others], [0, 0], "those of others")
+        server.hang_up()
+
+
+@test("active is the connections that the server has accepted and that are open, over TCP and UNIX, and ss agrees")
+def _():
+    server, dual = Listener(8080), Listener(8081, addr="::", v6only=0)
+    local = UnixListener(b"\0app")
+    daemon = Collectd("ListeningPaths true\nListeningPorts true\n" + INSPECT)
+
+    def is_active(label, want):
+        until(lambda: daemon.inspected(label)["active"] == want, f"{want} are active at {label}")
+        name = "@app" if label[0] == "@" else int(label)
+        equal(probe("--inspect", name)[label]["active"], want, f"the probe, {label}")
+    is_active("8080", 0)
+    server.connect(5)
+    served = serve(server, 3)
+    is_active("8080", 3)
+    server.clients.pop(0).close()  # the server does not know yet: CLOSE-WAIT
+    is_active("8080", 3)
+    seen = states(8080)
+    equal(seen["ESTAB"] + seen["CLOSE-WAIT"] - server.seen().queue, 3, "ss")
+    served.pop().close()
+    is_active("8080", 2)
+    dual.connect(2)
+    served += serve(dual, 2)
+    is_active("8081", 2)
+    local.connect(4)
+    local_served = serve(local, 3)
+    is_active("@app", 3)
+    equal(len(re.findall(r"ESTAB.*@app ", command("ss", "-xanHO"))), 3, "ss -x")
+    local_served.pop().close()
+    is_active("@app", 2)
+    for each in served + local_served:
+        each.close()
+
+
+class TwoWorkers(Gunicorn):
+    """Each client that sends no whole request occupies a worker."""
+    count = 2
+
+
+@test("active is the busy workers of a server with sync workers, and with the queue how many would be needed")
+def _():
+    server, daemon = TwoWorkers(8080), Collectd(INSPECT)
+    server.start()
+    server.connect(5)
+    until(lambda: (lambda row: (row["active"], row["queue"]) == (2, 3))(daemon.inspected("8080")),
+          "two are served, three wait")
+    server.hang_up()
+    until(lambda: (lambda row: (row["active"], row["queue"]) == (0, 0))(daemon.inspected("8080")), "no worker is busy")
 
 
 @test("inspections that take more than 1 % of the time are left out of some reads, which the log says once, and wait "

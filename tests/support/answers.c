@@ -146,6 +146,18 @@ struct nlmsghdr *put_unix_sock(struct datagram *datagram,
   return end_message(datagram, msg);
 }
 
+struct nlmsghdr *put_unix_conn(struct datagram *datagram, uint32_t inode,
+                               uint8_t type, const char *sun_path, size_t len) {
+  const struct lb_listen_sock row = {.inode = inode};
+  struct nlmsghdr *msg = start_unix(datagram, &row, type);
+  struct unix_diag_msg *diag = mnl_nlmsg_get_payload(msg);
+  diag->udiag_state = TCP_ESTABLISHED;
+  if (sun_path)
+    mnl_attr_put(msg, UNIX_DIAG_NAME, len, sun_path);
+  mnl_attr_put_u8(msg, UNIX_DIAG_SHUTDOWN, 0);
+  return end_message(datagram, msg);
+}
+
 struct nlmsghdr *put_pending(struct datagram *datagram,
                              const struct lb_listen_sock *row,
                              const uint32_t *inodes, size_t len) {
@@ -162,7 +174,8 @@ struct nlmsghdr *put_conn(struct datagram *datagram,
   static const uint8_t states[] = {[LB_CONN_HALF_OPEN] = TCP_SYN_RECV,
                                    [LB_CONN_WAITING] = TCP_ESTABLISHED,
                                    [LB_CONN_CLOSED] = TCP_CLOSE_WAIT,
-                                   [LB_CONN_MPTCP_CLOSED] = TCP_CLOSE_WAIT};
+                                   [LB_CONN_MPTCP_CLOSED] = TCP_CLOSE_WAIT,
+                                   [LB_CONN_ACCEPTED] = TCP_ESTABLISHED};
   struct nlmsghdr *msg = start_message(datagram, TCPDIAG_GETSOCK);
   struct inet_diag_msg *diag = mnl_nlmsg_put_extra_header(msg, sizeof(*diag));
   bool v6 = conn->family == AF_INET6;
@@ -171,6 +184,7 @@ struct nlmsghdr *put_conn(struct datagram *datagram,
   diag->id.idiag_sport = htons(conn->port);
   memcpy(diag->id.idiag_src, conn->address + (v6 ? 0 : 12), v6 ? 16 : 4);
   diag->id.idiag_if = conn->ifindex;
+  diag->idiag_inode = conn->kind == LB_CONN_ACCEPTED;
   if (conn->kind != LB_CONN_HALF_OPEN) {
     const struct tcp_info info = {.tcpi_last_data_sent = conn->wait_ms};
     mnl_attr_put_u8(msg, INET_DIAG_SHUTDOWN, 0);

@@ -50,6 +50,10 @@ struct nlmsghdr *put_unix_sock(struct datagram *datagram,
                                const struct lb_listen_sock *row, uint8_t type,
                                const char *sun_path, size_t len);
 
+/* A connection with the name of the server's socket; sun_path NULL: none. */
+struct nlmsghdr *put_unix_conn(struct datagram *datagram, uint32_t inode,
+                               uint8_t type, const char *sun_path, size_t len);
+
 /* The answer about pending connections: the inodes of their clients. */
 struct nlmsghdr *put_pending(struct datagram *datagram,
                              const struct lb_listen_sock *row,

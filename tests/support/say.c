@@ -163,7 +163,6 @@ void say_settings(struct text *text, const struct lb_settings *settings) {
   }
   if (settings->inspect == LB_INSPECT_ALWAYS)
     say(text, "inspect\n");
-
 }
 
 const struct lb_netns_spec *add_netns(struct lb_settings *settings,

@@ -60,6 +60,7 @@ static void set_socket(struct kernel *kernel, const struct words *words) {
   set_number(words, "dev", &socket->row.ifindex);
   set_number(words, "drops", &socket->row.sk_drops);
   set_number(words, "closed", &socket->closed);
+  set_number(words, "accepted", &socket->accepted);
   if (cgroup)
     socket->row.cgroup = strtoull(cgroup, NULL, 10);
   if (at)
@@ -104,6 +105,7 @@ static void connect_client(struct kernel *kernel, const struct words *words) {
   enum lb_conn_kind kind = *words->v[0] == 'w'   ? LB_CONN_WAITING
                            : *words->v[0] == 'c' ? LB_CONN_CLOSED
                            : *words->v[0] == 'm' ? LB_CONN_MPTCP_CLOSED
+                           : *words->v[0] == 'a' ? LB_CONN_ACCEPTED
                                                  : LB_CONN_HALF_OPEN;
   assert_in_range(kernel->conns_len, 0, MAX_CONNS - 1);
   struct lb_conn *made = &kernel->conns[kernel->conns_len++];
@@ -147,23 +149,15 @@ static const struct {
   const char *verb;
   void (*play)(struct kernel *kernel, const struct words *words);
 } verbs[] = {
-    {"listen", add_listening},
-    {"set", set_socket},
-    {"close", close_one},
-    {"overflow", move_drops},
-    {"noise", move_drops},
-    {"drops", move_drops},
-    {"overflows", move_drops},
-    {"waiting", connect_client},
-    {"closed", connect_client},
-    {"half_open", connect_client},
-    {"mptcp_closed", connect_client},
-    {"mptcp", set_mptcp},
-    {"hang_up", hang_up},
-    {"syn_drops", count_syns},
-    {"cookies", count_syns},
-    {"somaxconn", set_somaxconn},
-    {"fail", fail_reads},
+    {"listen", add_listening},    {"set", set_socket},
+    {"close", close_one},         {"overflow", move_drops},
+    {"noise", move_drops},        {"drops", move_drops},
+    {"overflows", move_drops},    {"waiting", connect_client},
+    {"closed", connect_client},   {"half_open", connect_client},
+    {"accepted", connect_client}, {"mptcp_closed", connect_client},
+    {"mptcp", set_mptcp},         {"hang_up", hang_up},
+    {"syn_drops", count_syns},    {"cookies", count_syns},
+    {"somaxconn", set_somaxconn}, {"fail", fail_reads},
     {"work", fail_reads},
 };
 

@@ -22,14 +22,15 @@ bool is_name(const char *text); /* not a number */
  *
  * - listen COOKIE PORT|NAME [OPTION...]: on any IPv4 address, with limit 8
  * - set COOKIE OPTION...: queue N, limit N, at ADDRESS, dev N, drops N (its
- *   sk_drops), closed N; last "unseen" or "gone": asked for the connections
- *   that wait at a UNIX socket, the kernel has too many, or no socket;
- *   file own|foreign|unknown: what a check of the path of a UNIX socket finds
+ *   sk_drops), closed N, accepted N; last "unseen" or "gone": asked for the
+ * connections that wait at a UNIX socket, the kernel has too many, or no
+ * socket; file own|foreign|unknown: what a check of the path of a UNIX socket
+ * finds
  * - close COOKIE
  * - overflow COOKIE N, noise COOKIE N: see scripted_kernel.h
  * - overflows N, drops N: counted for no socket
  * - waiting PORT MS [at ADDRESS] [dev N], closed ..., mptcp_closed ...,
- *   half_open ...: a client
+ *   half_open ..., accepted ...: a client
  * - mptcp N: so many clients of MPTCP that ever came
  * - syn_drops N, cookies N: SYNs that meet a full SYN queue
  * - hang_up: all clients have gone

@@ -80,7 +80,9 @@ static void note_filter(struct kernel *kernel, const struct nlmsghdr *request) {
   const struct nlattr *attr =
       mnl_nlmsg_get_payload_offset(request, both ? sizeof(*old) : sizeof(*req));
   uint32_t states = both ? old->idiag_states : req->idiag_states;
-  kernel->asked_queued = states & 1 << TCP_ESTABLISHED;
+  uint8_t extensions = both ? old->idiag_ext : req->idiag_ext;
+  kernel->asked_queued = extensions & 1 << (INET_DIAG_INFO - 1);
+  kernel->asked_accepted = states & 1 << TCP_ESTABLISHED;
   assert_int_equal(mnl_attr_get_type(attr), INET_DIAG_REQ_BYTECODE);
   kernel->filter_len = mnl_attr_get_payload_len(attr);
   memcpy(kernel->filter, mnl_attr_get_payload(attr), kernel->filter_len);
@@ -101,7 +103,9 @@ static int answer_conns(struct kernel *kernel, const struct nlmsghdr *request,
     const struct lb_conn *conn = &kernel->conns[i];
     if ((family != AF_UNSPEC && conn->family != family) ||
         !is_port_asked_for(kernel, conn->port) ||
-        (conn->kind != LB_CONN_HALF_OPEN && !kernel->asked_queued))
+        (conn->kind == LB_CONN_ACCEPTED    ? !kernel->asked_accepted
+         : conn->kind != LB_CONN_HALF_OPEN ? !kernel->asked_queued
+                                           : false))
       continue;
     struct lb_conn shown = *conn;
     if (shown.kind == LB_CONN_MPTCP_CLOSED)
@@ -161,15 +165,29 @@ static int answer_pending(struct kernel *kernel, const struct nlmsghdr *request,
   return hand_over(handler, &datagram);
 }
 
+/* And a client's end, which has no name. */
+static int answer_unix_conns(struct kernel *kernel,
+                             struct lb_datagram_handler handler) {
+  struct datagram datagram = {.len = 0};
+  put_unix_conn(&datagram, 1, SOCK_STREAM, NULL, 0);
+  for (size_t i = 0; i < kernel->len; i++) {
+    const struct listening *socket = &kernel->sockets[i];
+    for (uint32_t n = 0; n < socket->accepted; n++)
+      put_unix_conn(&datagram, 100 + n, SOCK_STREAM, socket->name.bytes,
+                    socket->name.len);
+  }
+  return end_answer(handler, &datagram, kernel->conns_err);
+}
+
 /* --- a transport --------------------------------------------------------- */
 
 /* Counts queries, not dumps: a source may repeat these. */
 static void note_query(struct kernel *kernel, enum lb_query_kind kind) {
-  static const char *const reads[] = {"dump", "paths", "waiting", "pending",
-                                      "mptcp"};
-  int *const counts[] = {&kernel->dumps, &kernel->unix_dumps,
+  static const char *const reads[] = {"dump",    "paths", "waiting",
+                                      "pending", "mptcp", "accepted"};
+  int *const counts[] = {&kernel->dumps,       &kernel->unix_dumps,
                          &kernel->inspections, &kernel->pendings,
-                         &kernel->mptcps};
+                         &kernel->mptcps,      &kernel->unix_conns};
   if (kernel->is_asking[kind])
     return;
   kernel->is_asking[kind] = true;
@@ -190,6 +208,8 @@ static int script_dump(struct lb_transport *transport, enum lb_query_kind kind,
     return answer_socks(kernel, AF_UNIX, handler, kernel->unix_err);
   case LB_QUERY_CONNS:
     return answer_conns(kernel, request, handler);
+  case LB_QUERY_UNIX_CONNS:
+    return answer_unix_conns(kernel, handler);
   case LB_QUERY_MPTCP:
     return answer_mptcp(kernel, request, handler);
   default:

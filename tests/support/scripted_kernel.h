@@ -16,6 +16,7 @@ enum { MAX_SOCKETS = 64, MAX_CONNS = 64 };
 struct listening {
   struct lb_listen_sock row;
   struct lb_unix_name name; /* of a UNIX socket */
+  uint32_t accepted;        /* connections of a UNIX socket */
   uint32_t closed;          /* waiting clients that have closed their socket */
   int pending_err;          /* of each query for its waiting connections */
   int file_err;             /* of each check of the file at its path */
@@ -45,7 +46,7 @@ struct kernel {
   uint64_t cost_ns;  /* of each query of an inspection */
   uint64_t unix_cost_ns; /* of each query for UNIX sockets */
   /* Called before it answers: "dump", "paths", "netstat", "waiting",
-   * "pending", "mptcp"; or NULL */
+   * "pending", "mptcp", "accepted"; or NULL */
   void (*before)(struct kernel *kernel, const char *read);
   unsigned seed;
 
@@ -57,9 +58,11 @@ struct kernel {
   int pendings;
   int checks;
   int mptcps;
+  int unix_conns;
   bool is_asking[LB_QUERY_KINDS]; /* a query that has begun, but not ended */
   bool asked_queued;              /* by the last query for connections */
-  size_t filter_len;              /* the filter of ports of that query */
+  bool asked_accepted;
+  size_t filter_len; /* the filter of ports of that query */
   _Alignas(4) char filter[LB_PORT_FILTER_SIZE];
 };
 

@@ -95,9 +95,13 @@ TEST_CASE(a_request_names_states_extensions_and_ports) {
   static const struct {
     uint8_t family;
     size_t ranges;
-    bool queued;
+    unsigned asked; /* 1: queued, 2: accepted */
     const char *want;
   } cases[] = {
+      {AF_UNSPEC, 1, 2,
+       "type 18 flags 301 states 10a ext 0 filter 20 len 100\n"},
+      {AF_UNSPEC, 1, 3,
+       "type 18 flags 301 states 10a ext 2 filter 20 len 100\n"},
       {AF_UNSPEC, 1, true,
        "type 18 flags 301 states 10a ext 2 filter 20 len 100\n"},
       {AF_UNSPEC, 1, false,
@@ -125,9 +129,9 @@ TEST_CASE(a_request_names_states_extensions_and_ports) {
   struct lb_ports *ports = alternating(32768);
   for (size_t i = 0; i < LEN(cases); i++) {
     struct text got = {.len = 0};
-    const struct lb_conn_filter filter = {cases[i].ranges == 1 ? &port_80
-                                                               : ports,
-                                          cases[i].ranges, cases[i].queued};
+    const struct lb_conn_filter filter = {
+        cases[i].ranges == 1 ? &port_80 : ports, cases[i].ranges,
+        cases[i].asked & 1, cases[i].asked & 2};
     say_request(&got, cases[i].family, filter.len ? &filter : NULL);
     assert_string_equal(got.at, cases[i].want);
   }
@@ -136,7 +140,7 @@ TEST_CASE(a_request_names_states_extensions_and_ports) {
 
 TEST_CASE(a_request_for_mptcp_has_its_number_in_an_attribute) {
   static _Alignas(8) char buf[LB_CONNS_REQUEST_SIZE];
-  const struct lb_conn_filter filter = {&port_80, 1, true};
+  const struct lb_conn_filter filter = {&port_80, 1, .queued = true};
   struct nlmsghdr *msg = lb_inet_request_mptcp_conns(buf, AF_INET6, &filter);
   const struct inet_diag_req_v2 *req = NLMSG_DATA(msg);
   struct inet_diag_req_v2 want = {
@@ -296,6 +300,28 @@ TEST_CASE(a_request_socket_may_have_no_attributes) {
   check_message(msg, "IPv4 [::ffff:10.1.2.3]:8080 half-open 0 ms\n");
 }
 
+TEST_CASE(an_open_accepted_connection_has_its_local_end) {
+  for (unsigned tcp_state = 0; tcp_state < 16; tcp_state++)
+    for (uint32_t inode = 0; inode < 2; inode++) {
+      struct datagram datagram = {.len = 0};
+      struct answer answer = waiting;
+      struct lb_conn conn;
+      answer.state = (uint8_t)tcp_state;
+      answer.inode = inode;
+      bool is_open = inode && (tcp_state == TCP_ESTABLISHED ||
+                               tcp_state == TCP_CLOSE_WAIT);
+      struct nlmsghdr *msg = put_answer(&datagram, &answer);
+      assert_int_equal(lb_inet_parse_accepted(msg, &conn), !is_open);
+      if (is_open) {
+        assert_int_equal(conn.kind, LB_CONN_ACCEPTED);
+        assert_int_equal(conn.port, 8080);
+        assert_int_equal(conn.address[15], 3);
+      }
+      msg->nlmsg_len = NLMSG_LENGTH(1);
+      assert_int_equal(lb_inet_parse_accepted(msg, &conn), -EBADMSG);
+    }
+}
+
 TEST_CASE(an_accepted_connection_is_skipped) {
   static const uint8_t states[] = {TCP_ESTABLISHED, TCP_CLOSE_WAIT,
                                    TCP_SYN_RECV};
@@ -381,7 +407,8 @@ static struct lb_conns get_conns(uint8_t family, const struct lb_ports *ports,
   assert_int_equal(
       ask_kernel(netlink,
                  lb_inet_request_conns(
-                     buf, family, &(struct lb_conn_filter){ports, len, queued}),
+                     buf, family,
+                     &(struct lb_conn_filter){ports, len, .queued = queued}),
                  lb_add_conns(&conns)),
       0);
   return conns;

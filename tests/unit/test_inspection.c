@@ -68,7 +68,7 @@ TEST_ON_KERNEL(a_run_adds_its_cost_and_asks_only_what_is_planned) {
   assert_int_equal(inspection->targets[0].found.closed, 2);
   inspection->conns.len = 0;
   lb_inspection_run(inspection, source_of(kernel), UINT64_MAX, &cost_ns);
-  assert_int_equal(cost_ns, 11);
+  assert_int_equal(cost_ns, 16);
   play(fixture, "close 1; inspect");
   assert_int_equal(kernel->inspections, 2);
   assert_int_equal(kernel->pendings, 3);
@@ -313,6 +313,79 @@ static const struct story results[] = {
 
 TEST_CASE(listeners_get_the_results_that_the_stories_want) {
   play_stories(results, LEN(results), assert_inspected);
+}
+
+/* --- active ----------------------------------------------------------------
+ */
+
+static void say_active(void *data, const struct lb_readings *readings) {
+  if (readings->values.present & 1u << LB_ACTIVE)
+    say(data, "%s %g, ", readings->label, readings->values.v[LB_ACTIVE].gauge);
+}
+
+static void assert_active(struct fixture *fixture, const char *want) {
+  struct text got = {.len = 0};
+  lb_collector_visit_readings(fixture->collector, say_active, &got);
+  assert_string_equal(got.at, want);
+}
+
+static const struct story active[] = {
+    {"active is the accepted connections, with a queue or without one",
+     {{"listen 1 80; listen 2 443 queue 1; accepted 80 0; accepted 80 0;"
+       "accepted 443 5; waiting 443 7; half_open 80 0; inspect; take",
+       "80 2, 443 1, "},
+      {"set 2 queue 0; hang_up; accepted 443 0; inspect; take",
+       "80 0, 443 1, "}}},
+    {"an accepted connection belongs to the socket that listens at its "
+     "address",
+     {{"service one 80 at 10.0.0.1; listen 1 80; listen 2 80 at 10.0.0.1;"
+       "listen 3 80 at 10.0.0.2; accepted 80 0; accepted 80 0 at 10.0.0.2;"
+       "accepted 80 0 at 10.0.0.3; accepted 80 0; accepted 80 0 at 10.0.0.3;"
+       "accepted 80 0 at 10.0.0.2; inspect; take",
+       "one 2, 80 4, "}}},
+    {"those of UNIX sockets are counted by name, once for two sockets",
+     {{"paths; service both 80 /run/a; listen 1 80; listen 2 /run/a accepted 3;"
+       "listen 3 /run/b; listen 4 @c accepted 1; listen 5 @c accepted 1;"
+       "accepted 80 0; inspect; take",
+       "both 4, run-b 0, @c 2, "}}},
+    {"without an inspection there is none",
+     {{"listen 1 80; accepted 80 0; end", ""}}},
+};
+
+TEST_CASE(listeners_have_the_accepted_connections_that_the_stories_want) {
+  play_stories(active, LEN(active), assert_active);
+}
+
+static void fail_accepted(struct kernel *kernel, const char *read) {
+  kernel->conns_err = strcmp(read, "accepted") ? 0 : -ENOBUFS;
+}
+
+TEST_ON_KERNEL(unix_connections_that_cannot_be_counted_cost_their_own_alone) {
+  struct fixture *fixture = *state;
+  play(fixture, "paths; service both 80 /run/a; listen 1 80;"
+                "listen 2 /run/a accepted 3; listen 3 443; accepted 443 0");
+  fixture->kernel.before = fail_accepted;
+  play(fixture, "inspect; take");
+  assert_active(fixture, "443 1, ");
+  assert_int_equal(fixture->inspection.err, 0);
+  fixture->kernel.before = NULL;
+  play(fixture, "work; inspect; take");
+  assert_active(fixture, "both 3, 443 1, ");
+}
+
+TEST_CASE(ends_that_share_a_place_are_counted_all) {
+  struct lb_conns conns = {.counts_accepted = true};
+  struct lb_conn ends[] = {
+      conn("10.0.0.1", 80, LB_CONN_ACCEPTED, 0),
+      conn("10.0.0.1", 80 + LB_CONNS_RECENT, LB_CONN_ACCEPTED, 0)};
+  uint32_t number = 0;
+  for (size_t i = 0; i < 100; i++)
+    assert_int_equal(lb_conns_count(&conns, &ends[i / 3 % 2]), 0);
+  for (size_t i = 0; i < conns.len; i++)
+    number += conns.v[i].number;
+  assert_int_equal(number, 100);
+  assert_in_range(conns.len, 2, 34);
+  lb_conns_free(&conns);
 }
 
 /* --- memory -------------------------------------------------------------- */

@@ -162,7 +162,7 @@ static int say_sock_query(struct text *got, struct lb_source *source,
 static int say_conns(struct text *got, struct lb_source *source,
                      const struct servers *of, bool queued) {
   const struct lb_ports port = {of->tcp.port, of->tcp.port};
-  const struct lb_conn_filter filter = {&port, 1, queued};
+  const struct lb_conn_filter filter = {&port, 1, .queued = queued};
   struct lb_conns conns = {0};
   uint64_t cost_ns = 0;
   int err = lb_source_conns(source, &filter, &conns, &cost_ns);
@@ -268,7 +268,7 @@ HERE_TEST(a_unix_socket_that_is_gone_has_no_pending_connections) {
 /* A kernel may lack mptcp_diag. */
 HERE_TEST(connections_of_mptcp_are_asked_for_with_the_socket_of_inspections) {
   static const struct lb_ports ports = {1, 65535};
-  const struct lb_conn_filter filter = {&ports, 1, true};
+  const struct lb_conn_filter filter = {&ports, 1, .queued = true};
   struct lb_conns conns = {0};
   uint64_t cost_ns = 0;
   assert_int_equal(say_conns(&here.got, &here.source, &ours, true), 0);

@@ -46,12 +46,9 @@ TEST_CASE(types_are_stock_types_and_only_derive_is_a_counter) {
   static const struct {
     const char *type;
     unsigned is_counter;
-  } stock[] = {{"queue_length", 0},
-               {"percent", 0},
-               {"count", 0},
-               {"duration", 0},
-               {"current_connections", 0},
-               {"derive", 1}};
+  } stock[] = {
+      {"queue_length", 0},        {"percent", 0}, {"count", 0}, {"duration", 0},
+      {"current_connections", 0}, {"derive", 1}};
   for (int i = 0; i < LB_READINGS; i++) {
     size_t j = 0;
     while (j < LEN(stock) &&

@@ -279,6 +279,15 @@ static void say_pending(struct text *got) {
   say_err(got, "pending", err);
 }
 
+static void say_unix_conns(struct text *got) {
+  struct lb_unix_count count = {.name = lb_unix_name_of("/run/api", 8)};
+  struct lb_unix_counts counts = {.v = &count, .len = 1};
+  uint64_t cost_ns = 0;
+  int err = lb_source_unix_conns(&source, &counts, &cost_ns);
+  say(got, "%u accepted ", count.accepted);
+  say_err(got, "unix conns", err);
+}
+
 static void say_file(struct text *got, enum lb_file file) {
   char buf[256] = "";
   ssize_t len = lb_source_read_file(&source, file, buf, sizeof(buf));
@@ -288,8 +297,8 @@ static void say_file(struct text *got, enum lb_file file) {
 }
 
 static void say_query(struct text *got, enum lb_query_kind kind) {
-  static void (*const says[])(struct text *) = {say_tcp, say_unix, say_conns,
-                                                say_pending, say_mptcp};
+  static void (*const says[])(struct text *) = {
+      say_tcp, say_unix, say_conns, say_pending, say_mptcp, say_unix_conns};
   says[kind](got);
 }
 
@@ -635,7 +644,7 @@ TEST_CASE(the_recorder_passes_all_on_and_writes_the_answers) {
 
 /* Recordings of older versions stay readable. */
 TEST_CASE(the_numbers_of_the_format_do_not_change) {
-  static const uint32_t ends[] = {4, 22, 23, 24, 25};
+  static const uint32_t ends[] = {4, 22, 23, 24, 25, 26};
   static const int numbers[] = {
       LB_RECORD_FINAL_SAMPLE, LB_RECORD_DATAGRAM, LB_RECORD_DUMP,
       LB_RECORD_FILE,         LB_RECORD_SAMPLE,   LB_FILE_NETSTAT,

@@ -68,6 +68,8 @@ static void put_answer(struct datagram *datagram, enum lb_query_kind kind,
     put_unix_sock(datagram, &api, SOCK_STREAM, "/run/api", 8);
   else if (kind == LB_QUERY_CONNS)
     put_conns(datagram, family_of(request));
+  else if (kind == LB_QUERY_UNIX_CONNS)
+    put_unix_conn(datagram, 7, SOCK_STREAM, "/run/api", 8);
   else if (kind == LB_QUERY_MPTCP)
     put_conn(datagram, &(struct lb_conn){.family = family_of(request),
                                          .port = 80,
@@ -198,22 +200,40 @@ static int say_pending(struct text *got, uint64_t *cost_ns) {
   return err;
 }
 
+static int say_unix_conns(struct text *got, uint64_t *cost_ns) {
+  struct lb_unix_count count = {.name = lb_unix_name_of("/run/api", 8),
+                                .accepted = 77};
+  struct lb_unix_counts counts = {.v = &count, .len = 1};
+  int err = lb_source_unix_conns(&source, &counts, cost_ns);
+  say(got, " %u accepted", count.accepted);
+  return err;
+}
+
 static int run_query(struct text *got, enum lb_query_kind kind,
                      uint64_t *cost_ns) {
   return kind == LB_QUERY_CONNS || kind == LB_QUERY_MPTCP
              ? say_conns(got, kind, cost_ns)
-         : kind == LB_QUERY_PENDING ? say_pending(got, cost_ns)
-                                    : say_sock_query(got, kind);
+         : kind == LB_QUERY_PENDING    ? say_pending(got, cost_ns)
+         : kind == LB_QUERY_UNIX_CONNS ? say_unix_conns(got, cost_ns)
+                                       : say_sock_query(got, kind);
 }
 
 /* What a query returns and what the transport saw of it. */
 static void check_query(enum lb_query_kind kind, int want_err,
                         const char *want_log) {
   static const char *const answers[] = {
-      " 7 80 443", " 7 10", " 7 kind 0 0 ms, 80 kind 1 4 ms, 80 kind 0 0 ms,",
-      " 3, 1 closed", " 7 kind 0 0 ms, 80 kind 3 0 ms, 80 kind 3 0 ms,"};
-  static const char *const nothing[] = {" 7", " 7", " 7 kind 0 0 ms,",
-                                        " 77, 77 closed", " 7 kind 0 0 ms,"};
+      " 7 80 443",
+      " 7 10",
+      " 7 kind 0 0 ms, 80 kind 1 4 ms, 80 kind 0 0 ms,",
+      " 3, 1 closed",
+      " 7 kind 0 0 ms, 80 kind 3 0 ms, 80 kind 3 0 ms,",
+      " 1 accepted"};
+  static const char *const nothing[] = {" 7",
+                                        " 7",
+                                        " 7 kind 0 0 ms,",
+                                        " 77, 77 closed",
+                                        " 7 kind 0 0 ms,",
+                                        " 0 accepted"};
   struct text got = {.len = 0};
   uint64_t cost_ns = 0;
   script.log.len = 0;
@@ -226,9 +246,9 @@ static void check_query(enum lb_query_kind kind, int want_err,
 /* --- requests ------------------------------------------------------------ */
 
 TEST_WITH(each_query_is_one_dump_unless_something_is_wrong, set_up, tear_down) {
-  static const char *const logs[] = {"both, end 0: 0", "UNIX, end 1: 0",
-                                     "both, end 2: 0", "one UNIX, end 3: 0",
-                                     "IPv4, IPv6, end 4: 0"};
+  static const char *const logs[] = {
+      "both, end 0: 0",     "UNIX, end 1: 0",       "both, end 2: 0",
+      "one UNIX, end 3: 0", "IPv4, IPv6, end 4: 0", "UNIX, end 5: 0"};
   for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
     check_query((enum lb_query_kind)kind, 0, logs[kind]);
 }
@@ -336,7 +356,8 @@ TEST_WITH(an_inode_of_another_socket_means_that_this_one_is_gone, set_up,
 TEST_WITH(the_transport_has_the_last_word_on_the_status, set_up, tear_down) {
   static const char *const logs[] = {"both, end 0: 0", "UNIX, end 1: 0",
                                      "both, end 2: 0", "one UNIX, end 3: 0",
-                                     "IPv4, IPv6, end 4: 0"};
+                                     "IPv4, IPv6, end 4: 0",
+                                     "UNIX, end 5: 0"};
   script.status = -EREMOTEIO;
   for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
     check_query((enum lb_query_kind)kind, -EREMOTEIO, logs[kind]);

@@ -266,11 +266,40 @@ TEST_CASE(the_bytes_of_a_kernel_are_read) {
   check_pending((void *)third.at, 3, 1);
 }
 
+/* --- connections ---------------------------------------------------------- */
+
+TEST_CASE(accepted_connections_have_the_name_of_the_listening_socket) {
+  static const struct {
+    uint32_t inode;
+    uint8_t type;
+    const char *sun_path;
+    size_t len;
+    int want;
+  } cases[] = {
+      {7, SOCK_STREAM, "/run/a", 7, 0}, {7, SOCK_SEQPACKET, "\0b", 2, 0},
+      {7, SOCK_STREAM, NULL, 0, 1},     {7, SOCK_DGRAM, "/run/a", 7, 1},
+      {0, SOCK_STREAM, "/run/a", 7, 1},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct datagram datagram = {.len = 0};
+    struct lb_unix_name name = {.len = 99};
+    struct nlmsghdr *msg =
+        put_unix_conn(&datagram, cases[i].inode, cases[i].type,
+                      cases[i].sun_path, cases[i].len);
+    assert_int_equal(lb_unix_parse_conn(msg, &name), cases[i].want);
+    if (cases[i].want == 0)
+      assert_int_equal(name.len, cases[i].sun_path[0] ? 6 : 2);
+    struct unix_diag_msg *diag = NLMSG_DATA(msg);
+    diag->udiag_state = TCP_LISTEN;
+    assert_int_equal(lb_unix_parse_conn(msg, &name), -EBADMSG);
+  }
+}
+
 /* --- requests ------------------------------------------------------------ */
 
 /* Dump: LISTEN alone, 1 << 10; name, 1, file, 2, and lengths, 0x10;
  * NLM_F_REQUEST | NLM_F_DUMP. Pending connections: inodes, 8, and lengths; no
- * NLM_F_DUMP. */
+ * NLM_F_DUMP. Connections: ESTABLISHED, 1 << 1, and names. */
 TEST_CASE(requests_name_the_state_or_the_socket_and_what_to_show) {
   static const struct lb_listen_sock sock = {.cookie = 0xfedcba9876543210,
                                              .inode = 1513};
@@ -285,13 +314,18 @@ TEST_CASE(requests_name_the_state_or_the_socket_and_what_to_show) {
                .req = {.sdiag_family = AF_UNIX,
                        .udiag_ino = 1513,
                        .udiag_show = 0x18,
-                       .udiag_cookie = {0x76543210, 0xfedcba98}}}};
+                       .udiag_cookie = {0x76543210, 0xfedcba98}}},
+              {.msg = {40, 20, 0x301, 0, 0},
+               .req = {.sdiag_family = AF_UNIX,
+                       .udiag_states = 0x2,
+                       .udiag_show = 0x1}}};
   assert_int_equal(sizeof(want[0]), 40);
   for (size_t i = 0; i < LEN(want); i++) {
     _Alignas(8) char buf[LB_UNIX_REQUEST_SIZE];
     memset(buf, 0x5a, sizeof(buf));
-    assert_ptr_equal(i ? lb_unix_request_pending(buf, &sock)
-                       : lb_unix_request_listen_socks(buf),
+    assert_ptr_equal(i == 2   ? lb_unix_request_conns(buf)
+                     : i == 1 ? lb_unix_request_pending(buf, &sock)
+                              : lb_unix_request_listen_socks(buf),
                      buf);
     assert_memory_equal(buf, &want[i], sizeof(want[i]));
     for (size_t j = sizeof(want[i]); j < sizeof(buf); j++)

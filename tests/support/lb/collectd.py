@@ -12,7 +12,7 @@ import xml.etree.ElementTree
 from .basics import check, content, equal, evidence, note, scratch, until, write
 from .faults import unlimited
 from .messages import matches
-from .probe import READINGS, number
+from .probe import INSPECTED, READINGS, number
 from .programs import Process, proc, threads
 
 _NAMES = {name: reading for reading, name in READINGS.items()}
@@ -134,9 +134,11 @@ LoadPlugin logfile
 
 class Collectd(Daemon):
     """The daemon with our plugin, writing CSV files. config is the text within <Plugin listen_backlog>; None: there
-    is no such block."""
+    is no such block. Without InspectQueue in it the values of inspections are left out here: which of them there are
+    depends on whether a client waits at the read."""
 
     def __init__(self, config=None, plugins=(), extra="", **options):
+        self._left_out = set() if "InspectQueue" in (config or "") else {READINGS[name] for name in INSPECTED}
         block = "" if config is None else f"<Plugin listen_backlog>\n{config}\n</Plugin>"
         super().__init__(("csv", *plugins, "listen_backlog"),
                          f'<Plugin csv>\n  DataDir "@DIR@/csv"\n</Plugin>\n{block}\n{extra}', **options)
@@ -151,7 +153,8 @@ class Collectd(Daemon):
 
     def names(self, listener):
         """The type-type_instance of all values of a listener."""
-        return {re.sub(r"-\d{4}-\d\d-\d\d$", "", name) for name in os.listdir(self._folder(listener))}
+        return {re.sub(r"-\d{4}-\d\d-\d\d$", "", name)
+                for name in os.listdir(self._folder(listener))} - self._left_out
 
     def series(self, listener, reading):
         """All values of a reading: [(time, value)]."""

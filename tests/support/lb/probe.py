@@ -57,8 +57,12 @@ def tables(text):
 
 
 def probe(*args):
-    """The probe's table of one sample."""
-    return tables(probe_output(*args))[0]
+    """The probe's table of one sample; the values of inspections only with --inspect."""
+    table = tables(probe_output(*args))[0]
+    if {"-q", "--inspect"} & set(args):
+        return table
+    return {label: {name: value for name, value in row.items() if name not in INSPECTED}
+            for label, row in table.items()}
 
 
 # The readings that tests compare as a whole. A new reading has its own test and need not be added here.

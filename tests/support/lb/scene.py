@@ -80,7 +80,7 @@ NetNamespace "blue"
     def __init__(self, inspect=False):
         """inspect: with the readings of InspectQueue, which a loaded host may report less often than the others."""
         self.inspect = inspect
-        self.config = self.SELECTED + "InspectQueue true\n" * inspect
+        self.config = f"{self.SELECTED}InspectQueue {str(inspect).lower()}\n"
         sysctl("net.core.somaxconn", 1000)
         overflow_by_ack(81, 2).close()  # before the first read: attributed to no listener
         self.servers = [Listener(80, backlog=4), Listener(443, backlog=9), Listener(8443, backlog=2000),
@@ -142,13 +142,13 @@ NetNamespace "blue"
         if not sockets:
             return {"sockets": 0, "drops": 0, "overflows": 0}
         seen = sum(map(states, ports), collections.Counter())
-        return {**totals(sockets), **_at_rest(sockets), "drops": 0, "overflows": 0, "overflows_5m": 0,
+        return {**totals(sockets), **_at_rest(sockets), "active": 0, "drops": 0, "overflows": 0, "overflows_5m": 0,
                 "abandoned": seen["CLOSE-WAIT"],
                 "syn": seen["SYN-RECV"], "wait": max((self.oldest[label or port] for port in ports), key=float)}
 
     def _shop(self):
         """The kernel counts no drops of a UNIX socket and does not know how long a connection waits."""
-        return {**totals([self.shop.seen()]), **_at_rest([self.shop.seen()]), "abandoned": 1}
+        return {**totals([self.shop.seen()]), **_at_rest([self.shop.seen()]), "abandoned": 1, "active": 0}
 
 
 def _at_rest(sockets):
