@@ -277,8 +277,8 @@ static void note_syn_trouble(struct lb_collector *collector) {
 
 /* The counters are those of the end of the interval, unless an inspection comes
  * in between: so a host without trouble reads them once. */
-static int plan_if_needed(struct lb_collector *collector,
-                          struct lb_inspection *inspection, uint64_t now_ms) {
+static int plan_for_reason(struct lb_collector *collector,
+                           struct lb_inspection *inspection, uint64_t now_ms) {
   struct lb_socket_table *table = &collector->table;
   int err = lb_inspection_plan(inspection, table, collector->listeners,
                                LB_SCOPE_QUEUES);
@@ -300,7 +300,7 @@ int lb_collector_plan_inspection(struct lb_collector *collector,
                                  uint64_t now_ms) {
   struct lb_netstat netstat;
   int err = collector->inspect == LB_INSPECT_AUTO
-                ? plan_if_needed(collector, inspection, now_ms)
+                ? plan_for_reason(collector, inspection, now_ms)
                 : lb_inspection_plan(inspection, &collector->table,
                                      collector->listeners, LB_SCOPE_ALL);
   if (!err && inspection->queued && !collector->knows_mptcp)
