@@ -265,8 +265,8 @@ def _():
     reset(server.clients.pop(0))
     server.clients.pop(0).close()
     daemon = Watched('NetNamespace "blue"\nInspectQueue true\nListeningPorts true\nLocalPath "@app"')
-    for name, readings, *want in (("@app", GAUGES | {"abandoned"}, 1, 10, 0),
-                                  ("blue:@app", GAUGES | {"abandoned"}, 3, 20, 1),
+    for name, readings, *want in (("@app", UNIX_GAUGES | {"abandoned", "active"}, 1, 10, 0),
+                                  ("blue:@app", UNIX_GAUGES | {"abandoned", "active"}, 3, 20, 1),
                                   ("blue:80", GAUGES | COUNTERS | INSPECTED, 4, 9, 2)):
         row = daemon.inspected(name)
         equal(([row[reading] for reading in ("queue", "limit", "abandoned")], set(row)), (want, readings), name)

@@ -86,7 +86,7 @@ def _():
     shown = probe_output("--record", path, "8080")
     equal(set(tables(shown)[0]), {"", "8080"})
     replayed(path, shown, "8080")
-    replayed(path, probe_output())
+    replayed(path, probe_output("--record", path + "2"))
     equal([line.split()[:6] for line in probe_output("--sockets", "--replay", path).splitlines()],
           [line.split()[:6] for line in probe_output("--sockets").splitlines()], "without processes of this host")
 

@@ -60,7 +60,7 @@ for kind in KINDS:
                     equal(told(probe(name)[label(os.fsencode(name))]),
                           {name: want[name] for name in want.keys() - {"peak", "busy"}}, f"the probe, {n} of {limit}")
                     equal(server.knock(), n <= limit, f"there is room beside {n} of {limit}")
-            equal(daemon.names("@app"), {READINGS[name] for name in GAUGES}, "and nothing else was ever sent")
+            equal(daemon.names("@app"), {READINGS[name] for name in UNIX_GAUGES}, "and nothing else was ever sent")
             daemon.stop()
             for server in servers.values():
                 server.close()
@@ -110,7 +110,8 @@ for kind in KINDS:
 
         def agree(queue, abandoned, what):
             row = daemon.inspected(mine)
-            equal((row["queue"], row["abandoned"], set(row)), (queue, abandoned, GAUGES | {"abandoned"}), what)
+            equal((row["queue"], row["abandoned"], set(row)),
+                  (queue, abandoned, UNIX_GAUGES | {"abandoned", "active"}), what)
         agree(0, 0, "the queue is empty")
         server.connect(20)
         agree(20, 0, "no client has left")
@@ -134,7 +135,8 @@ def _():
         each.close()
     daemon = Collectd("ListeningPaths true\nInspectQueue true")
     equal(printed(told(daemon.inspected("@few"))), {**readings(900, 900), "abandoned": 450})
-    equal({name for _, table in daemon.reads() for name in table.get("@many", ())}, GAUGES, "of the other")
+    equal({name for _, table in daemon.reads() for name in table.get("@many", ())},
+          UNIX_GAUGES | {"active"}, "of the other")
     equal((daemon.read()["@many"]["queue"], daemon.errors()), (3000, []))
 
 

@@ -25,8 +25,8 @@ from .sockets import (
 from .programs import Process, Thread, proc, processes, threads, unprivileged
 from .faults import Faults, unlimited
 from .probe import (
-    COUNTERS, GAUGES, INSPECTED, NAMESPACE, READINGS, intervals, printed, probe, probe_output, probe_process, probe_run,
-    tables, told)
+    COUNTERS, GAUGES, INSPECTED, NAMESPACE, READINGS, UNIX_GAUGES, intervals, printed, probe, probe_output,
+    probe_process, probe_run, tables, told)
 from .messages import matches, message
 from .collectd import PLUGIN, VALGRIND, Collectd, Daemon, part, plugin_dir, queues
 from .counters import agrees_with_kernel, counters, never_back, quiet, settled

@@ -94,4 +94,5 @@ READINGS = {name.partition("-")[2]: name for name, *_ in _listed}  # {reading: i
 INSPECTED = {"wait", "abandoned", "syn", "active"}  # the readings of a listener that need InspectQueue
 GAUGES, COUNTERS = ({name.partition("-")[2] for name, kind, owner, _ in _listed
                      if (kind, owner) == (want, "listener")} - INSPECTED for want in ("gauge", "counter"))
+UNIX_GAUGES = GAUGES - {"overflows_5m"}  # those of a listener with UNIX sockets alone
 NAMESPACE = {name.partition("-")[2] for name, _, owner, _ in _listed if owner == "namespace"}
