@@ -59,7 +59,7 @@ def _(stage):
 @incident("clamped", "asks for 1024, gets 128, bursts of 200", cause=causes.CLAMPED, never=(causes.NOBODY_ACCEPTS,))
 def _(stage):
     sysctl("net.core.somaxconn", 128)
-    Gunicorn(8080, workers=2, backlog=1024, seconds=0.002)
+    Gunicorn(8080, workers=3, backlog=1024, seconds=0)
     stage.watch("LocalPort 8080 8081")
     stage.calm()
     stage.crowd(8080, rate=0.5, size=200, patience=8)
