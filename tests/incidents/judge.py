@@ -5,7 +5,7 @@ import collections
 
 from causes import names
 from eyes import OTHERS
-from scale import AT_ONCE, INTERVAL, LATE, SIGNS, SLACK, WAIT, clear
+from scale import AT_ONCE, HEAD, INTERVAL, LATE, SIGNS, SLACK, WAIT, clear
 
 OBSERVES = 5  # s that --explain takes
 COLUMNS = ("thresholds found", "thresholds selected", "rules found", "rules selected", "explain", *OTHERS)
@@ -97,7 +97,8 @@ def _causes(incident, result, column, told):
         return [f"NO CAUSE: {told[0].text}"] + wrong
     if incident.then and column not in result["mails"] and not any(names(each.text, incident.then) for each in texts):
         return [f"NEVER SAID {incident.then}: {texts[-1].text}"] + wrong
-    return [f"CAUSE LATE {_seconds(delay)}: {known[0].key}"] * (delay > SIGNS * INTERVAL + SLACK) + wrong
+    limit = SIGNS * INTERVAL + SLACK + (HEAD if incident.waits else 0)
+    return [f"CAUSE LATE {_seconds(delay)}: {known[0].key}"] * (delay > limit) + wrong
 
 
 def _verdict(cell, wrong):
@@ -116,14 +117,20 @@ def _false(incident, result, troubles):
 
 
 def _flaps(said):
-    """A key that speaks again after it was over, or again and again. A warning may become a failure and one again."""
-    episodes, spoken, last = collections.Counter(), collections.Counter(), {}
+    """What is over and comes again: a listener, or one of its values more than once while another is in trouble. A
+    warning may become a failure and one again."""
+    episodes, spoken, now = collections.Counter(), collections.Counter(), collections.defaultdict(set)
     for each in said:
-        episodes[each.key] += each.trouble and not last.get(each.key, False)
-        spoken[each.key] += each.trouble
-        last[each.key] = each.trouble
+        mine = now[each.listener]
+        if each.trouble:
+            spoken[each.key] += 1
+            episodes[each.key] += each.key not in mine
+            episodes[each.listener] += not mine
+            mine.add(each.key)
+        else:
+            mine.discard(each.key)
     return [f"FLAPS {max(times, spoken[key] - 2)}: {key}" for key, times in episodes.items()
-            if times > 1 or spoken[key] > 3]
+            if times > (2 if key in spoken else 1) or spoken[key] > 2 + times]
 
 
 def _lasts(result, said):

@@ -11,6 +11,7 @@ AT_ONCE, SIGNS = 3, 10  # intervals after the first harmed client: in time, and 
 SLACK = 10 if "LB_SHORT" in os.environ else 2  # s that a loaded machine may add
 CLEAR = 300  # s in the field after the end until all is quiet again
 WAIT = 5  # s of wait that thresholds and rules hold for a failure
+HEAD = 8  # s of wait after which the rules believe that nobody is accepted
 LATE = 1.0  # s: a client that waits longer is harmed
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
