@@ -91,7 +91,7 @@ def _causes(incident, result, column, told):
     # Rates between two scrapes a second apart are ten times less exact than in the field: a slip is forgiven.
     slip = not any(each in told for each in never) and never and never[-1].time - never[0].time < SLACK
     wrong = [f"WRONG CAUSE: {each.text}" for each in never][:0 if slip else 1]
-    if column in incident.causeless:
+    if column in incident.causeless or column.startswith("thresholds") and column not in result["mails"]:
         return wrong
     if not known:
         return [f"NO CAUSE: {told[0].text}"] + wrong
