@@ -12,13 +12,14 @@ import tempfile
 import threading
 
 from . import VERSION
-from .drawing import DAY, HOUR, MINUTE, VARIANTS, WIDE
+from .drawing import VARIANTS, WIDE
 from .hosts import Host, chosen_hosts
 from .page import Page, index
 from .pictures import listener_picture, overview_picture
 from .rrd import Error, copies, naming, rrdtool
 from .stack import picture_size
 from .subjects import PLUGIN, Listener, Span
+from .times import DAY, HOUR, MINUTE
 from .words import file_name, folder_name, printable
 
 
@@ -185,7 +186,8 @@ def draw_host(host, span, output, options, each, progress):
             host.errors.append(f"{one.title}: {error}")
         progress.step()
 
-    each(one_picture, [*host.drawn, *host.listeners])
+    each(one_picture, [*host.drawn,
+                       *filter(host.pictured, host.listeners)])
     output("index.html",
            Page(host, span, pictures, options.format).html().encode())
 
@@ -223,8 +225,9 @@ def run(options, complain):
 def draw_all(drawn, span, output, options, several, each):
     """Draws these hosts, in a folder for each if there are several."""
     output.open()
-    progress = Progress(sum(len(host.listeners) + len(host.drawn)
-                            for host in drawn), options.progress)
+    progress = Progress(sum(
+        len(host.drawn) + sum(map(host.pictured, host.listeners))
+        for host in drawn), options.progress)
     for host in drawn:
         folder = folder_name(host.name) if several else ""
         draw_host(host, span, lambda path, data: output.write(

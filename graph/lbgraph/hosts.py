@@ -2,6 +2,7 @@
 """The hosts that have RRD files of the plugin, and what these hold."""
 import os
 
+from .findings import IDLE, rank
 from .readings import ONLY_NAMESPACE
 from .rrd import Error
 from .subjects import PLUGIN, Listener, Namespace
@@ -18,6 +19,8 @@ class Host:
         self.stale = []  # nothing in the span, and not an error
         self.namespace, self.others = Namespace(self, ""), []
         self.drawn = []  # namespaces that get a picture
+        self.span, self.updated, self.late = None, 0, False
+        self.wanted = []
 
     def names(self):
         """The names of the listeners and of the other namespaces."""
@@ -33,6 +36,7 @@ class Host:
 
     def read(self, wanted, span, width, each):
         """Reads the numbers of the wanted listeners, or of all."""
+        self.span = span
         try:
             names, namespaces = self.names()
         except Error as error:
@@ -56,13 +60,23 @@ class Host:
                   any(each.namespace is one for each in subjects)]
         each(lambda one: one.read(span, width),
              [*subjects, self.namespace, *spaces])
+        self._judge_end([*subjects, self.namespace, *spaces])
         for one in subjects:
             self.errors += one.errors
+        self.wanted = wanted
         self.listeners = sorted((one for one in subjects if one.known()),
                                 key=Listener.rank)
         self._unknown([one for one in subjects if one.files and
                        not one.known()], bool(wanted), span)
+        if self.late and not self.listeners:
+            self.listeners = [one for one in subjects if one.files]
         self._group(spaces, wanted, span)
+
+    def pictured(self, one):
+        """Whether a listener has a picture: if it was chosen or is alone, or
+        had a queue, a drop or another trouble."""
+        return bool(self.wanted) or len(self.listeners) == 1 or \
+            rank(one) < IDLE
 
     def _listener(self, name):
         """A listener in its namespace: "blue:deep:80" is in "blue:deep"."""
@@ -70,13 +84,22 @@ class Host:
         return Listener(self, name, max(
             found, key=lambda one: len(one.name), default=self.namespace))
 
+    def _judge_end(self, subjects):
+        newest = max(subjects, key=lambda one: one.updated)
+        self.updated = newest.updated
+        self.late = bool(self.updated) and \
+            self.updated + 2 * newest.heartbeat < self.span.expected
+        for one in subjects:
+            one.judge_end(self.span)
+
     def _group(self, spaces, wanted, span):
         """Puts the listeners into their namespaces, and chooses those to draw."""
         for one in self.namespace, *spaces:
             self.errors += one.errors
             one.listeners = [each for each in self.listeners
                              if each.namespace is one]
-            if not self.listeners or not one.files or one.known():
+            if not self.listeners or not one.files or one.known() or \
+                    self.late:
                 continue
             if one.name and one.updated <= span.start and \
                     one.name not in wanted:

@@ -4,60 +4,16 @@ import html
 
 from . import VERSION
 from .drawing import VARIANTS
-from .pictures import OVERVIEW_LINES, overview_sentence
-from .readings import LISTENER
+from .findings import (CALM, GONE, IDLE, NOBODY, headline, namespace_headline,
+                       overflow_words, rank, trouble, troubled)
+from .readings import LISTENER, level
+from .style import STYLE
 from .subjects import with_fill
-from .words import count, folder_name, moment, natural, number, printable
+from .words import (clock, count, folder_name, moment, natural, number,
+                    printable, short)
 
-STYLE = """
-:root { color-scheme: light dark; --back: #ffffff; --text: #1f2328;
-  --soft: #59636e; --line: #d1d9e0; --bar: #56b4e9; --full: #d55e00;
-  --link: #0969da; --note: #fff4e5; }
-@media (prefers-color-scheme: dark) { :root { --back: #0d1117;
-  --text: #e6edf3; --soft: #9da7b3; --line: #30363d; --bar: #2f81b8;
-  --full: #ee7a24; --link: #6cb6ff; --note: #2d2013; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 900px; padding: 1rem; background: var(--back);
-  color: var(--text); font: 1rem/1.5 system-ui, "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: .5rem 0; }
-h2 { font-size: 1.2rem; margin: 0; }
-h3 { font-size: 1.05rem; margin: 0; }
-h1, h2, h3, td, a, li, p { overflow-wrap: anywhere; }
-p { margin: .3rem 0; }
-.soft { color: var(--soft); }
-a { color: var(--link); text-decoration: none; }
-a:hover { text-decoration: underline; }
-figure { margin: 1rem 0; }
-img { display: block; max-width: 100%; height: auto; }
-section { border-top: 1px solid var(--line); margin-top: 2rem;
-  padding-top: 1.2rem; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0;
-  font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .5rem; text-align: right;
-  border-bottom: 1px solid var(--line); }
-th { color: var(--soft); font-weight: 600; font-size: .85rem; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-th:last-child, td:last-child { padding-right: 0; }
-td.fill { width: 30%; }
-td.of { white-space: nowrap; }
-.bar { display: flex; align-items: center; gap: .5rem; }
-.bar div { flex: 1; background: var(--line); overflow: hidden; }
-.bar div, .bar i { display: block; height: .6rem; border-radius: .3rem; }
-.bar i { background: var(--bar); }
-.bar.full i { background: var(--full); }
-.bar.full span { color: var(--full); font-weight: 700; }
-.bar span { min-width: 3.6em; }
-.note { background: var(--note); border-left: 4px solid var(--full);
-  padding: .5rem .8rem; margin: 1rem 0; }
-.note ul { margin: .3rem 0; padding-left: 1.2rem; }
-dt { font-weight: 600; float: left; clear: left; min-width: 6.5rem; }
-dd { margin: 0 0 .3rem 6.5rem; }
-@media (max-width: 640px) { body { padding: .6rem 1rem; }
-  table { font-size: .9rem; } th { font-size: .8rem; }
-  th, td { padding: .35rem .25rem; } .wide { display: none; }
-  td.fill { width: 36%; } .bar { gap: .3rem; }
-  dt { float: none; } dd { margin-left: 0; } }
-"""
+FEW = 10  # listeners without a queue that are shown at once
+ALTS = 6  # listeners in the alt text of an overview
 
 
 class Page:
@@ -71,40 +27,36 @@ class Page:
         title = html.escape(f"Accept queues of {self.host.label}")
         return document(title, "\n".join([
             f"<h1>{title}</h1>", f'<p class="soft">{self.span}</p>',
-            f"<p>{html.escape(self._summary())}</p>", *self._errors(),
-            *self._namespaces(), *self._stale(), *self._meanings()]))
+            *self._gone(), f"<p>{html.escape(summary(self.host))}</p>",
+            *self._errors(), *self._namespaces(), *self._stale(),
+            *self._meanings()]))
 
-    def _summary(self):
-        listeners = self.host.listeners
-        full = sum(one.get("fill", default=0) >= 100 for one in listeners)
-        one = len(listeners) == 1
-        text = count(len(listeners), "listener") + ", " + (
-            f"{full} of them " * (not one) + "full at some time" if full
-            else "never full" if one else "none of them full")
-        if self.host.overflows is not None:
-            text += (f", {count(self.host.overflows, 'overflow')} "
-                     f"{self.host.where}")
-        return text + "."
+    def _gone(self):
+        if self.host.late:
+            since = clock(self.host.updated, self.span)
+            yield (f'<p class="what">No values since {since}.</p><p>collectd '
+                   "on this host has stopped, or its values do not arrive.</p>")
 
     def _namespaces(self):
         """Each namespace with its listeners; first a list, if several."""
         several = len(self.host.drawn) > 1
         if several:
             yield _comparison("Network namespace", "own_name", (
-                (f"#n{i}", printable(namespace.name) or "collectd's", namespace,
+                (f"#n{i}", printable(namespace.name) or "collectd's",
+                 trouble(self.host, namespace.listeners), namespace,
                  namespace.get("overflows", "total"))
                 for i, namespace in enumerate(self.host.drawn)))
         for i, namespace in enumerate(self.host.drawn):
             titled = several or namespace.name
             if titled:
-                yield (f'<section id="n{i}"><h2>'
-                       f"{html.escape(namespace.label)}</h2>")
+                yield (f'<section id="n{i}">'
+                       f"{_heading('h2', namespace.label)}")
             yield from self._figure(namespace.name, overview_alt(namespace),
                                     i > 0)
             yield from self._table(namespace.listeners)
             if titled:
                 yield "</section>"
-            for one in namespace.listeners:
+            for one in filter(self.host.pictured, namespace.listeners):
                 yield from self._section(one, "h3" if titled else "h2")
 
     def _errors(self):
@@ -130,43 +82,60 @@ class Page:
         yield "</picture></figure>"
 
     def _table(self, listeners):
+        """The listeners; those without a queue fold."""
+        shown = [one for one in listeners if self.host.pictured(one)]
+        folded = [one for one in listeners if not self.host.pictured(one)]
+        yield from self._rows(shown)
+        if folded:
+            opened = " open" if not shown and len(folded) <= FEW else ""
+            what = " without a queue and without a drop" \
+                if any(one.known() for one in folded) else ""
+            number_ = count(len(folded), "listener")
+            yield f"<details{opened}><summary>{number_}{what}</summary>"
+            yield from self._rows(folded)
+            yield "</details>"
+
+    def _rows(self, listeners):
         if not listeners:
             return
         more = [(title, reading, cell) for title, reading, cell in (
             ("Busy", "busy", _busy), ("Longest wait", "wait", _wait))
             if any(one.get(reading) is not None for one in listeners)]
-        yield ("<table><thead><tr><th>Listener</th><th>Highest fill</th>"
-               "<th>Queue</th>" + "".join(
-                   f'<th class="wide">{title}</th>' for title, *_ in more) +
-               '<th>Overflows</th><th class="wide">Drops</th></tr></thead>'
-               "<tbody>")
+        yield _head(("Listener", ""), ("Highest fill", ""),
+                    ("Highest queue", ""),
+                    *((title, "wide") for title, *_ in more),
+                    ("Overflows", ""), ("Drops", "wide"))
         for one in listeners:
-            yield (f'<tr><td><a href="#l{self._number(one)}">'
-                   f"{html.escape(printable(one.own_name))}</a>"
-                   f'</td><td class="fill">{_bar(one)}</td>'
-                   f'<td class="of">{_of(one)}</td>' + "".join(
-                       f'<td class="wide">{cell(one)}</td>'
-                       for *_, cell in more) +
+            name = _named(one.own_name)
+            if self.host.pictured(one):
+                name = f'<a href="#l{self._number(one)}">{name}</a>'
+            what, row = _what(headline(one) if troubled(one) else "",
+                              5 + len(more))
+            yield (f'<tr{row}><th scope="row">{name}</th>'
+                   f'<td class="fill">{_bar(one)}</td><td>{_of(one)}</td>' +
+                   "".join(f'<td class="wide">{cell(one)}</td>'
+                           for *_, cell in more) +
                    f'<td>{_total(one.get("overflows", "total"))}</td>'
                    f'<td class="wide">{_total(one.get("drops", "total"))}'
-                   "</td></tr>")
+                   f"</td></tr>{what}")
         yield "</tbody></table>"
 
     def _number(self, one):
         return self.host.listeners.index(one)
 
     def _section(self, one, heading):
-        sentence, i = one.sentence(), self._number(one)
-        yield (f'<section id="l{i}"><{heading}>{html.escape(one.label)}'
-               f"</{heading}>"
-               f"<p>{html.escape(sentence[:1].upper() + sentence[1:])}.</p>")
-        yield from self._figure(one.name, f"{one.label}: {sentence}", i > 1)
+        i = self._number(one)
+        yield f'<section id="l{i}">{_heading(heading, one.label)}'
+        if troubled(one):
+            yield f'<p class="what">{_sentence(headline(one))}</p>'
+        yield f"<p>{_sentence(one.sentence())}</p>"
+        yield from self._figure(one.name, listener_alt(one), i > 1)
         yield "</section>"
 
     def _stale(self):
         if self.host.stale:
             names = ", ".join(
-                f"{html.escape(printable(one.name))} ({moment(one.updated)})"
+                f"{_named(one.name)} ({moment(one.updated)})"
                 for one in self.host.stale)
             yield ("<section><h2>Ended before this time</h2><p>Newest "
                    f"values: {names}.</p></section>")
@@ -177,8 +146,9 @@ class Page:
             if reading.meaning and (name in ("queue", "fill") or any(
                     one.get(name) is not None for one in self.host.listeners)):
                 yield f"<dt>{name}</dt><dd>{reading.meaning}</dd>"
-        yield ("<dt>grey</dt><dd>not measured, which is not a zero</dd></dl>"
-               "</section>")
+        yield ("<dt>grey</dt><dd>not measured, which is not a zero</dd>"
+               "<dt>black</dt><dd>nobody listens; white on a dark page</dd>"
+               "</dl></section>")
 
 
 def document(title, body):
@@ -186,24 +156,90 @@ def document(title, body):
             '<meta name="viewport" content="width=device-width, '
             'initial-scale=1">\n<meta name="generator" content="listen_backlog'
             f'-graph {VERSION}">\n<title>{title}</title>\n'
-            f"<style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n")
+            f"<style>{STYLE}</style></head>\n<body><main>\n{body}\n</main>"
+            "</body></html>\n")
+
+
+def summary(host):
+    """How many listeners there are, and what is wrong with how many."""
+    listeners = host.listeners
+    full = sum(one.get("fill", default=0) >= 100 for one in listeners)
+    nobody = sum(one.nobody for one in listeners)
+    gone = sum(rank(one) == GONE for one in listeners)
+    one = len(listeners) == 1
+    parts = [count(len(listeners), "listener")]
+    for many, what, which in (
+            (gone, "without values at the end", "{} of them {}"),
+            (nobody, "nobody listens", "{1} on {0} of them"),
+            (full, "full at some time", "{} of them {}")):
+        if many:
+            parts.append(what if one else which.format(many, what))
+    if not full and listeners and listeners[0].known():
+        parts.append("never full" if one else "none of them full")
+    if host.stale:
+        parts.append(f"{len(host.stale)} ended before this time")
+    if host.overflows is not None:
+        parts.append(f"{count(host.overflows, 'overflow')} {host.where}")
+    return ", ".join(parts) + "."
+
+
+def listener_alt(one):
+    sentence = one.sentence()
+    if one.late or rank(one) < CALM:
+        sentence = f"{headline(one)}; {sentence}"
+    return f"{one.label}: {sentence}"
 
 
 def overview_alt(namespace):
     lines = [f"{printable(one.own_name)} {number(one.get('fill'))} %"
-             for one in with_fill(namespace.listeners)[:OVERVIEW_LINES]]
+             for one in with_fill(namespace.listeners)[:ALTS]]
     place = f"{printable(namespace.name)} on " if namespace.name else ""
-    return ("Highest fill of the fullest listeners of "
-            f"{place}{namespace.host.label}: "
-            f"{', '.join(lines) or 'unknown'}; {overview_sentence(namespace)}")
+    words = namespace_headline(namespace)
+    overflows = overflow_words(namespace)
+    if overflows not in words:
+        words += f"; {overflows}"
+    return ("Highest fill of the listeners of "
+            f"{place}{namespace.host.label}, the worst first: "
+            f"{', '.join(lines) or 'unknown'}; {words}")
+
+
+def _named(name, most=40):
+    """A label; if it is long, shortened, and the whole one as a tooltip."""
+    name = printable(name)
+    if len(name) <= most:
+        return html.escape(name)
+    return (f'<span title="{html.escape(name)}">'
+            f"{html.escape(short(name, most))}</span>")
+
+
+def _heading(tag, text):
+    return f"<{tag}>{_named(text, 60)}</{tag}>"
+
+
+def _sentence(text):
+    return html.escape(text[:1].upper() + text[1:]) + "."
+
+
+def _what(words, columns):
+    """A row that says what is wrong, and the class of the row above it."""
+    if not words:
+        return "", ""
+    return (f'<tr><td class="what" colspan="{columns}">{html.escape(words)}'
+            "</td></tr>", ' class="bad"')
+
+
+def _head(*columns):
+    """The beginning of a table."""
+    return "<table><thead><tr>" + "".join(
+        f'<th scope="col"{wide and f" class={chr(34)}{wide}{chr(34)}"}>'
+        f"{title}</th>" for title, wide in columns) + "</tr></thead><tbody>"
 
 
 def _bar(one):
     fill = one.get("fill")
     if fill is None:
         return "-"
-    full = " full" if fill >= 100 else ""
-    return (f'<div class="bar{full}"><div><i style="width: '
+    return (f'<div class="bar l{level(fill)}"><div><i style="width: '
             f'{min(fill, 100):.1f}%"></i></div>'
             f"<span>{number(fill)}&nbsp;%</span></div>")
 
@@ -231,32 +267,49 @@ def _total(total):
 
 
 def _comparison(what, name, rows):
-    """A table of hosts or namespaces, from rows of (url, label, host or
-    namespace, overflows)."""
+    """A table of hosts or namespaces, from rows of (url, label, headline, host
+    or namespace, overflows)."""
     lines = []
-    for url, label, subject, overflows in rows:
+    for url, label, words, subject, overflows in rows:
         bar = listener = "-"
-        for one in with_fill(subject.listeners)[:1]:
-            bar, listener = _bar(one), printable(getattr(one, name))
+        for one in sorted(with_fill(subject.listeners),
+                          key=lambda one: -one.get("fill"))[:1]:
+            bar, listener = _bar(one), _named(getattr(one, name), 24)
+        words, row = _what(words, 4)
         lines.append(
-            f'<tr><td><a href="{html.escape(url)}">{html.escape(label)}</a>'
-            f'</td><td class="fill">{bar}</td><td>{html.escape(listener)}</td>'
-            f"<td>{_total(overflows)}</td></tr>")
-    return (f"<table><thead><tr><th>{what}</th><th>Highest fill</th>"
-            "<th>Listener</th><th>Overflows</th></tr></thead><tbody>" +
-            "\n".join(lines) + "</tbody></table>")
+            f'<tr{row}><th scope="row"><a href="{html.escape(url)}">'
+            f'{_named(label)}</a></th><td class="fill">{bar}</td>'
+            f'<td class="name wide">{listener}</td>'
+            f"<td>{_total(overflows)}</td></tr>{words}")
+    return _head((what, ""), ("Highest fill", ""), ("Listener", "wide"),
+                 ("Overflows", "")) + "\n".join(lines) + "</tbody></table>"
+
+
+def host_rank(host):
+    worst = min(map(rank, host.listeners), default=IDLE)
+    fill = max((one.get("fill", default=-1) for one in host.listeners),
+               default=-1)
+    return (GONE if host.late else worst, -fill, -(host.overflows or 0),
+            natural(host.name))
 
 
 def index(drawn, span):
     """The page that lists all hosts."""
+    hosts = sorted(drawn, key=host_rank)
+    gone = sum(host.late for host in hosts)
+    nobody = sum(any(rank(one) == NOBODY for one in host.listeners)
+                 for host in hosts)
+    full = sum(any(one.get("fill", default=0) >= 100 for one in host.listeners)
+               for host in hosts)
+    words = [count(len(hosts), "host"), *(
+        f"{number_} {what}" for number_, what in (
+            (gone, "without values at the end"),
+            (nobody, "with a listener that nobody listens on"),
+            (full, "with a full listener")) if number_)]
     return document(
         "Accept queues", "<h1>Accept queues</h1>"
-        f'<p class="soft">{span}</p><p>{count(len(drawn), "host")}, the '
-        "fullest first.</p>\n" + _comparison("Host", "name", (
-            (f"{folder_name(host.name)}/index.html", host.label, host,
-             host.overflows) for host in sorted(drawn, key=host_rank))))
-
-
-def host_rank(host):
-    fill = host.listeners[0].get("fill", default=-1) if host.listeners else -1
-    return -fill, -(host.overflows or 0), natural(host.name)
+        f'<p class="soft">{span}</p><p>{", ".join(words)}. The worst come '
+        "first.</p>\n" + _comparison("Host", "name", (
+            (f"{folder_name(host.name)}/index.html", host.label,
+             trouble(host, host.listeners), host, host.overflows)
+            for host in hosts)))

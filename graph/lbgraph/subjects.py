@@ -5,11 +5,15 @@ import math
 import os
 import time
 
+from .facts import facts
+from .findings import IDLE, rank
 from .readings import LISTENER, NAMESPACE, TOGETHER
 from .rrd import Error, copies, rrdtool, source
-from .words import count, moment, natural, number, printable
+from .words import (count, duration, moment, natural, number, printable,
+                    short)
 
 PLUGIN = "listen_backlog"
+LATE = 300  # seconds for which rrdcached keeps values by default
 
 
 class Span:
@@ -25,6 +29,8 @@ class Span:
         self.start = int(found["graph_start"])
         self.end = int(found["graph_end"])
         self.seconds = self.end - self.start
+        self.now = min(self.end, int(time.time()))
+        self.expected = min(self.end, int(time.time()) - LATE)
 
     def __str__(self):
         sameday = moment(self.start)[:10] == moment(self.end)[:10]
@@ -33,7 +39,8 @@ class Span:
                 time.strftime(" %Z", time.localtime(self.end)))
 
 
-Numbers = collections.namedtuple("Numbers", "last average maximum total gap")
+Numbers = collections.namedtuple(
+    "Numbers", "last average maximum total gap minimum")
 
 
 def numbers(path, span, width, until):
@@ -41,9 +48,11 @@ def numbers(path, span, width, until):
     lines = rrdtool(
         "graph", os.devnull, "--start", span.start, "--end", span.end,
         "--width", width, source("a", path, "AVERAGE"),
-        source("m", path, "MAX"), f"CDEF:g=m,UN,TIME,{until},LE,*",
+        source("m", path, "MAX"), source("n", path, "MIN"),
+        f"CDEF:g=m,UN,TIME,{until},LE,*",
         "VDEF:last=m,LAST", "VDEF:average=a,AVERAGE",
-        "VDEF:maximum=m,MAXIMUM", "VDEF:total=a,TOTAL", "VDEF:gap=g,MAXIMUM",
+        "VDEF:maximum=m,MAXIMUM", "VDEF:total=a,TOTAL", "VDEF:gap=g,TOTAL",
+        "VDEF:minimum=n,MINIMUM",
         *(f"PRINT:{name}:%.9lf" for name in Numbers._fields))
     values = [float(line) for line in lines[1:]]
     return None if math.isnan(values[0]) else Numbers(*values)
@@ -52,13 +61,17 @@ def numbers(path, span, width, until):
 class Subject:
     """A listener or a network namespace of a host."""
     readings, together = {}, ()
+    nobody = False
 
     def __init__(self, host, name):
         self.host, self.name = host, name
         self.path = os.path.join(
             host.path, PLUGIN + ("-" + name if name else ""))
         self.files, self.numbers, self.errors = {}, {}, []
+        self.facts = {}
         self.updated = 0  # the time of the newest value in any file
+        self.step = self.heartbeat = 0
+        self.late = False  # no more values came since then
 
     def file(self, reading):
         return os.path.join(self.path, self.readings[reading].file + ".rrd")
@@ -82,7 +95,9 @@ class Subject:
     def _read_file(self, reading, path, span, width):
         try:
             with copies.kept():
-                updated = int(rrdtool("last", copies(path))[0])
+                info = dict(line.split(" = ", 1) for line in rrdtool(
+                    "info", copies(path)) if " = " in line)
+                updated = int(info["last_update"])
                 self.numbers[reading] = numbers(path, span, width, updated)
         except Error as error:
             why = str(error) if printable(path) in str(error) \
@@ -91,6 +106,9 @@ class Subject:
             return
         self.files[reading] = path
         self.updated = max(self.updated, updated)
+        self.step = int(info["step"])
+        self.heartbeat = max(int(value) for key, value in info.items()
+                             if key.endswith(".minimal_heartbeat"))
 
     def _missing(self):
         for group in self.together:
@@ -111,9 +129,35 @@ class Subject:
         found = self.numbers.get(reading)
         return default if found is None else getattr(found, field)
 
+    def judge_end(self, span):
+        """Whether its values go on to the end. What left with its last socket
+        is not late, but nobody listens."""
+        newest = self.host.updated if self.nobody else self.updated
+        self.late = newest + 2 * self.heartbeat < span.expected
+
+    def fact(self, name, default=0):
+        found = self.facts.get(name)
+        return default if found is None else found
+
+    @property
+    def span(self):
+        return self.host.span
+
+    @property
+    def until(self):
+        """The end of what is known of it."""
+        return self.host.updated if self.nobody else self.updated
+
+    @property
+    def known_until(self):
+        """From its last value to here nothing is known."""
+        return self.span.now if self.late else self.until
+
     @property
     def gaps(self):
-        return any(found.gap for found in self.numbers.values() if found)
+        known = self.fact("down") + 1.5 * self.step
+        return any(found.gap > known for found in self.numbers.values()
+                   if found)
 
     @property
     def title(self):
@@ -146,15 +190,54 @@ class Listener(Subject):
         return self.short_label + (
             f" {self.namespace.where}" if self.namespace.name else "")
 
+    def read(self, span, width):
+        super().read(span, width)
+        if self.highest or self.get("drops", "total") or \
+                self.get("sockets", "minimum", 1) < 1:
+            try:
+                self.facts = facts(self.files, span, width)
+            except Error as error:
+                self.error(f"cannot read its RRD files together: {error}")
+
+    @property
+    def nobody(self):
+        """Whether nobody listens at the end, as far as the host knows. What is
+        selected in all namespaces never was in most of them."""
+        return self.get("sockets", "last", 1) < 1 and (
+            "queue" in self.files or not self.namespace.name)
+
+    @property
+    def overflows(self):
+        return self.get("overflows", "total", 0)
+
+    @property
+    def others(self):
+        """What was dropped though the accept queue was not full."""
+        return round(self.get("drops", "total", 0)) - round(self.overflows)
+
+    @property
+    def clamped(self):
+        """Whether its limit is net.core.somaxconn."""
+        limit = self.get("limit", "last")
+        return limit is not None and \
+            limit == self.namespace.get("somaxconn", "last")
+
+    @property
+    def spoken(self):
+        """Its label within a sentence."""
+        name = printable(self.own_name)
+        return (f"port {name}" if name.isdecimal() else short(name, 40)) + (
+            f" {self.namespace.where}" if self.namespace.name else "")
+
     def rank(self):
-        """A sort key: the fullest first, then the one with most overflows."""
-        return (-self.get("fill", default=-1),
-                -self.get("overflows", "total", default=0), -self.highest,
-                natural(self.name))
+        """A sort key: what is worst first, then the fullest, then the one with
+        most overflows."""
+        return (rank(self), -self.get("fill", default=-1), -self.overflows,
+                -self.highest, natural(self.name))
 
     def sentence(self, brief=False):
         """What its picture shows, in words."""
-        if "queue" in self.files and self.numbers["queue"]:
+        if self.get("queue") is not None:
             parts = [f"queue at most {number(self.highest)}"]
             if self.get("limit", "last") is not None:
                 parts[0] += f" of {number(self.get('limit', 'last'))}"
@@ -165,23 +248,29 @@ class Listener(Subject):
         if not brief:
             parts += self._waiting()
         if self.get("overflows") is not None:
-            overflows = self.get("overflows", "total")
-            parts.append(count(overflows, "overflow"))
-            others = round(self.get("drops", "total", 0)) - round(overflows)
-            if others > 0 and not brief:
-                parts.append(count(others, "other drop"))
+            parts.append(count(self.overflows, "overflow"))
+            if self.others > 0 and not brief:
+                parts.append(count(self.others, "other drop"))
         return ", ".join(parts)
 
     def _waiting(self):
         """Non-zero numbers about the waiting connections."""
+        if self.fact("full") >= self.step > 0:
+            yield f"full for {duration(self.fact('full'))}"
         if self.get("busy"):
             yield (f"clients waited in {number(self.get('busy', 'average'))}"
                    "\u00a0% of the samples")
         for reading, before, after in (("wait", "waits of ", "\u00a0s"),
                                        ("abandoned", "", " abandoned"),
-                                       ("syn", "", " half-open")):
+                                       ("syn", "", " half-open"),
+                                       ("active", "", " active")):
             if self.get(reading):
                 yield f"{before}up to {number(self.get(reading))}{after}"
+        if self.get("full") and self.get("sockets", default=1) > 1:
+            yield (f"{number(self.get('full'))} of "
+                   f"{number(self.get('sockets'))} sockets full")
+        if self.clamped and self.fact("full"):
+            yield "the limit is net.core.somaxconn"
 
 
 class Namespace(Subject):
@@ -217,10 +306,9 @@ class Namespace(Subject):
 
     def rank(self):
         """A sort key: collectd's own first, then as for listeners."""
-        fullest = with_fill(self.listeners)
-        return (self.name != "",
-                -fullest[0].get("fill") if fullest else 1,
-                -self.get("overflows", "total", 0), natural(self.name))
+        first = self.listeners[0].rank()[:2] if self.listeners else (IDLE, 1)
+        return (self.name != "", *first, -self.get("overflows", "total", 0),
+                natural(self.name))
 
 
 def with_fill(listeners):

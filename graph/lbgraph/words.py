@@ -28,12 +28,18 @@ def number(value):
     return f"{value:,.0f}"
 
 
-def compact(value):
-    """A number of seven characters at most: 12,345,678 -> 12.3M"""
+def exact(value):
+    """A number on an axis: 12500.0 -> 12,500; 0.025 -> 0.025"""
+    return f"{value:,.6f}".rstrip("0").rstrip(".")
+
+
+def compact(value, most=7):
+    """A number of that many characters at most: 12,345,678 -> 12.3M"""
+    text = number(value)
     for unit, factor in ("G", 1e9), ("M", 1e6):
-        if value is not None and value >= 0.9999995 * factor:
+        if len(text) > most and value >= 0.9999995 * factor:
             return f"{value / factor:.3g}{unit}"
-    return number(value)
+    return text
 
 
 def count(value, what):
@@ -65,6 +71,20 @@ def natural(name):
 
 def moment(when):
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+
+
+def clock(when, span):
+    """The time of the day; with the date if it is not the day of the end."""
+    text = moment(when)
+    return text[11:] if text[:10] == moment(span.end)[:10] else text
+
+
+def duration(seconds):
+    """40 s, 7 min, 3 h, 4 days"""
+    for unit, size in ("days", 86400), ("h", 3600), ("min", 60):
+        if seconds >= 2 * size:
+            return f"{round(seconds / size)}\u00a0{unit}"
+    return f"{number(seconds)}\u00a0s"
 
 
 def listed(names, most=20):

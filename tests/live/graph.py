@@ -25,12 +25,18 @@ from lb.probe import listed_readings
 
 sys.path.insert(0, f"{SRCDIR}/graph")
 import lbgraph
-from lbgraph import pictures, readings, rrd
+from lbgraph import drawing, findings, pictures, readings, rrd, style
+from lbgraph.readings import NOBODY, UNKNOWN
 
-QUEUE, QUEUE_MAX, QUEUE_LINE = "#56b4e9", "#c4e3f6", "#0072b2"
-GREY = "#8c959f"
-PEAK, WAIT, ABANDONED, OVERFLOWS = "#9c3587", "#009e73", "#cc79a7", "#d55e00"
-BUSY, FILL, SYN = "#a6761d", "#0072b2", "#5b5bd6"
+LIGHT = drawing.LIGHT
+QUEUE, QUEUE_MAX, QUEUE_LINE = LIGHT["queue"], LIGHT["queue max"], LIGHT["queue line"]
+GREY, BLACK = LIGHT[UNKNOWN][:7], LIGHT[NOBODY]
+PEAK, WAIT, ABANDONED, OVERFLOWS, BUSY, SYN, ACTIVE, DROPS, SOCKETS, ARRIVALS = map(LIGHT.get, (
+    "peak", "wait", "abandoned", "overflows", "busy", "syn", "active", "drops", "sockets", "arrivals"))
+LOW, HALF, NEAR, FULL = LIGHT["levels"]
+
+
+DROPPED, OF_80 = "1,790 dropped, queue full", "queue at most 129 of 128, full for 20\u00a0min, 1,790 overflows"
 
 
 def near(got, want, most, what):
@@ -41,28 +47,27 @@ def near(got, want, most, what):
 
 @test("an idle and a full listener have PNG pictures in four variants and a page, the fullest first")
 def _():
-    drawn = Drawn(two_listeners(), form="png").good()
-    equal(drawn.alts(), ["Port 80: queue at most 129 of 128, 1,790 overflows",
-                         "Port 443: queue at most 0 of 4,096, 0 overflows"])
+    drawn = Drawn(two_listeners(0), "80", "443", form="png").good()
+    equal(drawn.alts(), [f"Port 80: {DROPPED}; {OF_80}", "Port 443: queue at most 0 of 4,096, 0 overflows"])
     for name in "overview", "listen_backlog-80", "listen_backlog-443":
         for variant, width in ("", 1720), ("dark", 1720), ("narrow", 716), ("narrow-dark", 716):
             png = Png(drawn.read(os.path.join(variant, f"{name}.png")))
             near(png.size[0], width, 40, f"width of {variant} {name}")
-            near(png.size[1], 1000, 400, f"height of {variant} {name}")
+            near(png.size[1], 1000, 450, f"height of {variant} {name}")
             equal(png.corner, b"\x0d\x11\x17" if "dark" in variant else b"\xff\xff\xff", f"corner of {variant} {name}")
 
 
 @test("an SVG picture has its numbers as title, and the queue fills the scale")
 def _():
-    drawn = Drawn(two_listeners()).good()
+    drawn = Drawn(two_listeners(0), "80", "443").good()
     full, idle = drawn.svg(), drawn.svg("listen_backlog-443")
-    equal(full.title, "Port 80 on web1: queue at most 129 of 128, 1,790 overflows")
+    equal(full.title, f"Port 80 on web1: {DROPPED}")
     left, top, right, bottom = full.shapes(QUEUE)[0]
-    near(bottom - top, 185, 15, "height of the queue")
-    near(right - left, 510, 20, "width of the queue")
+    near(bottom - top, 190, 15, "height of the queue")
+    near(right - left, 440, 20, "width of the queue")
     equal((idle.title, idle.shapes(QUEUE)), ("Port 443 on web1: queue at most 0 of 4,096, 0 overflows", []))
     left, top, right, bottom = idle.shapes(QUEUE_LINE, "stroke")[0]
-    check(bottom - top < 0.1 and right - left > 740, "a line at the foot")
+    check(bottom - top < 0.1 and right - left > 640, "a line at the foot")
 
 
 @test("the scale ends at a short queue that is far below its limit")
@@ -78,11 +83,22 @@ def _():
 
         def get(self, reading, field="maximum", default=None):
             return self.limit if reading == "limit" else default
-    for highest, limit, top, shown in (
-            (0, 4096, 4423, True), (129, 128, 139, True), (3, 4096, 3, False), (40, 4096, 42, False),
-            (1000, 4096, 4423, True), (1, 5, 5, True), (1, 0, 1, True), (17, 16, 18, True), (60, 511, 63, False)):
-        scale, limit_shown = pictures.queue_scale(One(highest, limit))
-        equal((math.floor(scale.top), limit_shown), (top, shown), f"scale of {highest} of {limit}")
+    for highest, limit, top, labels in (
+            (0, 4096, 4096, {0: "limit 4,096", 3: "3,072", 6: "2,048", 9: "1,024", 12: "0"}),
+            (129, 128, 128, {0: "limit 128", 3: "96", 6: "64", 9: "32", 12: "0"}),
+            (300, 511, 511, {0: "limit 511", 12: "0"}), (0, 100000, 100000, {
+                0: "limit 100,000", 3: "75,000", 6: "50,000", 9: "25,000", 12: "0"}),
+            (6, 5, 6, {2: "limit 5", 12: "0"}), (1, 0, 1, {0: "1", 12: "0"}),
+            (3, 4096, 3, {0: "3", 4: "2", 8: "1", 12: "0"}), (2000, 511, 2044, {9: "limit 511", 12: "0"}),
+            (41, 4096, 40, {0: "40", 3: "30", 6: "20", 9: "10", 12: "0"}), (60, 511, 60, {
+                0: "60", 4: "40", 8: "20", 12: "0"})):
+        bounds, shown = pictures.queue_axis(One(highest, limit), 12)
+        equal((round(bounds.top), bounds.labels), (top, labels), f"axis of {highest} of {limit}")
+        equal(shown, any("limit" in text for text in labels.values()) or not limit, f"the limit {limit} is shown")
+    for highest, labels in ((13.2, "20 15 10 5 0"), (0.021, "0.04 0.03 0.02 0.01 0"), (0, "1 0"),
+                            (7250, "8,000 6,000 4,000 2,000 0")):
+        bounds = drawing.axis(highest, 4)
+        equal(" ".join(bounds.labels[row] for row in sorted(bounds.labels)), labels, f"axis to {highest}")
 
 
 @test("unknown values are a gap with a grey area, values still to come are not")
@@ -93,15 +109,265 @@ def _():
     (left, _, right, _), = [box for box in picture.shapes(GREY) if box[3] - box[1] > 150]
     near(left, first[2], 3, "the beginning of the grey area")
     near(right, second[0], 3, "its end")
-    picture = Drawn(one_listener([9] * 90, 10)).good().svg()
-    equal(len(picture.shapes(QUEUE)), 1, "areas")
-    equal([box for box in picture.shapes(GREY) if box[3] - box[1] > 150], [], "grey areas")
+
+
+def tall(picture, colour, least=150):
+    return [box for box in picture.shapes(colour) if box[3] - box[1] > least]
+
+
+@test("a dead collectd is grey from its last value to the end, and the title says since when")
+def _():
+    drawn = Drawn(namespace(one_listener([10] * 90, 10), samples=90)).good()
+    picture = drawn.svg()
+    (queue,), ((left, _, right, _),) = picture.shapes(QUEUE), tall(picture, GREY)
+    near(left, queue[2], 3, "the beginning of the grey area")
+    near(right - left, queue[2] - queue[0], 10, "its width")
+    equal(picture.title, "Port 80 on web1: no values since 22:28; before: 90.9\u00a0% full, nothing dropped")
+    equal(drawn.svg("overview").title, "web1: no values since 22:28; port 80: 90.9\u00a0% full, nothing dropped")
+    mentions(drawn.page().text, "No values since 22:28.", "collectd on this host has stopped")
+
+
+@test("values still to come, or that rrdcached may keep, are neither a gap nor missing")
+def _():
+    start = int(time.time()) // STEP * STEP - 1800
+    datadir = scratch()
+    listener(datadir, "80", [9] * 170, 10, start=start)
+    namespace(datadir, samples=170, start=start)
+    drawn = Drawn(datadir, span=(start, "now")).good()
+    equal((tall(drawn.svg(), GREY), "No values" in drawn.page().text), ([], False), "grey areas")
+
+
+def dead(datadir, host, name="80", queue=0, samples=90, start=START):
+    """A host with collectd dead since then."""
+    listener(datadir, name, [queue] * samples, 10, host=host, start=start)
+    namespace(datadir, host=host, samples=samples, start=start)
+
+
+@test("hosts without values come first, then those with a listener that nobody listens on, and none vanishes")
+def _():
+    datadir = two_listeners()
+    dead(datadir, "idle")
+    dead(datadir, "long", start=START - 86400)
+    listener(datadir, "25", [0] * 120 + [None] * 60, 50, host="mail", **{"count-sockets": [1] * 120 + [0] * 60})
+    namespace(datadir, host="mail")
+    listener(datadir, "25", constant(0), 50, host="calm")
+    namespace(datadir, host="calm")
+    drawn = Drawn(datadir, "--all-hosts")
+    drawn.bad("Port 80 on long", "no values from")
+    equal([link["href"].partition("/")[0] for link in drawn.page().all("a")], ["idle", "long", "mail", "web1", "calm"])
+    mentions(drawn.page().text, "5 hosts, 2 without values at the end, 1 with a listener that nobody listens on, "
+             "1 with a full listener.", "no values since 22:28", "no values since 2023-11-13 22:28",
+             "port 25: nobody listens since 22:33", f"port 80: {DROPPED}")
+    mentions(Page(drawn.read("long/index.html").decode()).text, "No values since 2023-11-13 22:28.", "1 listener.")
+    equal(Svg(drawn.read("long/overview.svg")).title, "long: no values since 2023-11-13 22:28")
+
+
+@test("no listening socket is a black band, also after a listener that was only found, and comes first")
+def _():
+    datadir = namespace(scratch())
+    listener(datadir, "80", [11] * 180, 10)
+    for port, *times in (81, 90, 90), (82, 60, 1), (83, 60, 60, 60):
+        there = [i % 2 == 0 for i, count in enumerate(times) for _ in range(count)]
+        listener(datadir, str(port), [0 if listens else None for listens in there], 10, **{
+            "count-sockets": list(map(int, there))})
+    listener(datadir, "84", [0] * 60, 10)
+    drawn = Drawn(datadir).good()
+    equal(drawn.headlines(), {
+        "Port 84": "no values since 22:23", "Port 81": "nobody listens since 22:28",
+        "Port 82": "nobody listens since 22:23", "Port 80": "queue full",
+        "Port 83": "nobody listened for 10\u00a0min"}, "the worst first")
+    mentions(drawn.page().text, "5 listeners, 1 of them without values at the end, nobody listens on 2 of them, "
+             "1 of them full at some time, ")
+    width = 651
+    for port, begin, end in (81, 1 / 2, 1), (82, 1 / 3, 1), (83, 1 / 3, 2 / 3):
+        picture = drawn.svg(f"listen_backlog-{port}")
+        (left, _, right, _), = tall(picture, BLACK)
+        near((right - left) / width, end - begin, 0.02, f"width of the band of {port}")
+        equal(tall(picture, GREY), [], f"grey areas of {port}")
+    equal([tall(drawn.svg("listen_backlog-84"), BLACK), len(tall(drawn.svg("listen_backlog-84"), GREY))], [[], 1])
+
+
+def steps(*values):
+    """A value in each of equal parts of the time."""
+    return [value for value in values for _ in range(SAMPLES // len(values))]
+
+
+INCIDENTS = (
+    ("too few workers", {"queue": steps(0, 65, 65), "limit": 64, "overflows": 1800, "percent-busy": steps(0, 100, 100),
+                         "duration-wait": steps(0, 13.2, 13.2), "queue_length-abandoned": steps(0, 3, 3)},
+     "1,790 dropped, clients wait 13.2\u00a0s, 3 have left: too few or too slow workers"),
+    ("a long backlog", {"queue": steps(0, 900, 1300), "limit": 4096, "duration-wait": steps(0, 20, 43),
+                        "queue_length-abandoned": steps(0, 0, 21)},
+     "clients wait 43\u00a0s, 21 have left: too few or too slow workers"),
+    ("one member stuck", {"queue": steps(0, 129, 129), "limit": 515, "overflows": 400, "percent-busy": constant(100),
+                          "percent-fill": steps(0, 100, 100), "count-sockets": constant(4),
+                          "count-full": steps(0, 1, 1), "duration-wait": [10 * i for i in range(180)]},
+     "1 of 4 sockets full, 398 dropped: it accepts nobody"),
+    ("accepts nobody", {"queue": steps(0, 0, 50), "limit": 128,
+                        "duration-wait": [0] * 120 + [10 * i for i in range(60)]},
+     "clients wait 590\u00a0s: it accepts nobody"),
+    ("15 times too slow", {"queue": [5 * i for i in range(180)], "limit": 4096,
+                           "duration-wait": [i * 140 / 15 for i in range(180)]},
+     "clients wait 1,671\u00a0s: too few or too slow workers"),
+    ("never empty without inspection", {"queue": constant(20), "limit": 4096, "percent-busy": constant(100)},
+     "queue never empty for 30\u00a0min: too few or too slow workers"),
+    ("gone clients and too few workers", {
+        "queue": [50 * i for i in range(180)], "limit": 16384, "duration-wait": [5 * i for i in range(180)],
+        "queue_length-abandoned": [40 * i for i in range(180)]},
+     "clients wait 895\u00a0s, 7,160 have left: too few or too slow workers"),
+    ("serves the dead", {"queue": steps(0, 900, 800), "limit": 1024, "duration-wait": steps(0, 43, 40),
+                         "queue_length-abandoned": steps(0, 851, 790)},
+     "clients wait 43\u00a0s, 851 have left: it serves clients that have left"),
+    ("bursts", {"queue": constant(0), "limit": 16, "overflows": 120, "percent-busy": steps(0, 5, 0),
+                "percent-fill": steps(0, 100, 0), "duration-wait": constant(0)},
+     "119 dropped: bursts over the backlog"),
+    ("clamped", {"queue": constant(0), "limit": 4096, "overflows": 120, "percent-busy": steps(0, 5, 0),
+                 "percent-fill": steps(0, 100, 0)},
+     "119 dropped: bursts over the backlog; the limit equals net.core.somaxconn"),
+    ("SYN queue", {"queue": constant(0), "limit": 128, "derive-drops": counter(29310)},
+     "29,147 dropped: the SYN queue is full, without SYN cookies"),
+    ("a full UNIX socket", {"queue": steps(0, 8, 8), "limit": 7, "unix": True, "percent-busy": steps(0, 100, 100)},
+     "queue full: too few or too slow workers"),
+    ("nearly full", {"queue": steps(0, 95, 0), "limit": 99}, "95\u00a0% full, nothing dropped"),
+    ("half full", {"queue": steps(0, 50, 0), "limit": 99}, "50\u00a0% full, nothing dropped"),
+    ("one waits of one", {"queue": steps(0, 1, 0), "limit": 1}, "queue at most 1 of 1, 0 overflows"),
+    ("healthy", {"queue": steps(0, 2, 3), "limit": 511, "percent-busy": constant(10)}, "queue at most 3 of 511"),
+)
+
+
+@test("each kind of incident has the worst thing and its cause as its title, and on the page")
+def _():
+    datadir = namespace(scratch(), **{"derive-syn_drops": counter(29310)})
+    for name, values, _ in INCIDENTS:
+        listener(datadir, name, **values)
+    drawn = Drawn(datadir).good()
+    found = drawn.headlines()
+    for name, _, words in INCIDENTS:
+        check(found[f"Listener {name}"].startswith(words), f"{name}: {found[f'Listener {name}']}, not {words}")
+        mentions(drawn.svg(f"listen_backlog-{name.replace(' ', '=20')}").title, words)
+    equal(list(found)[-5:], [f"Listener {name}" for name in (
+        "nearly full", "never empty without inspection", "half full", "one waits of one", "healthy")], "the order")
+    text = drawn.page().text
+    for name, _, words in INCIDENTS[:-3]:
+        mentions(text, words[0].upper() + words[1:] + ".")
+
+
+@test("the causes have the words of the plugin's table")
+def _():
+    table = dict(re.findall(r'#define LB_TITLE_(\w+)\s+(?:\\\s+)?"(.*)"', source("src/base", "causes.h")))
+    equal({name: getattr(findings, name) for name in ("SLOW", "STUCK", "BURSTS", "CLAMPED")} | {
+        "SYN_QUEUE": findings.SYN, "ABANDONED": findings.LEFT, "GONE": findings.GONE_AWAY},
+          {name: table[name] for name in ("SLOW", "STUCK", "BURSTS", "CLAMPED", "SYN_QUEUE", "ABANDONED", "GONE")})
+
+
+@test("the fill changes its colour at 50, 90 and 100 %, in pictures, strips and the page")
+def _():
+    datadir = namespace(scratch())
+    fills = 49, 50, 89, 90, 99, 100
+    for i, fill_ in enumerate(fills):
+        listener(datadir, str(80 + i), constant(fill_), 99)
+    drawn = Drawn(datadir).good()
+    want = [LOW, HALF, HALF, NEAR, NEAR, FULL]
+    for i, colour in enumerate(want):
+        picture = drawn.svg(f"listen_backlog-{80 + i}")
+        equal([each for each in (LOW, HALF, NEAR, FULL) if picture.shapes(each)], [colour], f"{fills[i]} %")
+    strips = sorted((box[1], colour, box[3] - box[1]) for colour in set(want)
+                    for box in drawn.svg("overview").shapes(colour) if box[2] - box[0] > 400)
+    equal([colour for _, colour, _ in strips], want[::-1], "the strips, the fullest first")
+    heights = [height for *_, height in strips]
+    check(heights[0] > heights[1] > heights[3] > heights[5] > 3, f"a fuller strip is higher, {heights}")
+    equal(re.findall(r'class="bar l(\d)"', drawn.read().decode()), list("322110"), "bars")
+    thresholds = source("collectd.conf.d", "listen_backlog-thresholds.conf")
+    mentions(thresholds, "FailureMax 90\n      Hysteresis 40")  # an alert begins at 90 and ends at 50
+
+
+@test("forty full listeners have forty strips; two hundred have forty, and a row each")
+def _():
+    for number, limit in (40, 40), (200, 40):
+        datadir = namespace(scratch())
+        for i in range(number):
+            for reading, value in ("queue_length-queue", 3), ("queue_length-limit", 2), ("percent-fill", 100):
+                archive(f"{folder(datadir, str(8000 + i))}/{reading}.rrd", [value if i < 40 else 0] * 2)
+        picture = Drawn(datadir, span=(START, START + 20))
+        strips = picture.good().svg("overview").shapes(FULL)
+        equal(len(strips), limit, f"strips of {number}")
+        check(all(box[3] - box[1] > 10 for box in strips), "they are high enough")
+        rows = [attrs for attrs in picture.page().all("th") if attrs.get("scope") == "row"]
+        equal(len(rows), number, f"rows of {number}")
+
+
+@test("several sockets, active connections and the arrivals of the namespace are drawn if they were measured")
+def _():
+    datadir = namespace(scratch(), **{"derive-arrivals": counter(9000)})
+    listener(datadir, "80", constant(1), 4096, **{
+        "count-sockets": constant(4), "count-full": steps(0, 1, 0), "current_connections-active": constant(17)})
+    listener(datadir, "81", constant(1), 4096, **{"count-sockets": constant(1), "count-full": constant(0)})
+    drawn = Drawn(datadir).good()
+    for port, there in (80, True), (81, False):
+        picture = drawn.svg(f"listen_backlog-{port}")
+        equal([bool(picture.shapes(colour, attribute)) for colour, attribute in (
+            (FULL, "fill"), (SOCKETS, "stroke"), (ACTIVE, "fill"))], [there] * 3, port)
+    equal(bool(drawn.svg("overview").shapes(ARRIVALS)), True, "arrivals")
+    mentions(" ".join(drawn.alts()), "up to 17 active", "1 of 4 sockets full")
+
+
+@test("listeners without a queue and a drop fold into the table, and one that is named has its picture")
+def _():
+    datadir = two_listeners(0)
+    for port in range(8000, 8020):
+        listener(datadir, str(port), constant(0), 10)
+    drawn = Drawn(datadir).good()
+    equal([len(drawn.page().all("img")), len(drawn.page().all("details"))], [2, 1], "pictures")
+    equal(sorted(os.listdir(drawn.dir)), ["dark", "index.html", "listen_backlog-80.svg", "narrow", "narrow-dark",
+                                          "overview.svg"], "files")
+    mentions(drawn.page().text, "21 listeners without a queue and without a drop", "8019", "22 listeners, 1 of them ")
+    equal(len(Drawn(datadir, "8000", "443").good().alts()), 2, "named")
+
+
+def contrast(one, other):
+    """As WCAG 2 defines it."""
+    def luminance(colour):
+        parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+        return sum(share * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)
+                   for share, c in zip((0.2126, 0.7152, 0.0722), parts))
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@test("text has a contrast of 4.5 : 1 and what is drawn of 3 : 1 in both themes, and a colour means one thing")
+def _():
+    for theme, colours in ("light", drawing.LIGHT), ("dark", drawing.DARK):
+        page = style.PAGE[theme]
+        for back, texts in (page["back"], ("text", "soft", "link", "bad")), (page["note"], ("text",)):
+            for text in texts:
+                check(contrast(page[text], back) >= 4.5, f"{theme}: {text} on {back}")
+        check(contrast(colours["axis"], colours["back"]) >= 4.5, f"{theme}: axis")
+        drawn = {name: colours[name] for name in (*readings.LISTENER, "arrivals", NOBODY)}
+        for name, colour in [*drawn.items(), *enumerate(colours["levels"])]:
+            if name not in ("queue", "abandoned"):  # areas below a line
+                check(contrast(colour, colours["back"]) >= 3, f"{theme}: {name}, {contrast(colour, colours['back'])}")
+        alike = [{"full", "overflows"}, {"limit", NOBODY}]
+        for name, colour in drawn.items():
+            same = {other for other in drawn if drawn[other] == colour}
+            check(len(same) == 1 or same in alike, f"{theme}: one colour for {same}")
+        check(not set(colours["levels"][1:3]) & set(drawn.values()), "colours of steps")
+
+
+@test("long labels are shortened on the page, and the whole one is a tooltip")
+def _():
+    name = "run-" + "very-" * 20 + "long.sock"
+    datadir = namespace(scratch())
+    listener(datadir, name, constant(3), 10)
+    listener(datadir, "25", constant(1), 10)
+    page = Drawn(datadir).good().page()
+    equal({attrs.get("title") for attrs in page.all("span")} - {None}, {name, f"Listener {name}"})
+    check(name not in page.text, "the whole label in the text")
 
 
 @test("peak, busy, wait, abandoned and syn are drawn and told if their files exist")
 def _():
-    every = {"queue_length-peak": (PEAK, 8, "stroke"), "percent-busy": (BUSY, 90, "fill"),
-             "duration-wait": (WAIT, 2.5, "fill"), "queue_length-abandoned": (ABANDONED, 2, "fill"),
+    every = {"queue_length-peak": (PEAK, 8, "stroke"), "percent-busy": (BUSY, 90, "stroke"),
+             "duration-wait": (WAIT, 0.5, "fill"), "queue_length-abandoned": (ABANDONED, 2, "fill"),
              "queue_length-syn": (SYN, 7, "fill")}
     ports = {80: [], 90: list(every), **{81 + i: [name] for i, name in enumerate(every)}}
     datadir = namespace(scratch())
@@ -112,13 +378,13 @@ def _():
         picture = drawn.svg(f"listen_backlog-{port}")
         equal({name for name, (colour, _, attribute) in every.items() if picture.shapes(colour, attribute)},
               set(there), port)
-    texts = ["clients waited in 90\u00a0% of the samples, ", "waits of up to 2.5\u00a0s, ", "up to 2 abandoned, ",
+    texts = ["clients waited in 90\u00a0% of the samples, ", "waits of up to 0.5\u00a0s, ", "up to 2 abandoned, ",
              "up to 7 half-open, "]
     equal(sorted(drawn.alts()), sorted([
         "Port 80: queue at most 4 of 10, 0 overflows", "Port 81: queue at most 8 of 10, 0 overflows",
         *(f"Port {82 + i}: queue at most 4 of 10, {text}0 overflows" for i, text in enumerate(texts)),
         f"Port 90: queue at most 8 of 10, {''.join(texts)}0 overflows"]))
-    mentions(drawn.page().text, "90\u00a0%", "2.5\u00a0s", "Longest wait", "half-open conn")
+    mentions(drawn.page().text, "90\u00a0%", "0.5\u00a0s", "Longest wait", "half-open conn")
     text = Drawn(datadir, 80).good().page().text
     for word in "Busy", "Longest wait", "half-open", "abandoned", "peak\n":
         check(word not in text, f"{word} on the page of a listener without it")
@@ -141,10 +407,10 @@ def _():
 def _():
     picture = Drawn(one_listener(constant(4), 99, **{
         "percent-fill": constant(25), "percent-busy": constant(50), "queue_length-queue": constant(0)})).good().svg()
-    (_, top, _, bottom), = picture.shapes(BUSY)
-    (_, at, _, _), = [box for box in picture.shapes(FILL, "stroke") if top < box[1] < bottom]
-    near(at, (top + bottom) / 2, 1, "fill, half of busy")
-    near(bottom - top, 42, 4, "busy, half of the panel")
+    (_, busy, _, _), = picture.shapes(BUSY, "stroke")
+    (_, top, _, bottom), = picture.shapes(LOW)
+    near(bottom - top, (bottom - busy) / 2, 1, "fill, half of busy")
+    near(bottom - top, 16, 2, "fill, a quarter of the panel")
 
 
 @test("without an inspection there is a gap in wait, syn and abandoned alone")
@@ -153,7 +419,7 @@ def _():
     picture = Drawn(one_listener(constant(9), 10, **{
         "duration-wait": seldom, "queue_length-syn": seldom, "queue_length-abandoned": seldom,
         "percent-busy": constant(100)})).good().svg()
-    equal([len(picture.shapes(colour)) for colour in (QUEUE, BUSY, WAIT, SYN, ABANDONED)], [1, 1, 2, 2, 2], "areas")
+    equal([len(picture.shapes(colour)) for colour in (QUEUE, WAIT, SYN, ABANDONED)], [1, 2, 2, 2], "areas")
     inspected = picture.shapes(WAIT) + picture.shapes(SYN)
     grey = [box for box in picture.shapes(GREY) if box[2] - box[0] > 50]
     equal(len(grey), 2, f"grey areas, {grey}")
@@ -174,7 +440,7 @@ def _():
                          f"Listener @shop: queue at most 4 of 7, {told}"])
     for name in "run-gunicorn.sock", "=40shop":
         picture = drawn.svg(f"listen_backlog-{name}")
-        equal([bool(picture.shapes(colour)) for colour in (QUEUE, ABANDONED, BUSY, WAIT, SYN, OVERFLOWS)],
+        equal([bool(picture.shapes(colour)) for colour in (QUEUE, ABANDONED, LOW, WAIT, SYN, OVERFLOWS)],
               [True] * 3 + [False] * 3, f"panels of {name}")
     equal(Drawn(datadir, "@shop").good().alts(), drawn.alts()[1:], "chosen")
 
@@ -184,7 +450,7 @@ def _():
     datadir = namespace(scratch())
     for reading in "count-sockets", "derive-drops", "derive-overflows":
         archive(f"{folder(datadir, '80')}/{reading}.rrd", constant(0))
-    equal(Drawn(datadir).good().alts(), ["Port 80: no listening socket, 0 overflows"])
+    equal(Drawn(datadir).good().alts(), ["Port 80: nobody listens; no listening socket, 0 overflows"])
 
 
 @test("over days the picture shows the highest value in each pixel")
@@ -224,13 +490,13 @@ def outline(drawn):
 def _():
     drawn = Drawn(three_namespaces()).good()
     equal(outline(drawn), [
-        "The network namespace of collectd", "  Highest fill of the fullest listeners of web1",
+        "The network namespace of collectd", "  Highest fill of the listeners of web1, the worst first",
         "Port 80", "  Port 80", "Listener red:80", "  Listener red", "Port 443", "  Port 443",
-        "Network namespace blue", "  Highest fill of the fullest listeners of blue on web1",
+        "Network namespace blue", "  Highest fill of the listeners of blue on web1, the worst first",
         "Port 80 in blue", "  Port 80 in blue", "Listener run-x.sock in blue", "  Listener run-x.sock in blue",
-        "Network namespace blue:deep", "  Highest fill of the fullest listeners of blue",
+        "Network namespace blue:deep", "  Highest fill of the listeners of blue",
         "Port 80 in blue:deep", "  Port 80 in blue",
-        "Network namespace green", "  Highest fill of the fullest listeners of green on web1",
+        "Network namespace green", "  Highest fill of the listeners of green on web1, the worst first",
         "How to read the graphs"], "the page")
     page = drawn.page()
     ids = page.attributes("id")
@@ -239,11 +505,10 @@ def _():
     mentions(page.text, "6 listeners, 1 of them full at some time, 2,317 overflows in 4 network namespaces.")
     equal([drawn.svg(name).title for name in (
         "overview", "listen_backlog-blue", "listen_backlog-green", "listen_backlog-blue=3A80")], [
-        "web1: fullest is port 80, 100 %; 1,790 overflows in collectd's namespace",
-        "blue on web1: fullest is port 80, 50 %; 497 overflows in blue", "green on web1: 0 overflows in green",
-        "Port 80 in blue on web1: queue at most 10 of 19, 398 overflows"], "titles")
-    equal([bool(drawn.svg("listen_backlog-blue").shapes(colour, "stroke")) for colour in (OVERFLOWS, QUEUE_LINE, WAIT)],
-          [True, True, False], "lines of two listeners in blue")
+        f"web1: port 80: {DROPPED}", "blue on web1: port 80 in blue: 398 dropped, queue full",
+        "green on web1: 0 overflows in green", "Port 80 in blue on web1: 398 dropped, queue full"], "titles")
+    equal([bool(drawn.svg("listen_backlog-blue").shapes(colour)) for colour in (HALF, LOW, NEAR)], [True, True, False],
+          "strips of two listeners in blue")
 
 
 @test("a page with one network namespace has no list of namespaces")
@@ -252,7 +517,7 @@ def _():
     check("amespace" not in drawn.read().decode(), "the page")
     equal([tag for tag, _ in drawn.page().tags if tag in ("h2", "h3")], ["h2"] * 3, "headings")
     only = Drawn(three_namespaces(), "blue:80").good()
-    equal(outline(only), ["Network namespace blue", "  Highest fill of the fullest listeners of blue on web1",
+    equal(outline(only), ["Network namespace blue", "  Highest fill of the listeners of blue on web1, the worst first",
                           "Port 80 in blue", "  Port 80 in blue", "How to read the graphs"], "the page")
     mentions(only.page().text, "497 overflows in blue.")
 
@@ -288,7 +553,8 @@ def _():
     datadir = three_namespaces()
     listener(datadir, "25", constant(1), 50, host="mail")
     namespace(datadir, 40, host="mail")
-    mentions(Drawn(datadir, "--all-hosts").good().page().text, "web1100\u00a0%802,317\nmail1.96\u00a0%2540\n")
+    mentions(Drawn(datadir, "--all-hosts").good().page().text,
+             f"web1100\u00a0%802,317port 80: {DROPPED}; 1 more in trouble\nmail1.96\u00a0%2540\n")
 
 
 @test("each drawn reading has its type and name in the plugin's table, and the man page has every option and reading")
@@ -345,7 +611,7 @@ def _():
     path = f"{folder(datadir, '443')}/queue_length-limit.rrd"
     os.unlink(path)
     equal(Drawn(datadir).bad("Port 443 on web1", path, "does not exist").alts(),
-          ["Port 80: queue at most 129 of 128, 1,790 overflows", "Port 443: queue at most 0, 0 overflows"])
+          [f"Port 80: {DROPPED}; {OF_80}", "Port 443: queue at most 1, 0 overflows"])
     datadir = two_listeners()
     os.mkdir(folder(datadir, "8080"))
     equal(len(Drawn(datadir).bad("Port 8080 on web1", "no RRD files", folder(datadir, "8080")).alts()), 2, "pictures")
@@ -374,7 +640,7 @@ def _():
 def _():
     datadir = two_listeners()
     drawn = Drawn(datadir, "8080", "443").bad("'8080'", "web1", "80, 443")
-    equal(drawn.alts(), ["Port 443: queue at most 0 of 4,096, 0 overflows"])
+    equal(drawn.alts(), ["Port 443: queue at most 1 of 4,096, 0 overflows"])
     mentions(drawn.page().text, "'8080'")
     listener(datadir, "25", constant(1), 50, host="mail")
     namespace(datadir, host="mail")
@@ -486,7 +752,8 @@ def _():
     command("rrdtool", "update", "--daemon", socket, f"{folder(datadir, '80')}/queue_length-queue.rrd",
             *(f"{START + STEP * i}:8" for i in range(91, 180)))
     for env, highest in ({}, 2), ({"RRDCACHED_ADDRESS": socket}, 8):
-        equal(Drawn(datadir, env=env).good().alts(), [f"Port 80: queue at most {highest} of 10, 0 overflows"])
+        drawn = Drawn(datadir, "80", span=(START, START + 900) if highest == 2 else (START, END), env=env)
+        equal(drawn.good().alts(), [f"Port 80: queue at most {highest} of 10, 0 overflows"])
 
 
 # ------------------------------------------------------------------- the page
@@ -499,7 +766,7 @@ ODD = ("my api & <x>", "a'b\"c", "100%:1#2?3", "-x", "ä€", "back\\slash", "n"
 def _():
     datadir = namespace(scratch())
     for i, name in enumerate(ODD):
-        listener(datadir, name, constant(40 - i), 49)
+        listener(datadir, name, constant(40 - i), 99)
     os.rename(f"{datadir}/web1", f"{datadir}/we'b: <1>\n\\:%s")
     for form in "png", "svg":
         page = Drawn(datadir, form=form).good().page()
@@ -508,7 +775,7 @@ def _():
         equal(len({image["src"] for image in images}), len(ODD), "pictures")
         for i, (name, image) in enumerate(zip(ODD, images)):
             name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            equal(image["alt"], f"Listener {name}: queue at most {40 - i} of 49, 0 overflows")
+            equal(image["alt"], f"Listener {name}: queue at most {40 - i} of 99, 0 overflows")
             check(re.fullmatch(r"[\w.=-]+", image["src"], re.A), f"plain file name {image['src']}")
     equal(len(Drawn(datadir, "--", *ODD).good().alts()), len(ODD), "chosen")
 
@@ -518,6 +785,9 @@ def _():
     drawn = Drawn(two_listeners()).good()
     page, text = drawn.page(), drawn.read().decode()
     equal({name for name, _ in page.tags} & {"script", "link", "iframe", "object", "base", "form"}, set(), "tags")
+    equal([len(page.all(tag)) for tag in ("main", "h1", "title")], [1, 1, 1], "landmarks")
+    equal({cell.get("scope") for cell in page.all("th")}, {"row", "col"}, "scopes of th")
+    mentions(page.text, "Highest queue")
     equal(re.findall(r"://|url\(|@import| on\w+=", text), [], "in the page")
     targets = page.attributes("src", "srcset", "href")
     equal(len(targets), 14, f"references, {targets}")
@@ -525,8 +795,8 @@ def _():
         check(target[1:] in page.attributes("id") if target.startswith("#") else
               os.path.isfile(f"{drawn.dir}/{target}"), f"{target} is there")
     check(min(len(image["alt"]) for image in page.all("img")) > 20, "alt texts")
-    mentions(page.all("img")[0]["alt"], "80 100 %", "443 0 %", "1,790 overflows")
-    mentions(page.text, "129 of 128", "0 of 4,096", "2023-11-14 22:13 to 22:43 UTC")
+    mentions(page.all("img")[0]["alt"], "80 100 %", "443 0.02 %", "1,790 overflows")
+    mentions(page.text, "129 of 128", "1 of 4,096", "2023-11-14 22:13 to 22:43 UTC")
 
 
 @test("the page says how many listeners were full, in the right number")
@@ -557,6 +827,11 @@ FRAMES = """<!DOCTYPE html><title>two frames</title>
 <iframe style="width: 390px; height: 9000px" src="index.html"></iframe>
 <iframe style="width: 1280px; height: 9000px" src="index.html"></iframe>
 <script>
+function lines(cell) {
+  const range = cell.ownerDocument.createRange();
+  range.selectNodeContents(cell);
+  return new Set([...range.getClientRects()].map(box => box.top)).size > 1;
+}
 async function look(frame) {
   await new Promise(resolve => frame.addEventListener("load", resolve));
   const page = frame.contentDocument;
@@ -566,6 +841,7 @@ async function look(frame) {
   return {wide: page.documentElement.scrollWidth,
           shown: frame.contentWindow.innerWidth,
           loaded: ends.filter(end => end.status == "fulfilled").length,
+          broken: [...page.querySelectorAll("td:not(.what, .name, .fill)")].filter(lines).length,
           folders: [...new Set(images.map(image => image.currentSrc.split("/").at(-2)))],
           small: images.filter(i => i.clientWidth < 300).length};
 }
@@ -616,6 +892,7 @@ def _():
     datadir = two_listeners()
     for name in "my api & <x>", "n" * 127, "8080":
         listener(datadir, name, constant(3), 4096)
+    listener(datadir, "9", constant(100000), 100000, overflows=1234567)
     for form in "png", "svg":
         drawn = Drawn(datadir, form=form).good()
         write(f"{drawn.dir}/frames.html", FRAMES)
@@ -623,8 +900,8 @@ def _():
             with Site(drawn.dir) as site:
                 browse("--dump-dom", f"--blink-settings=preferredColorScheme={scheme}",
                        "http://127.0.0.1:8000/frames.html")
-            equal(site.found, [{"wide": width, "shown": width, "loaded": 6, "folders": [variant], "small": 0}
-                               for width, variant in zip((390, 1280), folders)], f"{form}, scheme {scheme}")
+            equal(site.found, [{"wide": width, "shown": width, "broken": 0, "loaded": 7, "folders": [variant],
+                                "small": 0} for width, variant in zip((390, 1280), folders)], f"{form}, {scheme}")
     for width in 390, 1280:
         for scheme, corner in (1, b"\xff\xff\xff"), (0, b"\x0d\x11\x17"):
             browse(f"--window-size={width},1500", f"--screenshot={drawn.dir}/shot.png",
@@ -657,11 +934,11 @@ def _():
     overflow(busy, 17)
     daemon.read()
     equal(daemon.stop(), 0, "the daemon's end")
-    drawn = Drawn(f"{daemon.dir}/rrd", "--span", "10min", span=None).good()
+    drawn = Drawn(f"{daemon.dir}/rrd", "--span", "10min", "8080", "8081", span=None).good()
     equal(nstat("TcpExtListenOverflows"), 17)
     first, second = drawn.alts()
-    wait, = re.fullmatch(r"Port 8080: queue at most 6 of 5, clients waited in 100\s% of the samples, waits of up to "
-                         r"([\d.]+)\ss, 17 overflows", first).groups()
+    wait, = re.fullmatch(r"Port 8080: 17 dropped[^;]*; queue at most 6 of 5, full for \d+\ss, clients waited in "
+                         r"100\s% of the samples, waits of up to ([\d.]+)\ss, 17 overflows", first).groups()
     check(0 < float(wait) < time.monotonic() - begin, f"wait {wait}")
     equal(second, "Port 8081: queue at most 0 of 4,096, 0 overflows")
     mentions(drawn.page().text, "17 overflows on the whole host")
@@ -696,12 +973,13 @@ def _():
     drawn = Drawn(f"{daemon.dir}/rrd", "--span", "10min", span=None).good()
     waited = "clients waited in 100\u00a0% of the samples"
     equal([image["alt"] for image in drawn.page().all("img")], [
-        "Highest fill of the fullest listeners of testhost: @shop 25 %; fullest is @shop, 25 %; 0 overflows in "
-        "collectd's namespace",
-        f"Listener @shop: queue at most 2 of 7, {waited}", "Port 8080: no listening socket, 0 overflows",
-        "Highest fill of the fullest listeners of blue on testhost: 8080 50 %; fullest is port 8080, 50 %; 0 overflows "
-        "in blue", f"Port 8080 in blue: queue at most 2 of 3, {waited}, 0 overflows"], "alt texts")
-    mentions(drawn.page().text, "Listener @shop in blueNo listening socket.")  # without values it has no picture
+        "Highest fill of the listeners of testhost, the worst first: @shop 25 %; port 8080: nobody listens; "
+        "0 overflows in collectd's namespace", "Port 8080: nobody listens; no listening socket, 0 overflows",
+        f"Listener @shop: queue at most 2 of 7, {waited}",
+        "Highest fill of the listeners of blue on testhost, the worst first: 8080 50 %; fullest is port 8080 in blue, "
+        "50\u00a0%; 0 overflows in blue", f"Port 8080 in blue: queue at most 2 of 3, {waited}, 0 overflows"], "alts")
+    # What was never there in another namespace is no trouble.
+    mentions(drawn.page().text, "1 listener without a queue and without a drop", "nobody listens on 1 of them")
 
 
 @test("the demo fills Apache's queue, draws it, and leaves no process, also in a folder with an odd name")
@@ -720,8 +998,9 @@ def _():
         r"Clients waited in (\d+) % of the samples, up to ([\d.]+) s. Up to (\d+) connections in the queue had been",
         run.stdout).groups())
     check(30 < busy <= 100 and wait > 1 and abandoned > 5, "what waited")
-    mentions(content(f"{work}/graph/index.html"), f"queue at most {highest} of 128, clients waited in ",
-             f"up to {abandoned:.0f} abandoned")
+    mentions(content(f"{work}/graph/index.html"), f"queue at most {highest} of 128, ", "clients waited in ",
+             f"up to {abandoned:.0f} abandoned", f"{overflows:,} dropped, clients wait ",
+             " have left: too few or too slow workers")
     equal(named(work), [], "processes")
 
 

@@ -17,14 +17,14 @@ END = START + STEP * SAMPLES
 
 # ----------------------------------------------------------- made-up RRD files
 
-def archive(path, values):
+def archive(path, values, start=START):
     """An RRD file as collectd makes it; None is unknown."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     kind = os.path.basename(path).partition("-")[0]
     source = f"DS:{'seconds' if kind == 'duration' else 'value'}:{'DERIVE' if kind == 'derive' else 'GAUGE'}"
-    command("rrdtool", "create", path, "--start", START, "--step", STEP, f"{source}:{2 * STEP}:0:U",
+    command("rrdtool", "create", path, "--start", start, "--step", STEP, f"{source}:{2 * STEP}:0:U",
             *(f"RRA:{function}:0.1:{rows}:1200" for rows in (1, 8, 61) for function in ("AVERAGE", "MIN", "MAX")))
-    command("rrdtool", "update", path, *(f"{START + STEP * i}:{'U' if value is None else value}"
+    command("rrdtool", "update", path, *(f"{start + STEP * i}:{'U' if value is None else value}"
                                          for i, value in enumerate(values, 1)))
 
 
@@ -36,24 +36,29 @@ def constant(value):
     return [value] * SAMPLES
 
 
-def listener(datadir, name, queue, limit, overflows=0, host="web1", unix=False, **more):
+def counter(total, samples=SAMPLES):
+    """A counter that counts so many evenly."""
+    return [round(total * i / samples) for i in range(1, samples + 1)]
+
+
+def listener(datadir, name, queue, limit, overflows=0, host="web1", unix=False, start=START, **more):
     """A listener with this queue, and with overflows spread over the time. unix: it has no counters."""
-    counted = [round(overflows * i / len(queue)) for i in range(1, len(queue) + 1)]
+    counted = counter(overflows, len(queue))
     known = [n is not None for n in queue]
     files = {"queue_length-queue": queue, "queue_length-limit": [limit if there else None for there in known],
              "percent-fill": [100 * n / (limit + 1) if there else None for n, there in zip(queue, known)],
              "count-sockets": [1 if there else None for there in known],
              **({} if unix else {"derive-drops": counted, "derive-overflows": counted}), **more}
     for reading, values in files.items():
-        archive(f"{folder(datadir, name, host)}/{reading}.rrd", values)
+        archive(f"{folder(datadir, name, host)}/{reading}.rrd", values, start)
 
 
-def namespace(datadir, overflows=0, host="web1", name="", samples=SAMPLES):
+def namespace(datadir, overflows=0, host="web1", name="", samples=SAMPLES, start=START, **more):
     """The network namespace of collectd, or another one. Returns datadir."""
     counted = [round(overflows * i / samples) for i in range(samples)]
     for reading, values in (("derive-drops", counted), ("derive-overflows", counted),
-                            ("queue_length-somaxconn", [4096] * samples)):
-        archive(f"{folder(datadir, name, host)}/{reading}.rrd", values)
+                            ("queue_length-somaxconn", [4096] * samples), *more.items()):
+        archive(f"{folder(datadir, name, host)}/{reading}.rrd", values, start)
     return datadir
 
 
@@ -64,11 +69,11 @@ def one_listener(queue, limit, **more):
     return namespace(datadir)
 
 
-def two_listeners():
-    """443 is idle at 0 of 4096, 80 is full at 129 of 128."""
+def two_listeners(queue=1):
+    """443 has this queue of 4096, 80 is full at 129 of 128."""
     datadir = scratch()
     listener(datadir, "80", [0] * 60 + [129] * 120, 128, overflows=1800)
-    listener(datadir, "443", constant(0), 4096)
+    listener(datadir, "443", constant(queue), 4096)
     return namespace(datadir, overflows=1800)
 
 
@@ -137,6 +142,10 @@ class Drawn:
         """The alt texts of the listeners' pictures, in order."""
         return [image["alt"] for image in self.page().all("img")][1:]
 
+    def headlines(self):
+        """What each listener's picture says, in order: {name: title without the label}."""
+        return {alt.partition(": ")[0]: alt.partition(": ")[2].partition("; queue")[0] for alt in self.alts()}
+
     def svg(self, name="listen_backlog-80"):
         return Svg(self.read(f"{name}.svg"))
 
@@ -161,7 +170,8 @@ class Svg:
             if shade and [round(float(part.strip(" %")) * 2.55) for part in shade.group(1).split(",")] == want:
                 numbers = list(map(float, re.findall(r"-?\d+(?:\.\d+)?", path.get("d"))))
                 found.append((min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])))
-        return [box for box in found if box[0] > 60]  # not of the legend
+        return [box for box in found if box[0] > 60 and  # not of the legend
+                not 5 < box[2] - box[0] < 12 > box[3] - box[1] > 5]
 
 
 class Png:
