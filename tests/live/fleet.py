@@ -84,7 +84,9 @@ class Center(Daemon):
         until(lambda: len(self.log("Initialization complete")) == times, "the center is up")
 
     def files(self, host):
-        return glob.glob(f"{self.root}/rrd/{host.name}/*/*.rrd")
+        """The RRD files of the values that come in each interval: those of an inspection need not."""
+        rare = {READINGS[name] + ".rrd" for name in INSPECTED}
+        return [path for path in glob.glob(f"{self.root}/rrd/{host.name}/*/*.rrd") if os.path.basename(path) not in rare]
 
 
 class Influx(InfluxDB):
