@@ -91,13 +91,14 @@ class Center(Daemon):
 
 class Influx(InfluxDB):
     def series(self, what):
-        """{(host, listener, type-type_instance): [(time, value), ...]}"""
+        """{(host, listener, type-type_instance): [(time, value), ...]}, without the values of inspections."""
         found = {}
         for each in self.ask(f"SELECT {what} FROM listen_backlog_value GROUP BY host, instance, type, type_instance"):
             tag = each["tags"]
             found[tag["host"], tag["instance"], f"{tag['type']}-{tag['type_instance']}"] = [
                 (when / 1000, value) for when, value in each["values"]]
-        return found
+        rare = {READINGS[name] for name in INSPECTED}
+        return {name: values for name, values in found.items() if name[2] not in rare}
 
     def last(self):
         """{(host, listener, type-type_instance): (time, value)}"""
@@ -218,7 +219,8 @@ def _():
     daemon = Collectd('LocalPort "8080"', plugins=["match_regex"],
                       extra=documented(r"\n( *LoadPlugin match_regex\n.*?</Chain>\n)"))
     until(lambda: "8080" in daemon.instances() and len(daemon.series("8080", "overflows")) >= 3, "3 reads")
-    equal(daemon.names("8080"), {READINGS[name] for name in ("queue", "limit", "fill", "sockets", "full", "overflows")})
+    equal(daemon.names("8080"), {READINGS[name] for name in (
+        "queue", "limit", "fill", "sockets", "full", "overflows", "overflows_5m")})
     equal(daemon.names(""), {READINGS[name] for name in ("overflows", "overflows_unattributed")})
     equal(daemon.errors(), [])
 
