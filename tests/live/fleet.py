@@ -221,7 +221,7 @@ def _():
     until(lambda: "8080" in daemon.instances() and len(daemon.series("8080", "overflows")) >= 3, "3 reads")
     equal(daemon.names("8080"), {READINGS[name] for name in (
         "queue", "limit", "fill", "sockets", "full", "overflows", "overflows_5m")})
-    equal(daemon.names(""), {READINGS[name] for name in ("overflows", "overflows_unattributed")})
+    equal(daemon.names(""), {READINGS[name] for name in ("overflows", "syn_drops")})
     equal(daemon.errors(), [])
 
 
