@@ -3,6 +3,7 @@
 
 #include "base/causes.h"
 #include "probe/json.h"
+#include "probe/servers.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -179,16 +180,19 @@ static void print_certainty(const struct lb_observation *seen,
 static void print_server(const struct lb_explanation *explanation) {
   const struct lb_holders *holders = explanation->holders;
   const char *unit = explanation->unit;
+  char comm[LB_UNIT_SIZE], clean_unit[LB_UNIT_SIZE];
   if (!(explanation->seen->sockets > 0) ||
       (!holders && !unit[0] && !explanation->was_denied))
     return;
   printf("  Who:  ");
+  lb_clean_name(comm, holders ? holders->comm : "");
   if (holders && holders->others)
-    printf(LB_WHO_PROCESSES, holders->comm, (int)holders->pid, holders->others);
+    printf(LB_WHO_PROCESSES, comm, (int)holders->pid, holders->others);
   else if (holders)
-    printf(LB_WHO_PROCESS, holders->comm, (int)holders->pid);
+    printf(LB_WHO_PROCESS, comm, (int)holders->pid);
   if (unit[0])
-    printf("%s" LB_WHO_UNIT, holders ? ", " : "", unit);
+    printf("%s" LB_WHO_UNIT, holders ? ", " : "",
+           lb_clean_name(clean_unit, unit));
   if (!holders && explanation->was_denied)
     printf("%s" LB_WHO_DENIED, unit[0] ? "; " : "");
   puts(".");

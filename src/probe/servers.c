@@ -76,3 +76,11 @@ bool lb_servers_unit(struct lb_servers *servers,
   return holders && lb_process_cgroup(PROC, holders->pid, buf, sizeof(buf)) &&
          lb_cgroup_unit(buf, unit);
 }
+
+const char *lb_clean_name(char out[static LB_UNIT_SIZE], const char *name) {
+  size_t len = 0;
+  for (; *name && len < LB_UNIT_SIZE - 1; name++)
+    out[len++] = (char)(*name > ' ' && *name < 127 ? *name : '_');
+  out[len] = '\0';
+  return out;
+}

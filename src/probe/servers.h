@@ -30,6 +30,11 @@ bool lb_servers_unit(struct lb_servers *servers,
                      const struct lb_listen_sock *sock,
                      char unit[static LB_UNIT_SIZE]);
 
+/* Copies the name of a process or unit, which can have any bytes: what is no
+ * printable ASCII becomes "_", so that it is one word and moves no cursor.
+ * Returns out. */
+const char *lb_clean_name(char out[static LB_UNIT_SIZE], const char *name);
+
 void lb_servers_free(struct lb_servers *servers);
 
 #endif

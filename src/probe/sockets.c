@@ -78,18 +78,16 @@ struct printed_socket {
 
 static void print_columns(const struct printed_socket *printed) {
   const struct lb_listen_sock *sock = &printed->line->sock;
-  char drops[16] = "-", pid[16] = "-";
+  char drops[16] = "-", pid[16] = "-", unit[LB_UNIT_SIZE], comm[LB_UNIT_SIZE];
   if (sock->has_drops)
     snprintf(drops, sizeof(drops), "%u", sock->sk_drops);
   if (printed->holders)
     snprintf(pid, sizeof(pid), "%d", (int)printed->holders->pid);
-  printf("%-28s %9u %9u %9s %9u %9llx %-24s %7s ", printed->address,
+  printf("%-28s %9u %9u %9s %9u %9llx %-24s %7s %s\n", printed->address,
          sock->queue, sock->limit, drops, sock->inode,
          (unsigned long long)sock->cookie,
-         printed->unit[0] ? printed->unit : "-", pid);
-  for (const char *c = printed->holders ? printed->holders->comm : "-"; *c; c++)
-    putchar(*c > ' ' && *c < 127 ? *c : '_');
-  putchar('\n');
+         lb_clean_name(unit, printed->unit[0] ? printed->unit : "-"), pid,
+         lb_clean_name(comm, printed->holders ? printed->holders->comm : "-"));
 }
 
 static void print_members(const struct printed_socket *printed,

@@ -252,6 +252,7 @@ TEST_CASE(rates_follow_from_queue_wait_growth_and_refused_syns) {
 /* --- in words ------------------------------------------------------------ */
 
 static const struct lb_holders one = {1, 4711, 0, "nginx"},
+                               wild = {1, 7, 0, "\x1b[31m x\xff"},
                                some = {1, 4711, 3, "nginx"};
 
 static void assert_explained(const char *change,
@@ -285,6 +286,12 @@ TEST_CASE(each_explanation_has_the_words_that_its_numbers_ask_for) {
        "OK 80: healthy\n"
        "  Seen: queue 0, limit 128, at most 1, not empty 1 % of the time.\n"
        "  Who:  its process may not be seen, root may.\n"
+       "  Sure: measured for 5.0 s.\n"},
+      {"",
+       {.holders = &wild, .unit = "a\x1b[2J b.service"},
+       "OK 80: healthy\n"
+       "  Seen: queue 0, limit 128, at most 1, not empty 1 % of the time.\n"
+       "  Who:  _[31m_x_ (pid 7), unit a_[2J_b.service.\n"
        "  Sure: measured for 5.0 s.\n"},
       {"syncookies 5000 syn 128",
        {.unit = "web.service", .was_denied = true},
