@@ -104,8 +104,8 @@ def _(stage):
     stage.over()
 
 
-@incident("aftermath", "an overload, and after it the dead in the queue", cause=causes.FEW_WORKERS,
-          never=(causes.NOBODY_ACCEPTS,))
+# For seconds each worker waits for the request of a client that has left, and the server does accept nobody.
+@incident("aftermath", "an overload, and after it the dead in the queue", cause=causes.FEW_WORKERS)
 def _(stage):
     server = Gunicorn(8080, 2, 16, 0.05, "--timeout", "3")
     stage.watch("LocalPort 8080 8081")
