@@ -966,8 +966,8 @@ def _():
     UnixListener(b"\0shop", backlog=7).connect(2)
     with Namespace("blue").inside():
         fill(Listener(8080, backlog=3), 2)
-    daemon = Collectd('LocalPort 8080\nLocalPath "@shop"\nNetNamespace "blue"', interval=1, plugins=["rrdtool"],
-                      extra=WRITER)
+    daemon = Collectd('LocalPort 8080\nLocalPath "@shop"\nNetNamespace "blue"\nInspectQueue false', interval=1,
+                      plugins=["rrdtool"], extra=WRITER)
     daemon.read()
     equal(daemon.stop(), 0, "the daemon's end")
     drawn = Drawn(f"{daemon.dir}/rrd", "--span", "10min", span=None).good()
