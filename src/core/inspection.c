@@ -45,15 +45,19 @@ static int plan_target(struct lb_inspection *inspection,
   return err;
 }
 
+/* The table of names has memory for their bytes alone. */
 static int plan_unix_name(struct lb_inspection *inspection,
                           struct lb_listeners *listeners,
                           const struct lb_listen_sock *sock) {
+  const struct lb_unix_name *name = lb_listeners_unix_name(listeners, sock);
   struct lb_unix_counts *counts = &inspection->counts;
   int err = lb_unix_counts_reserve(counts);
-  if (!err)
-    counts->v[counts->len++] = (struct lb_unix_count){
-        .name = *lb_listeners_unix_name(listeners, sock), .sock = *sock};
-  return err;
+  if (err)
+    return err;
+  struct lb_unix_count *count = &counts->v[counts->len++];
+  *count = (struct lb_unix_count){.name = {.len = name->len}, .sock = *sock};
+  memcpy(count->name.bytes, name->bytes, name->len);
+  return 0;
 }
 
 static int plan_port(struct lb_inspection *inspection, uint16_t port) {
