@@ -354,10 +354,9 @@ TEST_WITH(an_inode_of_another_socket_means_that_this_one_is_gone, set_up,
 }
 
 TEST_WITH(the_transport_has_the_last_word_on_the_status, set_up, tear_down) {
-  static const char *const logs[] = {"both, end 0: 0", "UNIX, end 1: 0",
-                                     "both, end 2: 0", "one UNIX, end 3: 0",
-                                     "IPv4, IPv6, end 4: 0",
-                                     "UNIX, end 5: 0"};
+  static const char *const logs[] = {
+      "both, end 0: 0",     "UNIX, end 1: 0",       "both, end 2: 0",
+      "one UNIX, end 3: 0", "IPv4, IPv6, end 4: 0", "UNIX, end 5: 0"};
   script.status = -EREMOTEIO;
   for (int kind = 0; kind < LB_QUERY_KINDS; kind++)
     check_query((enum lb_query_kind)kind, -EREMOTEIO, logs[kind]);
