@@ -48,7 +48,7 @@
 #define LB_MSG_SOMAXCONN LB_WHAT_SOMAXCONN "%s failed, it is missing: %s"
 #define LB_MSG_UNIX LB_WHAT_UNIX "%s failed, they are missing: %s"
 #define LB_MSG_INSPECT                                                         \
-  LB_WHAT_INSPECT "%s failed, wait, abandoned and syn are missing: %s"
+  LB_WHAT_INSPECT "%s failed, wait, abandoned, syn and active are missing: %s"
 #define LB_MSG_NETNS LB_WHAT_NETNS " %s failed: %s"
 #define LB_MSG_LIST LB_WHAT_LIST " failed: %s"
 #define LB_MSG_RECOVERED "%s works again."
@@ -56,7 +56,7 @@
 
 #define LB_MSG_INSPECTIONS_SLOWED                                              \
   LB_WHAT_INSPECT " takes %.1f ms: limited to 1 %% of the time, so wait, "     \
-                  "abandoned and syn are reported less often."
+                  "abandoned, syn and active are reported less often."
 /* TCP or UNIX, the time and the spacing. */
 #define LB_MSG_SAMPLES_SLOWED                                                  \
   "A sample of the listening %s sockets takes %.1f ms: limited to 1 %% of "    \

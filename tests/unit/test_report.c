@@ -72,8 +72,8 @@ TEST_WITH(an_error_is_one_line_and_its_end_another, set_up, tear_down) {
        "kernel has no unix_diag, try: modprobe unix_diag",
        "Reading the listening UNIX sockets"},
       {OWN(.inspection_err = -EBADMSG),
-       "Inspecting waiting connections failed, wait, abandoned and syn are "
-       "missing: malformed data",
+       "Inspecting waiting connections failed, wait, abandoned, syn and active "
+       "are missing: malformed data",
        "Inspecting waiting connections"},
       {AT(BLUE, "blue", .errors.netstat = -EIO),
        "Reading /proc/net/netstat in network namespace blue failed, drops and "
@@ -288,8 +288,8 @@ TEST_WITH(slowed_inspections_are_logged_once, set_up, tear_down) {
                   (struct lb_sample_counts){0});
     check_log(i == 1 ? "INFO: " PLUGIN
                        "Inspecting waiting connections takes 123.5 ms: limited "
-                       "to 1 % of the time, so wait, abandoned and syn are "
-                       "reported less often.\n"
+                       "to 1 % of the time, so wait, abandoned, syn and active "
+                       "are reported less often.\n"
                      : "");
   }
 }
