@@ -25,8 +25,7 @@ class Scene:
             self.queues[path.lstrip("/").replace("/", "-")] = 4
             config += f'LocalPath "{path}"\n'
         self.inspects = kind == "waiting"
-        if self.inspects:
-            config += "InspectQueue true\n"
+        config += f"InspectQueue {str(self.inspects).lower()}\n"
         if kind == "namespace":
             self.place = Namespace("blue")
             with self.place.inside():

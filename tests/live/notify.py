@@ -158,12 +158,13 @@ def _():
     desk = Desk(mail="sleep 1000")
     os.remove(f"{desk.dir}/listen_backlog-probe")
     shutil.copy(os.environ["LB_PROBE"], f"{desk.dir}/listen_backlog-probe")
+    script = shutil.copy(SCRIPT, desk.dir)  # the user may not have access to the source
     thresholds, shown = re.match(r"(.*)^(#LoadPlugin exec.*)", snippet("thresholds"), re.M | re.S).groups()
     server = Listener(8080, backlog=4)
     daemon = Collectd('LocalPort "8080"', plugins=["threshold", "exec"], command=unprivileged(),
                       env={"PATH": desk.env["PATH"], "LISTEN_BACKLOG_STATE": f"{desk.dir}/state"},
                       extra=thresholds + re.sub("^#", "", shown, flags=re.M).replace(
-                          "LoadPlugin exec\n", "").replace("/usr/bin/listen_backlog-notify", SCRIPT))
+                          "LoadPlugin exec\n", "").replace("/usr/bin/listen_backlog-notify", script))
     daemon.read()
     server.close()
     until(lambda: "currently" in content(f"{desk.dir}/mail.called"), "a mail")
