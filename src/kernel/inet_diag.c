@@ -92,11 +92,10 @@ static void put_port_filter(struct nlmsghdr *msg, const struct lb_ports *ports,
 struct nlmsghdr *lb_inet_request_conns(char buf[static LB_CONNS_REQUEST_SIZE],
                                        uint8_t family,
                                        const struct lb_conn_filter *filter) {
+  bool all = filter->queued || filter->accepted;
   struct nlmsghdr *msg =
-      filter->queued || filter->accepted
-          ? put_inet_request(buf, family, QUEUED_STATES,
-                             filter->queued ? QUEUED_EXTENSIONS : 0)
-          : put_inet_request(buf, family, HALF_OPEN_STATES, 0);
+      put_inet_request(buf, family, all ? QUEUED_STATES : HALF_OPEN_STATES,
+                       filter->queued ? QUEUED_EXTENSIONS : 0);
   put_port_filter(msg, filter->ports, filter->len);
   return msg;
 }

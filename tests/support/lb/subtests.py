@@ -51,5 +51,5 @@ def _run(function, name):
     except Exception:
         passed = False
         note("cleaning up failed:\n" + traceback.format_exc())
-    print(f"{'ok' if passed else 'not ok'} {name}")
+    print(f"{'ok' if passed else 'not ok'} {name}", flush=True)
     return passed
