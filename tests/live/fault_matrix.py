@@ -25,7 +25,8 @@ class Scene:
             self.queues[path.lstrip("/").replace("/", "-")] = 4
             config += f'LocalPath "{path}"\n'
         self.inspects = kind == "waiting"
-        config += f"InspectQueue {str(self.inspects).lower()}\n"
+        if "InspectQueue" not in config:
+            config += f"InspectQueue {str(self.inspects).lower()}\n"
         if kind == "namespace":
             self.place = Namespace("blue")
             with self.place.inside():
