@@ -5,6 +5,7 @@ import causes
 from backends import Gunicorn, Nginx, Php, UnixGunicorn
 from incident import incident
 from lb import netstat, sysctl, until
+from stage import HOSTS
 
 FOUND = ("thresholds found", "rules found")
 
@@ -74,8 +75,9 @@ def _(stage):
     stage.over()
 
 
-@incident("collectd_stalled", "collectd itself stands still for 8 intervals", listener="", also=("Silent",),
-          blind=("explain",))  # the clients of a collectd that stands still do wait
+# The clients of a collectd that stands still do wait: those of write_prometheus.
+@incident("collectd_stalled", "collectd itself stands still for 8 intervals", listener="", blind=("explain",),
+          also=("Silent", *(sign for port in HOSTS.values() for sign in (f"{port} duration wait", f"Overload {port}"))))
 def _(stage):
     Gunicorn(8080, workers=2, backlog=64, seconds=0.01)
     stage.watch("LocalPort 8080 8081")
