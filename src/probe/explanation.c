@@ -16,23 +16,33 @@ static const char *show_number(char text[static NUMBER_SIZE], double number) {
   return text;
 }
 
+// NOLINTBEGIN(bugprone-suspicious-missing-comma): texts of two lines
+static const struct {
+  const char *name; /* in JSON */
+  const char *title;
+  const char *advice; /* NULL: none, or one with numbers */
+} findings[LB_FINDINGS] = {
+    [LB_FOUND_HEALTHY] = {"healthy", LB_TITLE_HEALTHY, NULL},
+    [LB_FOUND_SYN_COOKIES] = {"syn_cookies", LB_TITLE_SYN_COOKIES,
+                              LB_ADVICE_SYN_COOKIES},
+    [LB_FOUND_BURSTS] = {"bursts", LB_TITLE_BURSTS, NULL},
+    [LB_FOUND_CLAMPED] = {"clamped", LB_TITLE_CLAMPED, NULL},
+    [LB_FOUND_SLOW] = {"slow", LB_TITLE_SLOW, LB_ADVICE_SLOW},
+    [LB_FOUND_SYN_QUEUE] = {"syn_queue", LB_TITLE_SYN_QUEUE, NULL},
+    [LB_FOUND_ABANDONED] = {"abandoned", LB_TITLE_ABANDONED,
+                            LB_ADVICE_ABANDONED},
+    [LB_FOUND_MEMBER] = {"member", NULL /* numbers */, LB_ADVICE_MEMBER},
+    [LB_FOUND_STUCK] = {"stuck", LB_TITLE_STUCK, LB_ADVICE_STUCK},
+    [LB_FOUND_GONE] = {"gone", LB_TITLE_GONE, LB_ADVICE_GONE},
+};
+// NOLINTEND(bugprone-suspicious-missing-comma)
+
 static void print_title(const struct lb_observation *seen,
                         const struct lb_diagnosis *found) {
-  static const char *const titles[LB_FINDINGS] = {
-      [LB_FOUND_HEALTHY] = LB_TITLE_HEALTHY,
-      [LB_FOUND_SYN_COOKIES] = LB_TITLE_SYN_COOKIES,
-      [LB_FOUND_BURSTS] = LB_TITLE_BURSTS,
-      [LB_FOUND_CLAMPED] = LB_TITLE_CLAMPED,
-      [LB_FOUND_SLOW] = LB_TITLE_SLOW,
-      [LB_FOUND_SYN_QUEUE] = LB_TITLE_SYN_QUEUE,
-      [LB_FOUND_ABANDONED] = LB_TITLE_ABANDONED,
-      [LB_FOUND_STUCK] = LB_TITLE_STUCK,
-      [LB_FOUND_GONE] = LB_TITLE_GONE,
-  };
   if (found->cause == LB_FOUND_MEMBER)
     printf(LB_TITLE_MEMBER, found->stuck, seen->sockets);
   else
-    fputs(titles[found->cause], stdout);
+    fputs(findings[found->cause].title, stdout);
 }
 
 /* --- the evidence -------------------------------------------------------- */
@@ -111,16 +121,6 @@ static void print_rates(const struct lb_diagnosis *found) {
 
 static void print_advice(const struct lb_observation *seen,
                          const struct lb_diagnosis *found) {
-  // NOLINTBEGIN(bugprone-suspicious-missing-comma): texts of two lines
-  static const char *const advice[LB_FINDINGS] = {
-      [LB_FOUND_SYN_COOKIES] = LB_ADVICE_SYN_COOKIES,
-      [LB_FOUND_SLOW] = LB_ADVICE_SLOW,
-      [LB_FOUND_ABANDONED] = LB_ADVICE_ABANDONED,
-      [LB_FOUND_MEMBER] = LB_ADVICE_MEMBER,
-      [LB_FOUND_STUCK] = LB_ADVICE_STUCK,
-      [LB_FOUND_GONE] = LB_ADVICE_GONE,
-  };
-  // NOLINTEND(bugprone-suspicious-missing-comma)
   double limit = seen->limit / seen->sockets;
   if (found->cause == LB_FOUND_HEALTHY)
     return;
@@ -137,7 +137,7 @@ static void print_advice(const struct lb_observation *seen,
   else if (found->cause == LB_FOUND_BURSTS)
     printf(LB_ADVICE_BURSTS_UNKNOWN, limit);
   else
-    fputs(advice[found->cause], stdout);
+    fputs(findings[found->cause].advice, stdout);
   putchar('\n');
 }
 
@@ -254,25 +254,13 @@ static void print_numbers(const struct lb_explanation *explanation) {
 }
 
 void lb_explain_json(const struct lb_explanation *explanation) {
-  static const char *const causes[LB_FINDINGS] = {
-      [LB_FOUND_HEALTHY] = "healthy",
-      [LB_FOUND_SYN_COOKIES] = "syn_cookies",
-      [LB_FOUND_BURSTS] = "bursts",
-      [LB_FOUND_CLAMPED] = "clamped",
-      [LB_FOUND_SLOW] = "slow",
-      [LB_FOUND_SYN_QUEUE] = "syn_queue",
-      [LB_FOUND_ABANDONED] = "abandoned",
-      [LB_FOUND_MEMBER] = "member",
-      [LB_FOUND_STUCK] = "stuck",
-      [LB_FOUND_GONE] = "gone",
-  };
   const struct lb_diagnosis *found = explanation->found;
   const struct lb_holders *holders = explanation->holders;
   bool is_first = true;
   putchar('{');
   lb_json_text("listener", explanation->label, &is_first);
   lb_json_text("state", states[found->severity], &is_first);
-  lb_json_text("cause", causes[found->cause], &is_first);
+  lb_json_text("cause", findings[found->cause].name, &is_first);
   lb_json_name("guess", &is_first);
   fputs(found->is_guess ? "true" : "false", stdout);
   print_numbers(explanation);
