@@ -3,7 +3,7 @@
 import os
 import signal
 
-from lb import Process, ss, until, write
+from lb import Process, servers, ss, until, write
 from lb.servers import PhpFpm, TcpServer, UnixServer
 
 APP = """
@@ -117,36 +117,18 @@ http {{
 """)]
 
 
-class Apache(TcpServer):
+class Apache(servers.Apache):
     """More workers than clients; its sockets have TCP_DEFER_ACCEPT."""
     limit, count = 511, 8
+    more = "LoadModule dir_module /usr/lib/apache2/modules/mod_dir.so\nKeepAlive Off"
 
     def __init__(self, port):
         super().__init__(port)
         self.start()
 
     def words(self):
-        modules = "/usr/lib/apache2/modules"
         write(f"{self.dir}/index.html", "served")
-        return ["apache2", "-DFOREGROUND", "-f", write(f"{self.dir}/apache.conf", f"""
-LoadModule mpm_prefork_module {modules}/mod_mpm_prefork.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule dir_module {modules}/mod_dir.so
-ServerName localhost
-ServerRoot {self.dir}
-DefaultRuntimeDir {self.dir}
-PidFile {self.dir}/pid
-ErrorLog {self.dir}/error.log
-DocumentRoot {self.dir}
-Mutex file:{self.dir} default
-Listen 127.0.0.1:{self.port}
-StartServers {self.count}
-MinSpareServers {self.count}
-MaxSpareServers {self.count + 1}
-ServerLimit {self.count}
-MaxRequestWorkers {self.count}
-KeepAlive Off
-""")]
+        return super().words()
 
 
 def python(program, *args):

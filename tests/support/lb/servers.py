@@ -66,6 +66,7 @@ class UnixServer(Server, UnixService):
 class Apache(TcpServer):
     """One worker, which each client occupies for a second. Its sockets have TCP_DEFER_ACCEPT."""
     limit = 16
+    more = "KeepAliveTimeout 1"
 
     def words(self):
         modules = "/usr/lib/apache2/modules"
@@ -81,12 +82,12 @@ DocumentRoot {self.dir}
 Mutex file:{self.dir} default
 Listen 127.0.0.1:{self.port}
 ListenBacklog {self.limit}
-StartServers 1
-MinSpareServers 1
-MaxSpareServers 1
-ServerLimit 1
-MaxRequestWorkers 1
-KeepAliveTimeout 1
+StartServers {self.count}
+MinSpareServers {self.count}
+MaxSpareServers {self.count + 1}
+ServerLimit {self.count}
+MaxRequestWorkers {self.count}
+{self.more}
 """)]
 
 
