@@ -17,43 +17,33 @@ def _(stage):
     stage.over()
 
 
+def too_slow(stage, server, more, inspect=True, seconds=25, **crowd):
+    """More clients than the server serves, until it gets more workers."""
+    stage.watch("LocalPort 8080 8081", inspect=inspect)
+    stage.calm()
+    stage.crowd(8080, **crowd)
+    stage.goes_on(seconds)
+    stage.cured()
+    server.more_workers(more)
+    stage.over()
+
+
 @incident("few_workers_2048", "the same with backlog 2048: no overflow for minutes", cause=causes.FEW_WORKERS,
           never=(causes.NOBODY_ACCEPTS,), waits=True)
 def _(stage):
-    server = Gunicorn(8080, workers=2, backlog=2048, seconds=0.1)
-    stage.watch("LocalPort 8080 8081")
-    stage.calm()
-    stage.crowd(8080, rate=80, patience=60)
-    stage.goes_on(20)
-    stage.cured()
-    server.more_workers(10)
-    stage.over()
+    too_slow(stage, Gunicorn(8080, workers=2, backlog=2048, seconds=0.1), 10, seconds=20, rate=80, patience=60)
 
 
 @incident("slow_4096", "backlog 4096, clients time out after 5 s, no overflow",
           cause=f"{causes.FEW_WORKERS}|{causes.SERVES_THE_DEAD}", never=(causes.NOBODY_ACCEPTS,), waits=True)
 def _(stage):
-    server = Gunicorn(8080, workers=2, backlog=4096, seconds=0.2)
-    stage.watch("LocalPort 8080 8081")
-    stage.calm()
-    stage.crowd(8080, rate=40, patience=5, leave="close")
-    stage.goes_on(25)
-    stage.cured()
-    server.more_workers(18)
-    stage.over()
+    too_slow(stage, Gunicorn(8080, workers=2, backlog=4096, seconds=0.2), 18, rate=40, patience=5, leave="close")
 
 
 @incident("slow_15_times", "15 times too slow, but not stuck", cause=causes.FEW_WORKERS,
           never=(causes.NOBODY_ACCEPTS,), waits=True)
 def _(stage):
-    server = Gunicorn(8080, workers=1, backlog=4096, seconds=0.5)
-    stage.watch("LocalPort 8080 8081")
-    stage.calm()
-    stage.crowd(8080, rate=30, patience=90)
-    stage.goes_on(25)
-    stage.cured()
-    server.more_workers(30)
-    stage.over()
+    too_slow(stage, Gunicorn(8080, workers=1, backlog=4096, seconds=0.5), 30, rate=30, patience=90)
 
 
 @incident("clamped", "asks for 1024, gets 128, bursts of 200", cause=causes.CLAMPED, never=(causes.NOBODY_ACCEPTS,))
@@ -94,14 +84,7 @@ def _(stage):
 @incident("no_inspection", "slow, with InspectQueue false: a queue that is never short for a minute",
           cause=causes.FEW_WORKERS, never=(causes.NOBODY_ACCEPTS,), needs_time=True)
 def _(stage):
-    server = Gunicorn(8080, workers=2, backlog=1024, seconds=0.1)
-    stage.watch("LocalPort 8080 8081", inspect=False)
-    stage.calm()
-    stage.crowd(8080, rate=30, patience=60)
-    stage.goes_on(25)
-    stage.cured()
-    server.more_workers(6)
-    stage.over()
+    too_slow(stage, Gunicorn(8080, workers=2, backlog=1024, seconds=0.1), 6, inspect=False, rate=30, patience=60)
 
 
 # For seconds each worker waits for the request of a client that has left, and the server does accept nobody.
@@ -123,32 +106,29 @@ def members(port):
     return [Gunicorn(port, 1, 32, 0.02, "--reuse-port") for _ in range(4)]
 
 
-@incident("dead_member", "one of four SO_REUSEPORT members stopped", cause=causes.ONE_MEMBER,
-          never=(causes.NOBODY_ACCEPTS,), short=True)
-def _(stage):
+def one_dead(stage, rate):
+    """One of four members is stopped."""
     servers = members(8080)
     stage.watch("LocalPort 8080 8081")
-    stage.crowd(8080, rate=40, patience=5)
+    stage.crowd(8080, rate=rate, patience=5)
     stage.calm()
     servers[2].freeze()
     stage.goes_on(25)
     stage.cured()
     servers[2].thaw()
     stage.over()
+
+
+@incident("dead_member", "one of four SO_REUSEPORT members stopped", cause=causes.ONE_MEMBER,
+          never=(causes.NOBODY_ACCEPTS,), short=True)
+def _(stage):
+    one_dead(stage, rate=40)
 
 
 @incident("dead_member_busy", "the same while the others serve under load", cause=causes.ONE_MEMBER,
           never=(causes.NOBODY_ACCEPTS,))
 def _(stage):
-    servers = members(8080)
-    stage.watch("LocalPort 8080 8081")
-    stage.crowd(8080, rate=120, patience=5)
-    stage.calm()
-    servers[2].freeze()
-    stage.goes_on(25)
-    stage.cured()
-    servers[2].thaw()
-    stage.over()
+    one_dead(stage, rate=120)
 
 
 @incident("serves_the_dead", "the backend hangs for 20 s, then 40 s go into clients that have left",
