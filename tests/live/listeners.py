@@ -29,7 +29,7 @@ def _():
         try:
             for n, options in enumerate(sockets, 1):
                 clients = options.pop("clients", None)
-                server = Listener(port, backlog=7 * n, **options)
+                server = Listener(port, backlog=20 * n, **options)
                 server.addr = clients or server.addr
                 server.connect(3)
         except OSError as error:
@@ -41,7 +41,7 @@ def _():
     table, row = Collectd().read(), probe()
     for port, kind in kinds.items():
         sockets = KINDS[kind]
-        want = {"queue": 3 * len(sockets), "limit": 7 * sum(range(len(sockets) + 1)), "sockets": len(sockets)}
+        want = {"queue": 3 * len(sockets), "limit": 20 * sum(range(len(sockets) + 1)), "sockets": len(sockets)}
         equal(totals(ss(port)), want, f"ss, {kind}")
         equal(part(table, port, *want), want, f"collectd, {kind}")
         equal(part(row, port, *want), want, f"the probe, {kind}")
