@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/container_path.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  ID_DIGITS = LB_CONTAINER_ID_SIZE - 1,
+  UID_BYTES = LB_POD_UID_SIZE - 1,
+  UID_DIGITS = 32, /* of a static pod: a hash */
+};
+
+/* One component of the path. */
+struct part {
+  const char *text;
+  size_t len;
+};
+
+static bool take_prefix(struct part *part, const char *prefix) {
+  size_t len = strlen(prefix);
+  if (part->len <= len || memcmp(part->text, prefix, len) != 0)
+    return false;
+  part->text += len;
+  part->len -= len;
+  return true;
+}
+
+static bool take_suffix(struct part *part, const char *suffix) {
+  size_t len = strlen(suffix);
+  if (part->len <= len ||
+      memcmp(part->text + part->len - len, suffix, len) != 0)
+    return false;
+  part->len -= len;
+  return true;
+}
+
+static bool are_digits(const char *text, size_t len) {
+  for (size_t i = 0; i < len; i++)
+    if (!isxdigit((unsigned char)text[i]))
+      return false;
+  return true;
+}
+
+/* "ID", "docker-ID" and the like. */
+static bool take_id(struct lb_container_path *out, struct part part) {
+  take_suffix(&part, ".scope");
+  if (part.len < ID_DIGITS)
+    return false;
+  const char *id = part.text + part.len - ID_DIGITS;
+  if ((id > part.text && id[-1] != '-') || !are_digits(id, ID_DIGITS))
+    return false;
+  memcpy(out->id, id, ID_DIGITS);
+  out->id[ID_DIGITS] = '\0';
+  return true;
+}
+
+static bool take_uid(struct lb_container_path *out, struct part part,
+                     size_t len) {
+  const char *uid = part.text + part.len - len;
+  if (part.len < len + 3 || memcmp(uid - 3, "pod", 3) != 0 ||
+      (uid - 3 > part.text && uid[-4] != '-'))
+    return false;
+  for (size_t i = 0; i < len; i++)
+    out->pod[i] = (char)(uid[i] == '_' ? '-' : uid[i]);
+  out->pod[len] = '\0';
+  return true;
+}
+
+/* systemd's driver has "_" for each "-" of the UID. */
+static bool take_pod(struct lb_container_path *out, struct part part) {
+  take_suffix(&part, ".slice");
+  return take_uid(out, part, UID_BYTES) || take_uid(out, part, UID_DIGITS);
+}
+
+/* "\x2d" is the "-" of a name in the name of a unit. */
+static bool take_name(struct lb_container_path *out, struct part part) {
+  size_t len = 0;
+  unsigned byte;
+  for (size_t i = 0; i < part.len && len + 1 < sizeof(out->machine); i++) {
+    out->machine[len] = part.text[i];
+    if (part.len - i >= 4 && memcmp(part.text + i, "\\x", 2) == 0 &&
+        are_digits(part.text + i + 2, 2) &&
+        sscanf(part.text + i + 2, "%2x", &byte) == 1) { // NOLINT(cert-err34-c)
+      out->machine[len] = (char)byte;
+      i += 3;
+    }
+    len++;
+  }
+  out->machine[len] = '\0';
+  return true;
+}
+
+static bool take_machine(struct lb_container_path *out, struct part part,
+                         struct part parent) {
+  if (take_suffix(&part, ".scope"))
+    return take_prefix(&part, "machine-") && take_name(out, part);
+  if (take_suffix(&part, ".service"))
+    return take_prefix(&part, "systemd-nspawn@") && take_name(out, part);
+  bool is_lxc = parent.len == 3 && memcmp(parent.text, "lxc", 3) == 0;
+  return (is_lxc || take_prefix(&part, "lxc.payload.")) && take_name(out, part);
+}
+
+static void take_user(struct lb_container_path *out, struct part part) {
+  if (take_prefix(&part, "user-") && take_suffix(&part, ".slice"))
+    out->user = (unsigned)strtoul(part.text, NULL, 10);
+}
+
+/* What is inside of a machine or a container is named after that alone. */
+struct lb_container_path lb_container_path_parse(const char *path) {
+  struct lb_container_path out = {.user = 0};
+  struct part parent = {"", 0};
+  while (*path) {
+    path += *path == '/';
+    struct part part = {path, strcspn(path, "/")};
+    path += part.len;
+    struct lb_container_path inner = {.user = out.user};
+    take_user(&inner, part);
+    out.user = inner.user;
+    if (take_id(&inner, part)) {
+      memcpy(inner.pod, out.pod, sizeof(inner.pod));
+      out = inner;
+    } else if (take_pod(&inner, part) || take_machine(&inner, part, parent)) {
+      out = inner;
+    }
+    parent = part;
+  }
+  return out;
+}

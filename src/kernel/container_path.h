@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What the path of a control group says of the container that it is for. */
+#ifndef LB_KERNEL_CONTAINER_PATH_H
+#define LB_KERNEL_CONTAINER_PATH_H
+
+#include "base/label.h"
+
+#define LB_CONTAINER_ID_SIZE 65 /* 64 hexadecimal digits and the NUL */
+#define LB_POD_UID_SIZE 37
+
+struct lb_container_path {
+  char id[LB_CONTAINER_ID_SIZE]; /* "": no container */
+  char pod[LB_POD_UID_SIZE];     /* UID of the Kubernetes pod; "": none */
+  char machine[LB_LABEL_SIZE];   /* of systemd-nspawn or LXC; "": none */
+  unsigned user;                 /* whose processes they are; 0: root's */
+};
+
+/* The innermost one, if containers run in containers:
+ *
+ *   .../docker-ID.scope            Docker; cgroupfs driver: /docker/ID
+ *   .../libpod-ID.scope/container  Podman; cgroupfs driver: .../libpod-ID
+ *   /kubepods.slice/.../...-podUID.slice/cri-containerd-ID.scope
+ *   /kubepods/.../podUID/ID        (or crio-ID)
+ *   /machine.slice/machine-NAME.scope/..., .../systemd-nspawn@NAME.service/...
+ *   /lxc.payload.NAME/..., before LXC 4: /lxc/NAME/... */
+struct lb_container_path lb_container_path_parse(const char *path);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose a control group is: the name of a container, a pod or a machine, which
+ * it keeps when it restarts.
+ *
+ * The path of the group shows the ID of the container. What Docker and Podman
+ * call it is in files of theirs, and the directories of the logs of Kubernetes
+ * have the names of its pods; only root or CAP_DAC_READ_SEARCH may read these
+ * of Docker and Podman. The first 12 digits of the ID need no privilege: they
+ * are what "docker ps" and "podman ps" print. */
+#ifndef LB_KERNEL_CONTAINERS_H
+#define LB_KERNEL_CONTAINERS_H
+
+#include "kernel/container_path.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lb_container {
+  char label[LB_LABEL_SIZE];     /* name, or 12 digits of the ID; "": none */
+  char id[LB_CONTAINER_ID_SIZE]; /* "": it has none */
+};
+
+struct lb_containers;
+
+/* root: in front of all paths, "" except in tests; borrowed. Returns 0 or
+ * -ENOMEM; the caller frees *out. */
+int lb_containers_new(const char *root, struct lb_containers **out);
+void lb_containers_free(struct lb_containers *containers); /* or NULL */
+
+/* Whose the control group with an id (struct lb_listen_sock) is. Writes *out,
+ * with label "" if it belongs to no container or is unknown. An id that is
+ * asked for the first time costs what lb_cgroups_path() says, and reading a few
+ * files; the last 256 are remembered. */
+void lb_containers_of_cgroup(struct lb_containers *containers, uint64_t id,
+                             struct lb_container *out);
+
+/* The same by the path of the group below its root. Nothing is remembered. */
+void lb_containers_of_path(struct lb_containers *containers, const char *path,
+                           struct lb_container *out);
+
+/* Whether Docker or Podman made the file of a network namespace for this
+ * container; others may have joined it. Reads files at each call. */
+bool lb_containers_owns(struct lb_containers *containers,
+                        const struct lb_container *container,
+                        const char *netns);
+
+/* The directory that may not be read, so that some container has its ID for a
+ * name; NULL: none so far. */
+const char *lb_containers_hidden(const struct lb_containers *containers);
+
+#endif
