@@ -9,6 +9,8 @@
 static struct lb_readings namespace_readings(struct lb_collector *collector) {
   struct lb_readings readings = {
       .label = lb_listeners_netns_label(collector->listeners),
+      .netns = lb_listeners_netns_label(collector->listeners),
+      .name = "",
       .is_namespace = true,
       .sent = &collector->sent,
       .has_base = collector->counts_from == 0 || collector->sent.time,
@@ -25,10 +27,15 @@ static struct lb_readings namespace_readings(struct lb_collector *collector) {
 }
 
 static struct lb_readings
-listener_readings(const struct lb_collector *collector,
-                  struct lb_listener *listener, bool has_shares) {
+listener_readings(const struct lb_collector *collector, size_t i,
+                  bool has_shares) {
+  struct lb_listener *listener = lb_listeners_get(collector->listeners, i);
+  struct lb_label_parts parts =
+      lb_listeners_label_parts(collector->listeners, i);
   struct lb_readings readings = {
       .label = listener->label,
+      .netns = parts.netns,
+      .name = parts.name,
       .sent = &listener->sent,
       .has_base = collector->counts_from < collector->interval,
   };
@@ -50,11 +57,10 @@ void lb_collector_visit_readings(
   bool has_shares = collector->has_counters && !collector->table.lacks_drops &&
                     lb_attribution_has_shares(&collector->attribution);
   for (size_t i = 0; i < lb_listeners_len(collector->listeners); i++) {
-    struct lb_listener *listener = lb_listeners_get(collector->listeners, i);
-    if (!lb_listeners_reports(collector->listeners, listener))
+    if (!lb_listeners_reports(collector->listeners,
+                              lb_listeners_get(collector->listeners, i)))
       continue;
-    struct lb_readings readings =
-        listener_readings(collector, listener, has_shares);
+    struct lb_readings readings = listener_readings(collector, i, has_shares);
     visit(data, &readings);
   }
 }

@@ -55,17 +55,23 @@ static void write_own_label(const struct lb_listeners *listeners,
         own, lb_unix_names_get(listeners->unix_names, entry->source));
 }
 
-/* Returns 0 or -ENAMETOOLONG, with the own label. */
-static int write_label_of(const struct lb_listeners *listeners, uint32_t which,
-                          char label[static LB_LABEL_SIZE]) {
+/* What precedes the own label and ":"; "": nothing. */
+static const char *prefix_of(const struct lb_listeners *listeners,
+                             uint32_t which) {
   const struct lb_selection *selection =
       which == LB_OF_NETNS ? NULL : listeners->v[which].listener.selection;
   bool is_plain =
       which == LB_OF_NETNS ||
       (selection && lb_selection_is_plain(selection, listeners->netns));
+  return is_plain ? "" : listeners->netns->label;
+}
+
+/* Returns 0 or -ENAMETOOLONG, with the own label. */
+static int write_label_of(const struct lb_listeners *listeners, uint32_t which,
+                          char label[static LB_LABEL_SIZE]) {
   char own[LB_LABEL_SIZE];
   write_own_label(listeners, which, own);
-  int err = lb_label_in(label, is_plain ? "" : listeners->netns->label, own);
+  int err = lb_label_in(label, prefix_of(listeners, which), own);
   if (err)
     memcpy(label, own, sizeof(own));
   return err;
@@ -77,6 +83,16 @@ static void note_conflict_of(struct lb_listeners *listeners, uint32_t which,
   struct lb_claim *claim = claim_of(listeners, which);
   if (claim->err != err)
     *claim = (struct lb_claim){.err = err, .number = listeners->conflicts++};
+}
+
+struct lb_label_parts
+lb_listeners_label_parts(const struct lb_listeners *listeners, size_t i) {
+  const char *prefix = prefix_of(listeners, (uint32_t)i);
+  size_t skip = *prefix ? strlen(prefix) + 1 : 0;
+  return (struct lb_label_parts){
+      .netns = listeners->netns->label,
+      .name = listeners->v[i].listener.label + skip,
+  };
 }
 
 /* --- claims -------------------------------------------------------------- */

@@ -117,6 +117,14 @@ void lb_listeners_visit_sockets(
 /* The first port of a listener, 0 if it has none. */
 uint16_t lb_listeners_port(const struct lb_listeners *listeners, size_t i);
 
+/* The label of a listener that has one, in two parts. */
+struct lb_label_parts {
+  const char *netns; /* the label of its namespace; "": our own */
+  const char *name;  /* its label within that namespace */
+};
+struct lb_label_parts
+lb_listeners_label_parts(const struct lb_listeners *listeners, size_t i);
+
 /* The label of the namespace. NULL: it could have none. */
 const char *lb_listeners_netns_label(const struct lb_listeners *listeners);
 

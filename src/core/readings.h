@@ -77,7 +77,10 @@ struct lb_sent {
 
 /* The values of one listener or of the namespace. */
 struct lb_readings {
-  const char *label; /* "": the own namespace; valid for the visit only */
+  /* Valid until the monitor or the collector is called again. */
+  const char *label; /* "": the own namespace */
+  const char *netns; /* the same label without the listener's name */
+  const char *name;  /* of a listener within its namespace, else "" */
   bool is_namespace; /* else a listener */
   struct lb_values values;
   struct lb_sent *sent;

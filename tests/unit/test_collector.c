@@ -406,6 +406,33 @@ TEST_ON_KERNEL(a_namespace_with_a_used_label_reports_only_listeners) {
   assert_conflicts(fixture, "blue of the network namespace: taken\n");
 }
 
+static void say_label_parts(void *data, const struct lb_readings *readings) {
+  say(data, "%s = '%s' '%s', ", readings->label, readings->netns,
+      readings->name);
+}
+
+/* "api" has no namespace in its label, as the configuration names one. */
+TEST_CASE(readings_have_the_namespace_and_the_name_of_a_listener_apart) {
+  static const struct {
+    const char *script, *want;
+  } cases[] = {
+      {"service api 8443; select 81; listen 1 80; listen 2 8443; end",
+       " = '' '', api = '' 'api', 81 = '' '81', 80 = '' '80', "},
+      {"netns blue; service blue:a 81 here; service all 82; listen 1 80; end",
+       "blue = 'blue' '', blue:a = 'blue' 'blue:a', blue:all = 'blue' 'all', "
+       "blue:80 = 'blue' '80', "},
+  };
+  for (size_t i = 0; i < LEN(cases); i++) {
+    struct text got = {.len = 0};
+    assert_int_equal(set_up_collector(state), 0);
+    struct fixture *fixture = *state;
+    play(fixture, cases[i].script);
+    lb_collector_visit_readings(fixture->collector, say_label_parts, &got);
+    assert_string_equal(got.at, cases[i].want);
+    assert_int_equal(tear_down_collector(state), 0);
+  }
+}
+
 TEST_ON_KERNEL(sockets_of_the_namespace_before_are_forgotten) {
   struct fixture *fixture = *state;
   struct kernel other = new_kernel();
