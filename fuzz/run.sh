@@ -22,9 +22,9 @@ about() {
     netstat) echo 4096 netstat ;;
     port_filter) echo 260 port_filter ;;
     recording) echo 49152 replay source monitor collector socket_table inspection ;;
-    samples) echo 2048 collector socket_table attribution listeners listener_labels hints unix_files inspection ;;
+    samples) echo 2048 collector socket_table attribution listeners listener_chains listener_labels hints unix_files inspection ;;
     options) echo 2048 options options_values options_settings settings netns_spec address label label_registry ports \
-        listeners listener_labels ;;
+        listeners listener_chains listener_labels ;;
     *) echo "run.sh: no such target: $1" >&2 && exit 2 ;;
     esac
 }

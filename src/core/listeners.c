@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Each port and each UNIX name has a chain of nodes, one per listener: the
- * selections in the order of the configuration, then the one that was found.
- * The chain heads of all ports take 256 KiB, of which only the pages in use
- * take memory.
- *
- * Found ports stay, because they have counters. UNIX names come without end and
+/* Found ports stay, because they have counters. UNIX names come without end and
  * have no counters, so the found listener of a UNIX name goes with its last
  * socket, and its entry is used again. */
 #include "core/listeners_internal.h"
@@ -17,74 +12,6 @@
 #include <sys/socket.h>
 
 enum { PORTS = 65536 };
-
-#define IGNORED                                                                \
-  UINT32_MAX /* in place of a listener: ListeningPaths skips it                \
-              */
-
-/* --- chains -------------------------------------------------------------- */
-
-static int reserve_unix_head(struct lb_listeners *listeners, uint32_t number) {
-  while (listeners->unix_heads_len <= number) {
-    uint32_t none = 0;
-    int err = lb_append(&listeners->unix_heads, &listeners->unix_heads_len,
-                        &none, 1, sizeof(none));
-    if (err)
-      return err;
-  }
-  return 0;
-}
-
-/* Appends a listener to a chain, once even if its port ranges overlap. Returns
- * 0 or -ENOMEM. */
-static int link_listener(struct lb_listeners *listeners, uint32_t *head,
-                         uint32_t listener) {
-  struct lb_chain_node node = {.listener = listener};
-  uint32_t last = 0;
-  for (uint32_t at = *head; at; at = listeners->nodes[at - 1].next) {
-    if (listeners->nodes[at - 1].listener == listener)
-      return 0;
-    last = at;
-  }
-  int err = lb_append(&listeners->nodes, &listeners->nodes_len, &node, 1,
-                      sizeof(node));
-  if (err)
-    return err;
-  uint32_t *end = last ? &listeners->nodes[last - 1].next : head;
-  *end = (uint32_t)listeners->nodes_len;
-  return 0;
-}
-
-static int link_ports(struct lb_listeners *listeners, struct lb_ports ports,
-                      uint32_t listener) {
-  int err = 0;
-  for (unsigned port = ports.first; port <= ports.last && !err; port++)
-    err = link_listener(listeners, &listeners->ports[port], listener);
-  return err;
-}
-
-static int link_unix_name(struct lb_listeners *listeners,
-                          const struct lb_unix_name *name, uint32_t listener) {
-  uint32_t number;
-  int err = lb_unix_names_intern(listeners->unix_names, name, &number);
-  if (!err)
-    err = reserve_unix_head(listeners, number);
-  if (!err)
-    err = link_listener(listeners, &listeners->unix_heads[number], listener);
-  if (!err && number >= listeners->selected_unix)
-    listeners->selected_unix = number + 1;
-  return err;
-}
-
-/* NULL: no listener of this UNIX name yet. */
-static uint32_t *chain_of(const struct lb_listeners *listeners,
-                          const struct lb_listen_sock *sock) {
-  if (sock->family != AF_UNIX)
-    return &listeners->ports[sock->port];
-  return sock->unix_name < listeners->unix_heads_len
-             ? &listeners->unix_heads[sock->unix_name]
-             : NULL;
-}
 
 /* --- selections ---------------------------------------------------------- */
 
@@ -99,9 +26,9 @@ static int add_selection(struct lb_listeners *listeners,
   if (!err)
     err = lb_listeners_claim(listeners, index);
   for (size_t i = 0; i < selection->ports_len && !err; i++)
-    err = link_ports(listeners, selection->ports[i], index);
+    err = lb_link_ports(listeners, selection->ports[i], index);
   for (size_t i = 0; i < selection->unix_names_len && !err; i++)
-    err = link_unix_name(listeners, &selection->unix_names[i], index);
+    err = lb_link_unix_name(listeners, &selection->unix_names[i], index);
   listeners->wants_unix |= selection->unix_names_len > 0;
   return err;
 }
@@ -120,7 +47,7 @@ static int apply_settings(struct lb_listeners *listeners) {
     if (lb_selection_applies(settings, &settings->selections[i], netns))
       err = add_selection(listeners, &settings->selections[i]);
   for (size_t i = 0; i < settings->ignored_paths_len && !err; i++)
-    err = link_unix_name(listeners, &settings->ignored_paths[i], IGNORED);
+    err = lb_link_unix_name(listeners, &settings->ignored_paths[i], LB_IGNORED);
   return err;
 }
 
@@ -164,47 +91,36 @@ bool lb_listeners_want_unix(const struct lb_listeners *listeners) {
 
 /* --- found listeners ----------------------------------------------------- */
 
-/* An unused entry brings its node, which is in no chain. */
-static uint32_t reuse_entry(struct lb_listeners *listeners, uint32_t *head) {
-  uint32_t index = listeners->first_free - 1;
-  struct lb_listener_entry *entry = &listeners->v[index];
-  listeners->first_free = entry->next_free;
-  *head = entry->node;
-  return index;
-}
-
-static int append_entry(struct lb_listeners *listeners, uint32_t *head,
-                        uint32_t *index) {
-  struct lb_listener_entry entry = {.node = (uint32_t)listeners->nodes_len + 1};
-  *index = (uint32_t)listeners->len;
-  int err = lb_append(&listeners->v, &listeners->len, &entry, 1, sizeof(entry));
-  if (err)
-    return err;
-  err = link_listener(listeners, head, *index);
-  if (err)
-    listeners->len--;
-  return err;
+/* Returns the index of an unused entry, perhaps a new one; or -ENOMEM. */
+static int64_t unused_entry(struct lb_listeners *listeners, bool is_unix) {
+  static const struct lb_listener_entry none;
+  if (listeners->first_free && is_unix)
+    return listeners->first_free - 1;
+  int err = lb_append(&listeners->v, &listeners->len, &none, 1, sizeof(none));
+  return err ? err : (int64_t)listeners->len - 1;
 }
 
 static int add_found(struct lb_listeners *listeners,
                      const struct lb_listen_sock *sock, uint32_t *index) {
   bool is_unix = sock->family == AF_UNIX;
-  uint32_t *head = chain_of(listeners, sock);
-  int err = head ? 0 : -ENOENT;
-  if (err)
+  size_t before = listeners->len;
+  uint32_t *head = lb_chain_of(listeners, sock);
+  int64_t unused = head ? unused_entry(listeners, is_unix) : -ENOENT;
+  if (unused < 0)
+    return (int)unused;
+  *index = (uint32_t)unused;
+  int err = lb_link_listener(listeners, head, *index);
+  if (err) {
+    listeners->len = before;
     return err;
-  if (listeners->first_free && is_unix)
-    *index = reuse_entry(listeners, head);
-  else
-    err = append_entry(listeners, head, index);
-  if (err)
-    return err;
+  }
   struct lb_listener_entry *entry = &listeners->v[*index];
-  entry->listener =
-      (struct lb_listener){.has_ports = !is_unix, .has_unix = is_unix};
-  entry->source = is_unix ? sock->unix_name : sock->port;
-  entry->is_file = false;
-  entry->claim = (struct lb_claim){.err = 0};
+  if (before == listeners->len)
+    listeners->first_free = entry->next_free;
+  *entry = (struct lb_listener_entry){
+      .listener = {.has_ports = !is_unix, .has_unix = is_unix},
+      .source = is_unix ? sock->unix_name : sock->port,
+  };
   return 0;
 }
 
@@ -223,9 +139,9 @@ int lb_listeners_discover(struct lb_listeners *listeners,
   struct lb_visit visit = lb_listeners_visit(listeners, sock);
   if (lb_listeners_next(&visit) || visit.found)
     return 0;
-  uint32_t index;
+  uint32_t index = 0;
   int err = sock->family == AF_UNIX
-                ? reserve_unix_head(listeners, sock->unix_name)
+                ? lb_reserve_unix_head(listeners, sock->unix_name)
                 : 0;
   if (!err)
     err = add_found(listeners, sock, &index);
@@ -240,10 +156,10 @@ lb_listeners_unix_name(const struct lb_listeners *listeners,
 
 bool lb_listeners_check_file(const struct lb_listeners *listeners,
                              const struct lb_listen_sock *sock) {
-  const uint32_t *head = chain_of(listeners, sock);
+  const uint32_t *head = lb_chain_of(listeners, sock);
   bool is_ignored = false;
   for (uint32_t at = head ? *head : 0; at; at = listeners->nodes[at - 1].next) {
-    if (listeners->nodes[at - 1].listener != IGNORED)
+    if (listeners->nodes[at - 1].listener != LB_IGNORED)
       return !listeners->netns->path;
     is_ignored = true;
   }
@@ -252,10 +168,10 @@ bool lb_listeners_check_file(const struct lb_listeners *listeners,
 
 int lb_listeners_own_file(struct lb_listeners *listeners,
                           const struct lb_listen_sock *sock) {
-  const uint32_t *head = chain_of(listeners, sock);
+  const uint32_t *head = lb_chain_of(listeners, sock);
   for (uint32_t at = head ? *head : 0; at; at = listeners->nodes[at - 1].next) {
     uint32_t index = listeners->nodes[at - 1].listener;
-    if (index == IGNORED || listeners->v[index].listener.selection)
+    if (index == LB_IGNORED || listeners->v[index].listener.selection)
       continue;
     listeners->v[index].is_file = true;
     return lb_listeners_claim(listeners, index);
@@ -266,15 +182,18 @@ int lb_listeners_own_file(struct lb_listeners *listeners,
 /* Before the number becomes another name's. */
 static void forget_unix(void *data, uint32_t number) {
   struct lb_listeners *listeners = data;
-  if (number >= listeners->unix_heads_len || !listeners->unix_heads[number])
+  if (number >= listeners->unix_heads_len)
     return;
-  uint32_t index = listeners->nodes[listeners->unix_heads[number] - 1].listener;
-  struct lb_listener_entry *entry = &listeners->v[index];
-  lb_listeners_release(listeners, index);
-  entry->listener = (struct lb_listener){.label = NULL};
-  entry->next_free = listeners->first_free;
-  listeners->first_free = index + 1;
-  listeners->unix_heads[number] = 0;
+  uint32_t *head = &listeners->unix_heads[number];
+  for (uint32_t at = *head; at; at = listeners->nodes[at - 1].next) {
+    uint32_t index = listeners->nodes[at - 1].listener;
+    struct lb_listener_entry *entry = &listeners->v[index];
+    lb_listeners_release(listeners, index);
+    entry->listener = (struct lb_listener){.label = NULL};
+    entry->next_free = listeners->first_free;
+    listeners->first_free = index + 1;
+  }
+  lb_free_chain(listeners, head);
 }
 
 void lb_listeners_sweep_unix(struct lb_listeners *listeners,
@@ -289,43 +208,7 @@ void lb_listeners_sweep_unix(struct lb_listeners *listeners,
   table->forgot_unix = false;
 }
 
-/* --- the listeners of a socket ------------------------------------------- */
-
-static bool is_bound_to(const struct lb_selection *selection,
-                        const struct lb_listen_sock *sock) {
-  if (selection->addresses_len == 0 || sock->family == AF_UNIX)
-    return true;
-  for (size_t i = 0; i < selection->addresses_len; i++)
-    if (memcmp(selection->addresses[i].bytes, sock->address,
-               sizeof(sock->address)) == 0)
-      return true;
-  return false;
-}
-
-struct lb_visit lb_listeners_visit(struct lb_listeners *listeners,
-                                   const struct lb_listen_sock *sock) {
-  const uint32_t *head = sock->is_foreign ? NULL : chain_of(listeners, sock);
-  return (struct lb_visit){listeners, sock, head ? *head : 0, false};
-}
-
-struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
-  struct lb_listeners *listeners = visit->listeners;
-  while (visit->node) {
-    const struct lb_chain_node *node = &listeners->nodes[visit->node - 1];
-    visit->node = node->next;
-    if (node->listener == IGNORED) {
-      visit->found = true;
-      continue;
-    }
-    struct lb_listener *listener = &listeners->v[node->listener].listener;
-    if (listener->selection ? is_bound_to(listener->selection, visit->sock)
-                            : !visit->found) {
-      visit->found = true;
-      return listener;
-    }
-  }
-  return NULL;
-}
+/* --- sockets ------------------------------------------------------------- */
 
 bool lb_listeners_want(struct lb_listeners *listeners,
                        const struct lb_listen_sock *sock) {

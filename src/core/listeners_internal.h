@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What listeners.c and listener_labels.c share. */
+/* What listeners.c, listener_chains.c and listener_labels.c share. */
 #ifndef LB_CORE_LISTENERS_INTERNAL_H
 #define LB_CORE_LISTENERS_INTERNAL_H
 
@@ -17,7 +17,6 @@ struct lb_listener_entry {
   struct lb_claim claim;
   uint32_t source; /* of a found listener: port or number of UNIX name */
   bool is_file;    /* of a found listener: a socket is the file of its name */
-  uint32_t node;   /* of a found listener: node index + 1 */
   uint32_t next_free; /* of an unused entry: index + 1 of the next */
 };
 
@@ -39,8 +38,9 @@ struct lb_listeners {
   uint32_t first_free; /* index + 1; 0: none */
   struct lb_chain_node *nodes;
   size_t nodes_len;
-  uint32_t *ports;      /* by port: node index + 1; 0: none */
-  uint32_t *unix_heads; /* the same by number of the UNIX name */
+  uint32_t first_free_node; /* node index + 1; 0: none */
+  uint32_t *ports;          /* by port: node index + 1; 0: none */
+  uint32_t *unix_heads;     /* the same by number of the UNIX name */
   size_t unix_heads_len;
   size_t selected_unix; /* numbers below this are the configuration's */
   bool finds_ports;
@@ -48,6 +48,32 @@ struct lb_listeners {
   bool wants_unix;
   unsigned known; /* parts of the last sample */
 };
+
+/* --- listener_chains.c --------------------------------------------------- */
+
+/* In place of the index of a listener: ListeningPaths skips the name. */
+#define LB_IGNORED UINT32_MAX
+
+/* Append a listener to a chain, or to those of ports or of a UNIX name, once
+ * even if port ranges overlap. Return 0 or -ENOMEM. */
+int lb_link_listener(struct lb_listeners *listeners, uint32_t *head,
+                     uint32_t listener);
+int lb_link_ports(struct lb_listeners *listeners, struct lb_ports ports,
+                  uint32_t listener);
+int lb_link_unix_name(struct lb_listeners *listeners,
+                      const struct lb_unix_name *name, uint32_t listener);
+
+/* Empties a chain. */
+void lb_free_chain(struct lb_listeners *listeners, uint32_t *head);
+
+/* Makes room for the chain of a UNIX name. 0 or -ENOMEM. */
+int lb_reserve_unix_head(struct lb_listeners *listeners, uint32_t number);
+
+/* The chain of a socket. NULL: no listener of this UNIX name yet. */
+uint32_t *lb_chain_of(const struct lb_listeners *listeners,
+                      const struct lb_listen_sock *sock);
+
+/* --- listener_labels.c --------------------------------------------------- */
 
 /* In place of the index of a listener: the namespace itself. */
 #define LB_OF_NETNS UINT32_MAX
