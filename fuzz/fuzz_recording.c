@@ -6,6 +6,8 @@
  * An input is a byte of flags and a recording. */
 #include "readings.h"
 
+#include "base/array.h"
+#include "kernel/netns_processes.h"
 #include "kernel/replay.h"
 
 #include <errno.h>
@@ -67,6 +69,8 @@ int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
                                       const char *name),
                          void *data);
 int __wrap_lb_netns_identify(const char *path, struct lb_netns_id *id);
+int __wrap_lb_netns_processes_find(struct lb_netns_processes *all,
+                                   const char *proc);
 
 int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
                                       const char *name),
@@ -78,11 +82,25 @@ int __wrap_lb_netns_list(int (*visit)(void *data, const char *path,
 }
 
 int __wrap_lb_netns_identify(const char *path, struct lb_netns_id *id) {
-  bool is_red = path && strstr(path, "red");
+  bool is_red = path && (strstr(path, "red") || strstr(path, "/proc/"));
   if (path && played.asked++ % 5 == 4)
     return -ENOENT;
   *id = (struct lb_netns_id){.dev = 4, .ino = !path ? 1 : is_red ? 2 : 3};
   id->ino += played.asked % 8 == 6 ? 10 : 0;
+  return 0;
+}
+
+/* Processes come and go, in the namespaces of "red". */
+int __wrap_lb_netns_processes_find(struct lb_netns_processes *all,
+                                   const char *proc) {
+  (void)proc;
+  all->dev = 4;
+  all->len = 0;
+  for (uint64_t ino = 2; ino < 14; ino += 10) {
+    if (lb_reserve(&all->v, all->len, &all->cap, sizeof(*all->v)))
+      return -ENOMEM;
+    all->v[all->len++] = (struct lb_netns_process){ino, (pid_t)ino};
+  }
   return 0;
 }
 

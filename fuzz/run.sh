@@ -36,7 +36,7 @@ die() {
 
 # The calls that a target answers itself.
 wraps() {
-    [ "$1" != recording ] || echo -Wl,--wrap=lb_netns_list,--wrap=lb_netns_identify
+    [ "$1" != recording ] || echo -Wl,--wrap=lb_netns_list,--wrap=lb_netns_identify,--wrap=lb_netns_processes_find
 }
 
 # build DIRECTORY MAIN COMPILER FLAG...: the core and the targets

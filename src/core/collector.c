@@ -82,6 +82,10 @@ unsigned lb_collector_parts(const struct lb_collector *collector) {
                                                       : lb_only(LB_PART_TCP);
 }
 
+bool lb_collector_has_sockets(const struct lb_collector *collector) {
+  return collector->table.len > 0;
+}
+
 unsigned lb_collector_lacks(const struct lb_collector *collector) {
   unsigned lacking = LB_NO_PARTS;
   if (collector->tcp_err)

@@ -43,6 +43,9 @@ unsigned lb_collector_parts(const struct lb_collector *collector);
 int lb_collector_sample(struct lb_collector *collector, unsigned parts,
                         uint64_t now_ms);
 
+/* Whether it knows a listening socket, reported or not. */
+bool lb_collector_has_sockets(const struct lb_collector *collector);
+
 /* The parts that the last sample asked for and whose module the kernel lacks.
  * If another namespace has been entered, it may also be gone. */
 unsigned lb_collector_lacks(const struct lb_collector *collector);

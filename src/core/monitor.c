@@ -78,7 +78,7 @@ static unsigned wanted_parts(const struct lb_monitor *monitor) {
 
 void lb_monitor_limit(struct lb_monitor *monitor, double interval_s,
                       uint64_t (*cpu_ns)(void)) {
-  monitor->cpu_ns = cpu_ns;
+  monitor->cpu_ns = monitor->all.cpu_ns = cpu_ns;
   lb_budget_init(&monitor->budget, (uint64_t)(interval_s * 1e9),
                  (uint64_t)(monitor->settings->sample_s * 1e9),
                  wanted_parts(monitor));
@@ -147,7 +147,9 @@ static void sample_or_replace(struct lb_monitor *monitor,
   ns->err = lb_collector_sample(ns->collector, parts, now_ms);
   if (!lb_namespace_is_replaced(ns))
     return;
-  lb_namespace_leave(ns, 0);
+  lb_namespace_leave(ns, -ENOENT);
+  if (ns->origin == LB_NETNS_PROCESS)
+    return; /* the new one gets a name of its own */
   ns->inspection.err = 0;
   ns->err = lb_namespace_enter(&monitor->all, ns);
   if (!ns->err)
@@ -268,7 +270,8 @@ static void find_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
   }
   monitor->read_parts = lb_budget_begin_read(
       &monitor->budget, wanted_parts(monitor), to_ns(now_ms));
-  monitor->find_ns = thread_ns(monitor) - start;
+  monitor->find_ns = lb_namespaces_share_walk(
+      &monitor->all, thread_ns(monitor) - start, monitor->budget.interval_ns);
   lb_budget_ended_one(&monitor->budget, monitor->find_ns);
 }
 
@@ -327,6 +330,7 @@ static void finish_namespace(struct lb_monitor *monitor,
     lb_namespace_leave(ns, -ENOENT);
   else if (!ns->err)
     monitor->found_missing |= lb_collector_lacks(ns->collector);
+  ns->has_listened |= !ns->err && lb_collector_has_sockets(ns->collector);
   if (lb_namespace_is_open(ns) && ns->ref.path &&
       monitor->settings->sample_s == 0)
     lb_source_rest(&ns->source);
@@ -400,10 +404,16 @@ struct lb_slowdowns lb_monitor_slowdowns(const struct lb_monitor *monitor) {
   return slowdowns;
 }
 
+/* What runs without a network has no listening socket, and no values. */
+static bool is_silent(const struct lb_namespace *ns) {
+  return ns->origin == LB_NETNS_PROCESS && !ns->err && !ns->has_listened;
+}
+
 /* "ip netns add" makes the file first and mounts the namespace on it then, so
  * that one interval with the file alone is normal. */
 static bool is_coming_or_gone(const struct lb_namespace *ns) {
-  return !ns->is_configured && (ns->err == -ENOENT || ns->unmounted == 1);
+  return ns->origin != LB_NETNS_CONFIGURED &&
+         (ns->err == -ENOENT || ns->unmounted == 1);
 }
 
 void lb_monitor_visit(struct lb_monitor *monitor,
@@ -412,7 +422,7 @@ void lb_monitor_visit(struct lb_monitor *monitor,
                       void *data) {
   for (size_t i = 0; i < monitor->all.len; i++) {
     struct lb_namespace *ns = monitor->all.v[i];
-    if (is_coming_or_gone(ns) || ns->is_waiting)
+    if (is_coming_or_gone(ns) || is_silent(ns) || ns->is_waiting)
       continue;
     struct lb_outcome outcome = {
         .label = ns->ref.label,

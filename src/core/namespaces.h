@@ -1,31 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /* The network namespaces that the monitor samples: our own first, then the
- * configured ones and those that "*" finds.
+ * configured ones and those that "*" finds: in files, and of processes.
  *
  * Each end of an interval finds them anew, by path and by id. If another
  * namespace has taken a path, its sockets are counted where those of the one
  * before were. If a path has lost its namespace, the first sample that notices
  * closes everything that would keep the namespace alive; the source itself
  * stays until the end of the interval, because an inspection may be using it.
- */
+ *
+ * A namespace that only processes show is reached through one of them, and
+ * through another one after that has ended. It is over once no process is in
+ * it: the inode number may be another namespace's from then on. Whatever "*"
+ * finds later under the same label continues its counters. */
 #ifndef LB_CORE_NAMESPACES_H
 #define LB_CORE_NAMESPACES_H
 
 #include "core/collector.h"
 #include "core/monitor.h"
-#include "kernel/netns.h"
+#include "kernel/netns_name.h"
+#include "kernel/netns_processes.h"
+
+/* How a namespace is found anew. */
+enum lb_netns_origin {
+  LB_NETNS_CONFIGURED, /* by its path; so is our own */
+  LB_NETNS_FILE,       /* by "*": its file in one of two directories */
+  LB_NETNS_PROCESS,    /* by "*": only processes show it */
+};
 
 struct lb_namespace {
   struct lb_netns_ref ref; /* owns path and label; path NULL: our own */
-  bool is_configured;      /* else found by "*" */
-  bool is_listed;          /* by the last listing */
-  bool is_absent;          /* as last found: there is none at the path */
-  uint64_t seen_ms;        /* when it was last there */
+  enum lb_netns_origin origin;
+  pid_t pid;        /* the lowest process in it; 0: none was seen */
+  bool is_named;    /* by what is in it, not only by its path */
+  bool is_listed;   /* found by "*" at the end of the last interval */
+  bool is_absent;   /* as last found: there is none at the path */
+  uint64_t seen_ms; /* when it was last there */
 
   struct lb_netns_id id;          /* of what the source is for */
   struct lb_source source;        /* closed: the namespace is not there */
   struct lb_collector *collector; /* NULL: it never was */
   struct lb_inspection inspection;
+  bool has_listened; /* in some sample that ended an interval */
 
   int err;            /* of the last sample, or why there is no source */
   unsigned unmounted; /* intervals in a row with nothing mounted at the path */
@@ -49,6 +64,14 @@ struct lb_namespaces {
   struct lb_label_registry *labels;
   struct lb_namespace **v; /* our own first */
   size_t len;
+  bool has_list;   /* "*" is configured */
+  uint64_t now_ms; /* of this search */
+
+  struct lb_netns_processes processes;
+  uint64_t (*cpu_ns)(void); /* as lb_monitor_limit(); NULL: walks are free */
+  uint64_t walk_ns;    /* CPU time of the last walk through the processes */
+  uint64_t walked_ms;  /* when it was */
+  bool has_walked;     /* in this search */
   bool has_found;      /* once, so that a namespace can be new */
   bool has_long_names; /* in the last listing */
   int listing_err;     /* as lb_monitor_listing_error() */
@@ -63,6 +86,11 @@ void lb_namespaces_free(struct lb_namespaces *all);
 
 /* Finds out which namespaces are there. No inspection is running. */
 void lb_namespaces_find(struct lb_namespaces *all, uint64_t now_ms);
+
+/* The CPU time of a search for an interval's account, given what this one took:
+ * a walk through the processes is shared by all intervals until the next. */
+uint64_t lb_namespaces_share_walk(const struct lb_namespaces *all,
+                                  uint64_t taken_ns, uint64_t interval_ns);
 
 static inline bool lb_namespace_is_open(const struct lb_namespace *ns) {
   return ns->source.transport != NULL;

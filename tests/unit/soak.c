@@ -14,7 +14,7 @@
 #include "daemon.h"
 
 #include "collectd/dispatch.h"
-#include "kernel/netns.h"
+#include "kernel/netns_processes.h"
 #include "kernel/netstat.h"
 #include "unit.h"
 
@@ -494,6 +494,14 @@ WRAP(int, lb_netns_list,
   const char *const dirs[] = {listed};
   snprintf(listed, sizeof(listed), "%s/netns", dir.root);
   return lb_netns_list_in(dirs, 1, visit, data);
+}
+
+/* Others run on this machine. */
+WRAP(int, lb_netns_processes_find, struct lb_netns_processes *all,
+     const char *proc) {
+  (void)proc;
+  all->len = 0;
+  return 0;
 }
 
 /* --- collectd ------------------------------------------------------------ */

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* Network namespaces that come and go at scripted paths. Each transport to one
  * knows whether it was closed, and whether it would keep the namespace alive.
- */
+ * A path of /proc is a process. */
 #include "core/monitor.h"
+
+#include "base/array.h"
+#include "kernel/netns_name.h"
+#include "kernel/netns_processes.h"
 
 #include "memory.h"
 #include "script.h"
@@ -16,6 +20,7 @@ struct netns {
   char name[LB_LABEL_SIZE + 8]; /* as listed; "": not listed */
   uint64_t ino;                 /* 0: nothing is there */
   int life;                     /* how many have been there before */
+  const char *called;           /* with this process in it; NULL: nothing */
   struct kernel *kernel;
 };
 
@@ -38,7 +43,9 @@ static struct host {
   int rested;
   int list_err;     /* after this one has been visited */
   size_t list_only; /* with list_err: so many */
-} * there;          /* that of the fixture */
+  int walk_err;
+  unsigned walks;
+} * there; /* that of the fixture */
 
 static struct netns *netns_at(const char *path) {
   for (size_t i = 0; i < there->len; i++)
@@ -146,6 +153,55 @@ WRAP(int, lb_netns_list,
   return 0;
 }
 
+/* The process of a path, or 0. */
+static pid_t pid_of(const char *path) {
+  return strncmp(path, "/proc/", 6) == 0 ? atoi(path + 6) : 0;
+}
+
+static int compare_processes(const void *a, const void *b) {
+  const struct lb_netns_process *left = a, *right = b;
+  return left->ino != right->ino ? (left->ino > right->ino ? 1 : -1)
+                                 : left->pid - right->pid;
+}
+
+WRAP(int, lb_netns_processes_find, struct lb_netns_processes *all,
+     const char *proc) {
+  size_t kept = 0;
+  assert_string_equal(proc, "/proc");
+  there->walks++;
+  all->len = 0;
+  all->dev = 4;
+  for (size_t i = 0; i < there->len && !there->walk_err; i++) {
+    const struct netns *netns = &there->netns[i];
+    if (!netns->ino || !pid_of(netns->path))
+      continue;
+    if (lb_reserve(&all->v, all->len, &all->cap, sizeof(*all->v)))
+      return -ENOMEM;
+    all->v[all->len++] =
+        (struct lb_netns_process){netns->ino, pid_of(netns->path)};
+  }
+  if (all->len)
+    qsort(all->v, all->len, sizeof(*all->v), compare_processes);
+  for (size_t i = 0; i < all->len; i++)
+    if (i == 0 || all->v[i].ino != all->v[i - 1].ino)
+      all->v[kept++] = all->v[i];
+  all->len = kept;
+  return there->walk_err;
+}
+
+WRAP(int, lb_netns_name, const struct lb_found_netns *found,
+     char label[static LB_LABEL_SIZE]) {
+  for (size_t i = 0; i < there->len && found->pid; i++)
+    if (pid_of(there->netns[i].path) == found->pid && there->netns[i].called) {
+      snprintf(label, LB_LABEL_SIZE, "%s", there->netns[i].called);
+      return 0;
+    }
+  if (found->file)
+    return lb_label_of_netns(label, found->file);
+  lb_netns_last_name(found, label);
+  return 0;
+}
+
 WRAP(int, lb_netns_identify, const char *path, struct lb_netns_id *id) {
   struct netns *netns = path ? netns_at(path) : NULL;
   if (path && !netns)
@@ -250,9 +306,11 @@ static void sample_all(struct fixture *fixture) {
 
 /* --- stories ------------------------------------------------------------- */
 
+/* By the last part of its path, or by its process. */
 static struct netns *netns_of(const char *name) {
   for (size_t i = 0; i < there->len; i++)
-    if (strcmp(strrchr(there->netns[i].path, '/') + 1, name) == 0)
+    if (strcmp(strrchr(there->netns[i].path, '/') + 1, name) == 0 ||
+        (atoi(name) && pid_of(there->netns[i].path) == atoi(name)))
       return &there->netns[i];
   fail_msg("no path of %s", name);
   return NULL;
@@ -402,8 +460,7 @@ static const struct story stories[] = {
       {"in a gone; end", " 0; b 0; "},
       {"in a back 10; end", " 0; b 0; "}}},
     {"a configured namespace can be our own",
-     {{"netns /proc/1/ns/net; path /proc/1/ns/net 1; in net listen 1 80 queue "
-       "2;"
+     {{"netns /proc/1/ns/net; path /proc/1/ns/net 1; in 1 listen 1 80 queue 2;"
        "end",
        " 0; proc-1-ns-net 0, proc-1-ns-net:80 2/2/0; "}}},
     {"two namespaces of one name do not share a label",
