@@ -194,8 +194,8 @@ static int list_processes(struct lb_namespaces *all) {
   return err;
 }
 
-static bool is_found(const struct lb_namespaces *all,
-                     const struct lb_netns_id *id) {
+static bool is_found_already(const struct lb_namespaces *all,
+                             const struct lb_netns_id *id) {
   for (size_t i = 0; i < all->len; i++) {
     const struct lb_namespace *ns = all->v[i];
     bool is_listed = ns->origin == LB_NETNS_PROCESS && ns->is_listed;
@@ -211,7 +211,7 @@ static int add_process(struct lb_namespaces *all,
   struct lb_found_netns found = {.id = {all->processes.dev, process->ino}};
   char path[LB_NETNS_PROCESS_PATH_SIZE], label[LB_LABEL_SIZE];
   lb_netns_process_path(path, process->pid);
-  if (is_found(all, &found.id) || !leads_to(path, &found.id))
+  if (is_found_already(all, &found.id) || !leads_to(path, &found.id))
     return 0;
   lb_netns_last_name(&found, label);
   struct lb_namespace *ns =
