@@ -149,12 +149,12 @@ static int on_init(void) {
 
 struct send {
   struct lb_stamps stamps;
-  bool has_bases;
+  bool has_queued_bases;
 };
 
 static void send_base(void *data, const struct lb_readings *readings) {
   struct send *send = data;
-  send->has_bases |= lb_dispatch_base(readings, &send->stamps);
+  send->has_queued_bases |= lb_dispatch_base(readings, &send->stamps);
 }
 
 static void send_bases(void *data, const struct lb_outcome *outcome) {
@@ -188,9 +188,11 @@ static void send_all(uint64_t stamp) {
     lb_dispatch_settle(&send.stamps);
   plugin.sent = send.stamps.now;
   lb_monitor_visit(plugin.monitor, send_bases, &send);
-  if (send.has_bases)
+  lb_backend_flush();
+  if (send.has_queued_bases)
     lb_dispatch_settle(&send.stamps);
   lb_monitor_visit(plugin.monitor, send_outcome, &send);
+  lb_backend_flush();
 }
 
 static void read_at(uint64_t stamp) {
