@@ -32,13 +32,15 @@ def new_network():
 
 @functools.cache
 def private_run():
-    """Gives this script, and all that it starts, an empty /run."""
+    """Gives this script, and all that it starts, an empty /run, and a /proc without the other processes of this
+    machine."""
     _call(libc.unshare, CLONE_NEWNS)
     try:
         mount(None, "/", flags=MS_REC | MS_PRIVATE)
     except OSError:
         _leave_chroot_mount()
     mount("tmpfs", "/run", "tmpfs")
+    mount("proc", "/proc", "proc")
 
 
 def _leave_chroot_mount():
