@@ -13,7 +13,7 @@ static struct lb_values sent_counters(const struct lb_readings *readings) {
     if (!lb_reading_table[i].is_counter)
       continue;
     if (readings->values.present & 1u << i)
-      lb_put_counter(&sent, i, *counter);
+      lb_put_counter(&sent, (enum lb_reading_id)i, *counter);
     counter++;
   }
   return sent;
