@@ -148,8 +148,11 @@ static void sample_or_replace(struct lb_monitor *monitor,
   if (!lb_namespace_is_replaced(ns))
     return;
   lb_namespace_leave(ns, -ENOENT);
-  if (ns->origin == LB_NETNS_PROCESS)
-    return; /* the new one gets a name of its own */
+  if (ns->origin == LB_NETNS_PROCESS) {
+    ns->is_listed = false; /* the new one gets a name of its own */
+    ns->id.ino = 0;
+    return;
+  }
   ns->inspection.err = 0;
   ns->err = lb_namespace_enter(&monitor->all, ns);
   if (!ns->err)

@@ -17,10 +17,6 @@ static struct lb_found_netns as_found(const struct lb_namespace *ns) {
   };
 }
 
-static bool is_there(const struct lb_namespace *ns) {
-  return ns->origin == LB_NETNS_CONFIGURED || ns->is_listed;
-}
-
 /* What has the label: another namespace that is there, or one that this one
  * continues, being the same or gone. */
 static struct lb_namespace *find_by_label(const struct lb_namespaces *all,
@@ -30,7 +26,8 @@ static struct lb_namespace *find_by_label(const struct lb_namespaces *all,
     struct lb_namespace *known = all->v[i];
     bool is_known = known->is_named || known->origin == LB_NETNS_CONFIGURED;
     if (known != ns && is_known && strcmp(known->ref.label, label) == 0 &&
-        is_other == (is_there(known) && !lb_netns_is_same(&known->id, &ns->id)))
+        is_other == (lb_namespace_is_there(known) &&
+                     !lb_netns_is_same(&known->id, &ns->id)))
       return known;
   }
   return NULL;

@@ -55,7 +55,8 @@ static bool is_sampled_elsewhere(const struct lb_namespaces *all,
   for (size_t i = 0; i < all->len; i++) {
     const struct lb_namespace *other = all->v[i];
     if (other != ns && lb_namespace_is_open(other) &&
-        other->origin <= ns->origin && lb_netns_is_same(&other->id, id))
+        lb_namespace_is_there(other) && other->origin <= ns->origin &&
+        lb_netns_is_same(&other->id, id))
       return true;
   }
   return false;
@@ -198,9 +199,8 @@ static bool is_found_already(const struct lb_namespaces *all,
                              const struct lb_netns_id *id) {
   for (size_t i = 0; i < all->len; i++) {
     const struct lb_namespace *ns = all->v[i];
-    bool is_listed = ns->origin == LB_NETNS_PROCESS && ns->is_listed;
-    if ((lb_namespace_is_open(ns) || is_listed) &&
-        lb_netns_is_same(&ns->id, id))
+    bool has_id = lb_namespace_is_open(ns) || ns->origin == LB_NETNS_PROCESS;
+    if (has_id && lb_namespace_is_there(ns) && lb_netns_is_same(&ns->id, id))
       return true;
   }
   return false;
@@ -250,14 +250,21 @@ static void forget_namespaces(struct lb_namespaces *all) {
   all->len = kept;
 }
 
-/* A namespace that has a file is found there. */
+static void update_files(struct lb_namespaces *all, bool are_there) {
+  for (size_t i = 1; i < all->len; i++)
+    if (all->v[i]->origin != LB_NETNS_PROCESS &&
+        lb_namespace_is_there(all->v[i]) == are_there)
+      update_namespace(all, all->v[i]);
+}
+
+/* A namespace that has a file is found there. One that has lost its file may go
+ * on as that of a process. */
 static int find_all(struct lb_namespaces *all) {
   int files_err = all->has_list ? list_files(all) : 0;
   int list_err = all->has_list ? list_processes(all) : 0;
-  for (size_t i = 1; i < all->len; i++)
-    if (all->v[i]->origin != LB_NETNS_PROCESS)
-      update_namespace(all, all->v[i]);
+  update_files(all, true);
   int err = all->has_list ? update_processes(all) : 0;
+  update_files(all, false);
   if (files_err || list_err)
     return files_err ? files_err : list_err;
   return err;

@@ -11,6 +11,11 @@ struct lb_namespace *lb_namespaces_add(struct lb_namespaces *all,
                                        const char *path, const char *label);
 void lb_namespace_free(struct lb_namespace *ns);
 
+/* Whether it is to be sampled, as far as the last listing knows. */
+static inline bool lb_namespace_is_there(const struct lb_namespace *ns) {
+  return ns->origin == LB_NETNS_CONFIGURED || ns->is_listed;
+}
+
 /* As lb_namespace_enter(), for the namespace that the collector is for
  * already. */
 int lb_namespace_open(const struct lb_namespaces *all, struct lb_namespace *ns);

@@ -13,14 +13,14 @@
 
 /* --- paths ------------------------------------------------------------- */
 
-enum { MAX_NETNS = 8, MAX_TRANSPORTS = 16, OWN_INO = 1 };
+enum { MAX_NETNS = 12, MAX_TRANSPORTS = 16, OWN_INO = 1 };
 
 struct netns {
   char path[160];
   char name[LB_LABEL_SIZE + 8]; /* as listed; "": not listed */
   uint64_t ino;                 /* 0: nothing is there */
   int life;                     /* how many have been there before */
-  const char *called;           /* with this process in it; NULL: nothing */
+  char called[16];              /* with this process in it; "": nothing */
   struct kernel *kernel;
 };
 
@@ -192,7 +192,8 @@ WRAP(int, lb_netns_processes_find, struct lb_netns_processes *all,
 WRAP(int, lb_netns_name, const struct lb_found_netns *found,
      char label[static LB_LABEL_SIZE]) {
   for (size_t i = 0; i < there->len && found->pid; i++)
-    if (pid_of(there->netns[i].path) == found->pid && there->netns[i].called) {
+    if (pid_of(there->netns[i].path) == found->pid &&
+        there->netns[i].called[0]) {
       snprintf(label, LB_LABEL_SIZE, "%s", there->netns[i].called);
       return 0;
     }
@@ -366,6 +367,8 @@ static void play_at(struct fixture *fixture, const struct words *words) {
     netns->ino = number_at(words, 3);
   else if (strcmp(verb, "replaced") == 0)
     replace_netns(netns, number_at(words, 3));
+  else if (strcmp(verb, "called") == 0)
+    snprintf(netns->called, sizeof(netns->called), "%s", words->v[3]);
   else if (strcmp(verb, "refuses") == 0)
     netns->kernel->dump_err = strcmp(words->v[3], "EPERM") ? -EINVAL : -EPERM;
   else
@@ -389,13 +392,19 @@ static void play_step(struct fixture *fixture, const char *verb,
     play_to_kernel(&fixture->host.own, words);
 }
 
+static const char *listed_name(const char *path) {
+  return strncmp(path, "/run/", 5) ? "" : strrchr(path, '/') + 1;
+}
+
 /* Statements for the own kernel (script.h), and:
  *
  * - netns NAME: configures one, or "*"; inspecting, auto: with InspectQueue;
  *   paths: with ListeningPaths
  * - path PATH INO: a namespace, with the next kernel; INO 0: none yet
+ * - joins PATH NAME: another path of the namespace there
  * - in NAME STATEMENT: for the kernel there
- * - in NAME gone, back INO, replaced INO, refuses EPERM|EINVAL
+ * - in NAME gone, back INO, replaced INO, refuses EPERM|EINVAL,
+ *   called LABEL
  * - samples; prepare; inspect; finish; end [N]: N intervals */
 static void play_statement(void *data, const struct words *words) {
   struct fixture *fixture = data;
@@ -409,10 +418,11 @@ static void play_statement(void *data, const struct words *words) {
   else if (strcmp(verb, "auto") == 0)
     fixture->settings.inspect = LB_INSPECT_AUTO;
   else if (strcmp(verb, "path") == 0)
-    script_netns(
-        words->v[1],
-        strncmp(words->v[1], "/run/", 5) ? "" : strrchr(words->v[1], '/') + 1,
-        number_at(words, 2), &fixture->kernels[there->len % 3]);
+    script_netns(words->v[1], listed_name(words->v[1]), number_at(words, 2),
+                 &fixture->kernels[there->len % 3]);
+  else if (strcmp(verb, "joins") == 0)
+    script_netns(words->v[1], listed_name(words->v[1]),
+                 netns_of(words->v[2])->ino, netns_of(words->v[2])->kernel);
   else if (strcmp(verb, "in") == 0)
     play_at(fixture, words);
   else {
@@ -521,6 +531,74 @@ static const struct story stories[] = {
       {"prepare; in blue gone; inspect; samples; finish",
        " 0; blue inspection ENOENT; blue at /run/netns/blue ENOENT; "},
       {"end", " 0; blue at /run/netns/blue ENOENT; "}}},
+
+    {"\"*\" finds a namespace that only processes show, if something listens",
+     {{"netns *; path /proc/100/ns/net 20; path /proc/101/ns/net 21;"
+       "in 101 listen 1 80 queue 2; end",
+       " 0; netns-21 0, netns-21:80 2/2/0; "},
+      {"in 100 listen 1 90; end",
+       " 0; netns-20 0, netns-20:90 0/0/0; netns-21 0, netns-21:80 2/2/0; "},
+      {"in 100 gone; end", " 0; netns-21 0, netns-21:80 2/2/0; "}}},
+    {"processes in our own, a listed and a configured namespace add nothing",
+     {{"netns *; netns /run/x/c; path /run/netns/a 10; path /run/x/c 11;"
+       "in a listen 1 80; in c listen 1 90; joins /proc/100/ns/net a;"
+       "joins /proc/101/ns/net c; path /proc/1/ns/net 1; end 2",
+       " 0; run-x-c 0, run-x-c:90 0/0/0; a 0, a:80 0/0/0; "}}},
+    {"a namespace is followed from one process to the next",
+     {{"netns *; path /proc/100/ns/net 20; joins /proc/101/ns/net 100;"
+       "in 100 listen 1 80; end; in 100 overflow 1 5; end",
+       " 0; netns-20 5, netns-20:80 0/0/5; "},
+      {"in 100 gone; in 101 overflow 1 2; samples; end",
+       " 0; netns-20 7, netns-20:80 0/0/7; "},
+      {"in 101 gone; samples; end", " 0; "}}},
+    {"counters go on in the next namespace of that label, in a file or not",
+     {{"netns *; path /proc/100/ns/net 20; in 100 called web;"
+       "in 100 listen 1 80; end; in 100 overflow 1 5; end",
+       " 0; web 5, web:80 0/0/5; "},
+      {"in 100 gone; end", " 0; "},
+      {"path /run/docker/netns/f 21; joins /proc/200/ns/net f;"
+       "in 200 called web; in f replaced 21; end",
+       " 0; web 8, web:80 0/0/8; "},
+      {"in f gone; in 200 gone; path /run/docker/netns/g 22;"
+       "joins /proc/300/ns/net g; in 300 called web; in g replaced 22; end",
+       " 0; web 11, web:80 0/0/11; "},
+      {"in g gone; in 300 gone; end 7; path /proc/400/ns/net 23;"
+       "in 400 called web; in 400 replaced 23; end",
+       " 0; web 3, web:80 0/0/3; "}}},
+    {"a namespace keeps its label and sockets when its file comes or goes",
+     {{"netns *; path /proc/100/ns/net 20; in 100 called web;"
+       "in 100 listen 1 80; end; in 100 overflow 1 5; end;"
+       "joins /run/docker/netns/f 100; end; in 100 overflow 1 2; end",
+       " 0; web 7, web:80 0/0/7; "},
+      {"in f gone; end; in 100 overflow 1 1; end", " 0; web 8, web:80 0/0/8; "},
+      {"in 100 gone; end", " 0; "}}},
+    {"a file of ip-netns gives a namespace of processes its name",
+     {{"netns *; path /proc/100/ns/net 20; in 100 listen 1 80; end",
+       " 0; netns-20 0, netns-20:80 0/0/0; "},
+      {"joins /run/netns/a 100; end", " 0; a 0, a:80 0/0/0; "},
+      {"in a gone; end", " 0; netns-20 0, netns-20:80 0/0/0; "}}},
+    {"a container in the old namespace of another one is found by its process",
+     {{"netns *; path /run/docker/netns/f 20; path /run/docker/netns/g 0;"
+       "joins /proc/100/ns/net f; joins /proc/101/ns/net f; in 100 called web;"
+       "in 101 called side; in f listen 1 80; in f listen 2 90; end",
+       " 0; web 0, web:80 0/0/0, web:90 0/0/0; "},
+      {"in f gone; in 100 gone; in 101 close 1; in g back 21;"
+       "joins /proc/102/ns/net g; in 102 called web; in g listen 3 80; end 2",
+       " 0; web 0, web:80 0/0/0; side 0, side:90 0/0/0; "}}},
+    {"the second namespace of a label has the name of its file or its number",
+     {{"netns *; path /run/docker/netns/f 20; path /run/docker/netns/g 21;"
+       "path /proc/102/ns/net 22; joins /proc/100/ns/net f;"
+       "joins /proc/101/ns/net g; in 100 called web; in 101 called web;"
+       "in 102 called web; in 102 listen 1 80; end",
+       " 0; web 0; g 0; netns-22 0, netns-22:80 0/0/0; "},
+      {"in 100 gone; in f gone; end 3",
+       " 0; g 0; netns-22 0, netns-22:80 0/0/0; "}}},
+    {"a namespace with the inode of one that only processes showed is another",
+     {{"netns *; path /proc/100/ns/net 20; in 100 called web;"
+       "in 100 listen 1 80; end; in 100 overflow 1 5; end",
+       " 0; web 5, web:80 0/0/5; "},
+      {"in 100 replaced 20; in 100 called db; samples; end", " 0; "},
+      {"end", " 0; db 3, db:80 0/0/3; "}}},
 
     {"samples within the interval give its peaks",
      {{"netns *; path /run/netns/a 10; listen 1 80;"
