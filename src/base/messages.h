@@ -37,7 +37,7 @@
 #define LB_WHAT_UNIX "Reading the listening UNIX sockets"
 #define LB_WHAT_INSPECT "Inspecting waiting connections"
 #define LB_WHAT_NETNS "Sampling network namespace"
-#define LB_WHAT_LIST "Listing /run/netns and /run/docker/netns"
+#define LB_WHAT_LIST "Listing /run/netns, /run/docker/netns and /proc"
 
 /* The first %s is LB_IN_NETNS or "", the last one is the reason. */
 #define LB_IN_NETNS " in network namespace %s"
@@ -51,6 +51,9 @@
   LB_WHAT_INSPECT "%s failed, wait, abandoned, syn and active are missing: %s"
 #define LB_MSG_NETNS LB_WHAT_NETNS " %s failed: %s"
 #define LB_MSG_LIST LB_WHAT_LIST " failed: %s"
+#define LB_MSG_NETNS_UNSEEN                                                    \
+  "NetNamespace \"*\": only namespaces with a file are found. For those of "   \
+  "processes allow CAP_SYS_PTRACE, as 20-listen_backlog-netns.conf does."
 #define LB_MSG_RECOVERED "%s works again."
 #define LB_MSG_NETNS_RECOVERED LB_WHAT_NETNS " %s works again."
 

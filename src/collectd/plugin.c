@@ -210,6 +210,8 @@ static void read_at(uint64_t stamp) {
   lb_monitor_finish(plugin.monitor, lb_sampler_now_ms());
   lb_report_begin(&plugin.report);
   send_all(stamp);
+  if (lb_monitor_misses_processes(plugin.monitor))
+    lb_report_unseen_processes(&plugin.report);
   lb_report_end(&plugin.report, lb_monitor_listing_error(plugin.monitor),
                 lb_monitor_slowdowns(plugin.monitor),
                 lb_sampler_take_counts(plugin.sampler));

@@ -198,6 +198,10 @@ void lb_report_outcome(struct lb_report *report,
   note_error(report, LB_TASK_INSPECT, outcome->inspection_err, netns);
 }
 
+void lb_report_unseen_processes(struct lb_report *report) {
+  lb_log_once(&report->unseen, LOG_INFO, LB_MSG_NETNS_UNSEEN);
+}
+
 void lb_report_end(struct lb_report *report, int list_err,
                    struct lb_slowdowns slowdowns,
                    struct lb_sample_counts counts) {

@@ -37,6 +37,7 @@ struct lb_report {
   struct lb_condition tasks[LB_TASKS];
   struct lb_condition missed_samples;
   c_complain_t netns;
+  c_complain_t unseen;
   c_complain_t slowed;
   struct lb_condition slowed_samples[LB_PARTS];
   struct lb_condition slowed_namespaces;
@@ -57,6 +58,9 @@ void lb_report_begin(struct lb_report *report);
 /* Borrows the outcome's label and collector until lb_report_end(). */
 void lb_report_outcome(struct lb_report *report,
                        const struct lb_outcome *outcome);
+
+/* Some processes hide their namespaces from "*". */
+void lb_report_unseen_processes(struct lb_report *report);
 
 /* list_err: of listing the namespaces, or 0. */
 void lb_report_end(struct lb_report *report, int list_err,

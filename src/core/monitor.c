@@ -330,7 +330,7 @@ static void finish_namespace(struct lb_monitor *monitor,
   uint64_t start = thread_ns(monitor);
   uint64_t sample_ns = end_interval(monitor, ns, now_ms);
   if (lb_namespace_is_gone(ns))
-    lb_namespace_leave(ns, -ENOENT);
+    lb_namespace_lose(ns);
   else if (!ns->err)
     monitor->found_missing |= lb_collector_lacks(ns->collector);
   ns->has_listened |= !ns->err && lb_collector_has_sockets(ns->collector);
@@ -441,4 +441,8 @@ void lb_monitor_visit(struct lb_monitor *monitor,
 
 int lb_monitor_listing_error(const struct lb_monitor *monitor) {
   return monitor->all.listing_err;
+}
+
+bool lb_monitor_misses_processes(const struct lb_monitor *monitor) {
+  return monitor->all.processes.was_denied;
 }

@@ -120,7 +120,11 @@ void lb_monitor_visit(struct lb_monitor *monitor,
                       void *data);
 
 /* Of the last listing of the namespaces for "*": 0, -errno of lb_netns_list(),
- * or -ENAMETOOLONG if some name does not fit a label. */
+ * or of lb_netns_processes_find(), or -ENAMETOOLONG if some name does not fit a
+ * label. */
 int lb_monitor_listing_error(const struct lb_monitor *monitor);
+
+/* Whether that could not see in which namespaces some processes are. */
+bool lb_monitor_misses_processes(const struct lb_monitor *monitor);
 
 #endif

@@ -54,6 +54,13 @@ void lb_namespace_leave(struct lb_namespace *ns, int err) {
   ns->err = err;
 }
 
+void lb_namespace_lose(struct lb_namespace *ns) {
+  if (ns->origin == LB_NETNS_PROCESS)
+    ns->err = -ENOENT;
+  else
+    lb_namespace_leave(ns, -ENOENT);
+}
+
 int lb_namespace_open(const struct lb_namespaces *all,
                       struct lb_namespace *ns) {
   const struct lb_transport_opener *opener = &all->opener;

@@ -30,11 +30,13 @@ enum lb_netns_origin {
 struct lb_namespace {
   struct lb_netns_ref ref; /* owns path and label; path NULL: our own */
   enum lb_netns_origin origin;
-  pid_t pid;        /* the lowest process in it; 0: none was seen */
-  bool is_named;    /* by what is in it, not only by its path */
-  bool is_listed;   /* found by "*" at the end of the last interval */
-  bool is_absent;   /* as last found: there is none at the path */
-  uint64_t seen_ms; /* when it was last there */
+  pid_t pid;      /* the lowest process in it; 0: none was seen */
+  bool is_named;  /* by what is in it, not only by its path */
+  bool is_listed; /* found by "*" at the end of the last interval */
+  bool is_lost; /* its process has ended; the next walk may find another one */
+  bool is_absent;    /* as last found: there is none at the path */
+  uint64_t found_ms; /* when it first was there, before it has a name */
+  uint64_t seen_ms;  /* when it was last there */
 
   struct lb_netns_id id;          /* of what the source is for */
   struct lb_source source;        /* closed: the namespace is not there */
@@ -102,6 +104,10 @@ int lb_namespace_enter(struct lb_namespaces *all, struct lb_namespace *ns);
 
 /* Closes the source; err is why. Keeps the collector, and so the counters. */
 void lb_namespace_leave(struct lb_namespace *ns, int err);
+
+/* Closes the source, unless another process may lead to the namespace: the next
+ * search decides. */
+void lb_namespace_lose(struct lb_namespace *ns);
 
 /* After a sample: whether another namespace has taken the path and, by chance,
  * the id. */

@@ -94,6 +94,20 @@ static void enter_namespace(struct lb_namespaces *all, struct lb_namespace *ns,
     lb_collector_count_from_zero(ns->collector);
 }
 
+/* The processes in it may give it a name. */
+static bool waits_for_walk(const struct lb_namespaces *all,
+                           struct lb_namespace *ns) {
+  if (ns->is_named || ns->pid || ns->origin == LB_NETNS_CONFIGURED)
+    return false;
+  if (!ns->found_ms)
+    ns->found_ms = all->now_ms;
+  bool waits = all->walked_ms < ns->found_ms;
+  if (waits)
+    ns->err = -ENOENT;
+  ns->is_absent = waits;
+  return waits;
+}
+
 /* An error other than -ENOENT may be over at the next sample, which reports it
  * if it is not. */
 static void update_namespace(struct lb_namespaces *all,
@@ -114,6 +128,8 @@ static void update_namespace(struct lb_namespaces *all,
   ns->id = id;
   ns->pid = find_process(all, &id);
   ns->ref.listed |= ns->pid != 0;
+  if (waits_for_walk(all, ns))
+    return;
   ns->err = lb_namespace_name(all, &ns);
   if (!ns->err && !lb_namespace_is_open(ns))
     enter_namespace(all, ns, was_absent);
@@ -176,15 +192,17 @@ static bool follow_process(struct lb_namespaces *all, struct lb_namespace *ns) {
   return true;
 }
 
-/* Whether the process that led to it does, or another one. */
+/* Whether the process that led to it does, or another one. Its source stays
+ * until a walk has shown that there is none: it knows if the namespace is the
+ * same when there is one again. */
 static void check_process(struct lb_namespaces *all, struct lb_namespace *ns) {
-  if (leads_to(ns->ref.path, &ns->id))
-    return;
-  ns->is_listed = follow_process(all, ns);
-  if (ns->is_listed || !is_walk_due(all, EARLY))
-    return;
-  walk_processes(all);
-  ns->is_listed = follow_process(all, ns);
+  bool is_reached = leads_to(ns->ref.path, &ns->id) || follow_process(all, ns);
+  if (!is_reached && is_walk_due(all, EARLY)) {
+    walk_processes(all);
+    is_reached = follow_process(all, ns);
+  }
+  ns->is_lost = !is_reached && !all->has_walked;
+  ns->is_listed = is_reached || ns->is_lost;
 }
 
 static int list_processes(struct lb_namespaces *all) {
@@ -228,7 +246,7 @@ static int update_processes(struct lb_namespaces *all) {
   for (size_t i = 0; i < all->processes.len && !err; i++)
     err = add_process(all, &all->processes.v[i]);
   for (size_t i = 1; i < all->len; i++)
-    if (all->v[i]->origin == LB_NETNS_PROCESS)
+    if (all->v[i]->origin == LB_NETNS_PROCESS && !all->v[i]->is_lost)
       update_namespace(all, all->v[i]);
   return err;
 }

@@ -107,6 +107,8 @@ int lb_interval_print(const struct lb_arguments *arguments,
   lb_monitor_visit(monitor, print_outcome, &interval);
   if (arguments->sockets && !is_table)
     puts("]}");
+  if (number == 1 && lb_monitor_misses_processes(monitor))
+    lb_probe_error("%s", LB_MSG_NETNS_UNSEEN);
   interval.is_partial |=
       lb_probe_task_error(LB_TASK_LIST, "", lb_monitor_listing_error(monitor));
   if (!arguments->sockets)

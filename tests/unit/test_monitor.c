@@ -45,7 +45,9 @@ static struct host {
   size_t list_only; /* with list_err: so many */
   int walk_err;
   unsigned walks;
-} * there; /* that of the fixture */
+  uint64_t walk_cost_ns;
+  uint64_t walks_ns; /* CPU time of all so far */
+} * there;           /* that of the fixture */
 
 static struct netns *netns_at(const char *path) {
   for (size_t i = 0; i < there->len; i++)
@@ -169,6 +171,7 @@ WRAP(int, lb_netns_processes_find, struct lb_netns_processes *all,
   size_t kept = 0;
   assert_string_equal(proc, "/proc");
   there->walks++;
+  there->walks_ns += there->walk_cost_ns;
   all->len = 0;
   all->dev = 4;
   for (size_t i = 0; i < there->len && !there->walk_err; i++) {
@@ -234,7 +237,7 @@ static void replace_netns(struct netns *netns, uint64_t ino) {
 static void assert_nothing_leads_elsewhere(void) {
   for (size_t i = 0; i < MAX_TRANSPORTS; i++) {
     const struct netns_transport *to = there->transports[i];
-    if (!to || !to->path)
+    if (!to || !to->path || (pid_of(to->path) && !to->is_open))
       continue;
     const struct netns *netns = netns_at(to->path);
     assert_true(netns && netns->ino == to->ino);
@@ -1003,7 +1006,9 @@ static uint64_t dump_ns;           /* of each dump of TCP sockets */
 static uint64_t unix_ns;           /* of UNIX sockets */
 static uint64_t file_ns;           /* of each read of /proc/net/netstat */
 
-static uint64_t read_clock(void) { return clock_ns[thread]; }
+static uint64_t read_clock(void) {
+  return clock_ns[thread] + (thread == READER ? there->walks_ns : 0);
+}
 
 static void take_time(struct kernel *kernel, const char *read) {
   kernel->unix_cost_ns = unix_ns;
@@ -1022,6 +1027,7 @@ static void limit(struct fixture *fixture) {
   fixture->settings.sample_s = 1;
   fixture->settings.listening_paths = true;
   dump_ns = unix_ns = file_ns = 0;
+  memset(clock_ns, 0, sizeof(clock_ns));
   if (!fixture->monitor)
     start(fixture);
   lb_monitor_limit(fixture->monitor, 10, read_clock);
@@ -1130,16 +1136,83 @@ TEST_WITH(namespaces_that_take_too_long_take_turns, set_up, tear_down) {
                           "c 12, c:80 0/0/12; ");
 }
 
+/* --- walks through the processes ------------------------------------------ */
+
+/* "W" for each interval with a walk. */
+static void assert_walks(struct fixture *fixture, uint64_t cost_ns,
+                         const char *want) {
+  struct text got = {.len = 0};
+  there->walk_cost_ns = cost_ns;
+  for (size_t i = 0; i < strlen(want); i++) {
+    unsigned walks = there->walks;
+    sampled_intervals(fixture, 1);
+    assert_in_range(there->walks - walks, 0, 1);
+    say(&got, there->walks > walks ? "W" : "-");
+  }
+  assert_string_equal(got.at, want);
+}
+
+/* A walk of 20 ms is a 900th of 18 s, one of 200 ms of 180 s. */
+TEST_WITH(walks_take_a_900th_of_the_time, set_up, tear_down) {
+  struct fixture *fixture = *state;
+  play(fixture, "netns *; path /proc/100/ns/net 20; in 100 listen 1 80");
+  limit(fixture);
+  assert_walks(fixture, 11000000, "WWWWW");
+  assert_walks(fixture, 20000000, "W-W-W-");
+  assert_walks(fixture, 200000000, "W-----------------W");
+  play(fixture, "path /proc/101/ns/net 21; in 101 listen 1 80");
+  assert_walks(fixture, 200000000, "-----------------W");
+  assert_outcome(fixture,
+                 " 0; netns-20 0, netns-20:80 0/0/0; netns-21 0, netns-21:80 "
+                 "0/0/0; ");
+  assert_int_equal(cost_of(fixture).namespaces.spacing_ns, 0);
+}
+
+/* A quarter of the 180 s after the last one. */
+TEST_WITH(a_walk_comes_early_if_a_process_or_a_name_is_missing, set_up,
+          tear_down) {
+  struct fixture *fixture = *state;
+  play(fixture, "netns *; path /proc/100/ns/net 20; in 100 listen 1 80");
+  limit(fixture);
+  assert_walks(fixture, 200000000, "W-");
+  play(fixture, "joins /proc/101/ns/net 100; in 100 overflow 1 5;"
+                "in 100 gone");
+  assert_walks(fixture, 200000000, "--");
+  assert_outcome(fixture, " 0; ");
+  play(fixture, "path /run/docker/netns/f 21; joins /proc/102/ns/net f;"
+                "in 102 called web");
+  assert_walks(fixture, 200000000, "-");
+  assert_outcome(fixture, " 0; ");
+  assert_walks(fixture, 200000000, "W---");
+  assert_outcome(fixture, " 0; netns-20 5, netns-20:80 0/0/5; web 0; ");
+  play(fixture, "joins /proc/103/ns/net 101; in 101 gone");
+  assert_walks(fixture, 200000000, "-");
+  assert_outcome(fixture, " 0; web 0; ");
+}
+
+TEST_WITH(a_walk_that_fails_takes_no_namespace_away, set_up, tear_down) {
+  struct fixture *fixture = *state;
+  play(fixture, "netns *; path /proc/100/ns/net 20; in 100 listen 1 80; end");
+  there->walk_err = -EMFILE;
+  play(fixture, "end 2");
+  assert_int_equal(lb_monitor_listing_error(fixture->monitor), -EMFILE);
+  assert_outcome(fixture, " 0; netns-20 0, netns-20:80 0/0/0; ");
+  there->walk_err = 0;
+  play(fixture, "end");
+  assert_int_equal(lb_monitor_listing_error(fixture->monitor), 0);
+}
+
 /* --- all at once --------------------------------------------------------- */
 
 /* Between any two steps of an interval. */
 static void change_paths(struct fixture *fixture, unsigned *seed) {
   static uint64_t next_ino = 100;
   for (size_t i = 0; i < MAX_NETNS; i++) {
-    char path[16];
-    snprintf(path, sizeof(path), "/run/netns/%zu", i);
+    char path[32];
+    snprintf(path, sizeof(path), i < 8 ? "/run/netns/%zu" : "/proc/%zu/ns/net",
+             i);
     if (there->len == i)
-      script_netns(path, path + 11, 0, &fixture->kernels[i % 3]);
+      script_netns(path, listed_name(path), 0, &fixture->kernels[i % 3]);
     struct netns *netns = &there->netns[i];
     switch (rand_r(seed) % 20) {
     case 0:
@@ -1184,7 +1257,8 @@ TEST_WITH(whatever_comes_and_goes_is_opened_and_closed_once, set_up,
     sample_all(fixture);
     finish(fixture);
     lb_monitor_visit(fixture->monitor, say_outcome, &got);
-    assert_in_range(lb_monitor_len(fixture->monitor), 1, MAX_NETNS + 1);
+    /* An inode of a process is remembered for a minute. */
+    assert_in_range(lb_monitor_len(fixture->monitor), 1, 1 + 8 + 4 * 7);
     assert_in_range(there->opened - there->closed, 1, MAX_NETNS + 1);
   }
   assert_true(there->closed > 1000);
@@ -1196,7 +1270,8 @@ TEST_WITH(the_steady_state_allocates_nothing, set_up, tear_down) {
   struct fixture *fixture = *state;
   fixture->settings.inspect = LB_INSPECT_ALWAYS;
   play(fixture, "netns *");
-  play(fixture, "path /run/netns/a 10; path /run/netns/b 11");
+  play(fixture, "path /run/netns/a 10; path /run/netns/b 11;"
+                "path /proc/100/ns/net 12; in 100 listen 1 80");
   for (uint16_t i = 1; i <= 20; i++) {
     listen_on(&fixture->kernels[0], i, i)->queue = 1;
     listen_on(&fixture->kernels[1], i, i);
@@ -1226,11 +1301,11 @@ TEST_WITH(without_memory_there_is_no_monitor, set_up, tear_down) {
   assert_in_range(refused, 8, 50);
 }
 
-TEST_WITH(without_memory_a_namespace_is_found_in_the_next_interval, set_up,
-          tear_down) {
-  struct fixture *fixture = *state;
+static void find_without_memory(struct fixture *fixture, const char *path,
+                                const char *want) {
   play(fixture, "netns *");
-  struct netns *a = script_netns("/run/netns/a", "a", 0, &fixture->kernels[0]);
+  struct netns *a =
+      script_netns(path, listed_name(path), 0, &fixture->kernels[0]);
   listen_on(&fixture->kernels[0], 1, 80);
   size_t refused = 1;
   for (bool is_spent = true; is_spent; refused++) {
@@ -1243,11 +1318,22 @@ TEST_WITH(without_memory_a_namespace_is_found_in_the_next_interval, set_up,
     is_spent = memory.fails == 0;
     memory.fails = 0;
     intervals(fixture, 1);
-    assert_outcome(fixture, " 0; a 0, a:80 0/0/0; ");
+    assert_outcome(fixture, want);
     lb_monitor_free(fixture->monitor);
     fixture->monitor = NULL;
   }
   assert_in_range(refused, 10, 100);
+}
+
+TEST_WITH(without_memory_a_namespace_is_found_in_the_next_interval, set_up,
+          tear_down) {
+  find_without_memory(*state, "/run/netns/a", " 0; a 0, a:80 0/0/0; ");
+}
+
+TEST_WITH(without_memory_that_of_a_process_is_found_in_the_next_interval,
+          set_up, tear_down) {
+  find_without_memory(*state, "/proc/100/ns/net",
+                      " 0; netns-10 0, netns-10:80 0/0/0; ");
 }
 
 /* --- whichever allocation fails ------------------------------------------ */

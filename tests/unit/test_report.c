@@ -105,7 +105,7 @@ TEST_WITH(an_error_is_one_line_and_its_end_another, set_up, tear_down) {
   }
 }
 
-#define LISTING PLUGIN "Listing /run/netns and /run/docker/netns"
+#define LISTING PLUGIN "Listing /run/netns, /run/docker/netns and /proc"
 
 TEST_WITH(an_error_of_the_list_of_namespaces_is_one_line, set_up, tear_down) {
   static const struct {
@@ -125,6 +125,22 @@ TEST_WITH(an_error_of_the_list_of_namespaces_is_one_line, set_up, tear_down) {
     lb_report_end(&report, reads[i].err, (struct lb_slowdowns){0},
                   (struct lb_sample_counts){0});
     check_log(reads[i].want);
+  }
+}
+
+TEST_WITH(processes_that_hide_their_namespaces_are_one_line, set_up,
+          tear_down) {
+  for (int i = 0; i < 3; i++) {
+    collectd.now += (cdtime_t)100 * collectd.interval;
+    lb_report_begin(&report);
+    lb_report_unseen_processes(&report);
+    lb_report_end(&report, 0, (struct lb_slowdowns){0},
+                  (struct lb_sample_counts){0});
+    check_log(i ? ""
+                : "INFO: " PLUGIN
+                  "NetNamespace \"*\": only namespaces with a file are found. "
+                  "For those of processes allow CAP_SYS_PTRACE, as "
+                  "20-listen_backlog-netns.conf does.\n");
   }
 }
 
