@@ -116,7 +116,12 @@ static void check_nothing(const struct outcome *outcome) {
 
 static void check_selection(const struct lb_selection *selection) {
   CHECK(lb_label_is_valid(selection->label));
-  CHECK(selection->ports_len + selection->unix_names_len > 0);
+  CHECK(selection->ports_len + selection->unix_names_len +
+            selection->patterns_len >
+        0);
+  for (size_t i = 0; i < selection->patterns_len; i++)
+    CHECK(selection->patterns[i].len > 0 &&
+          selection->patterns[i].len <= LB_UNIX_NAME_SIZE);
   CHECK(selection->by != LB_BY_LOCAL_PORT ||
         (selection->ports_len == 1 &&
          selection->ports[0].first == selection->ports[0].last));
@@ -141,8 +146,8 @@ static void check_sampled(const struct lb_settings *settings,
 }
 
 static void check_settings(const struct lb_settings *settings) {
-  CHECK(settings->selections_len || settings->listening_ports ||
-        settings->listening_paths);
+  CHECK(settings->selections_len || settings->patterns_len ||
+        settings->listening_ports || settings->listening_paths);
   for (size_t i = 0; i < settings->selections_len; i++) {
     check_selection(&settings->selections[i]);
     check_sampled(settings, &settings->selections[i]);
@@ -160,7 +165,7 @@ static bool is_same_selection(const struct lb_selection *a,
   return a->by == b->by && strcmp(a->label, b->label) == 0 &&
          a->ports_len == b->ports_len && a->addresses_len == b->addresses_len &&
          a->unix_names_len == b->unix_names_len &&
-         a->netns_len == b->netns_len &&
+         a->patterns_len == b->patterns_len && a->netns_len == b->netns_len &&
          (!a->ports_len ||
           !memcmp(a->ports, b->ports, a->ports_len * sizeof(*a->ports)));
 }
@@ -168,6 +173,8 @@ static bool is_same_selection(const struct lb_selection *a,
 static bool is_same(const struct lb_settings *a, const struct lb_settings *b) {
   if (a->selections_len != b->selections_len || a->netns_len != b->netns_len ||
       a->ignored_paths_len != b->ignored_paths_len ||
+      a->patterns_len != b->patterns_len ||
+      a->ignored_patterns_len != b->ignored_patterns_len ||
       a->listening_ports != b->listening_ports ||
       a->listening_paths != b->listening_paths || a->inspect != b->inspect ||
       a->sample_s != b->sample_s ||

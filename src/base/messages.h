@@ -182,8 +182,8 @@
   "a port from 1 to 65535, a range like \"8000-8010\" or a service like "      \
   "\"https\""
 #define LB_EXPECT_UNIX_NAME                                                    \
-  "a path as the server binds it, like \"/run/app.sock\", or an abstract "     \
-  "name like \"@app\""
+  "a path like \"/run/app.sock\", an abstract name like \"@app\" or a "        \
+  "pattern like \"/run/php/*.sock\""
 #define LB_EXPECT_NETNS "a name under /run/netns, an absolute path, or \"*\""
 
 #define LB_WHY_PORT_RANGE "not a TCP port"
@@ -231,7 +231,7 @@
   "usage: listen_backlog-probe [OPTION]... [PORT|PATH]...\n"                   \
   "Shows the accept queue of each listening TCP port, or of the given ports\n" \
   "(number, range 8000-8010 or service name) and listening UNIX sockets\n"     \
-  "(path or @name).\n"                                                         \
+  "(path, @name or pattern '/run/php/*.sock').\n"                                                         \
   "\n"                                                                         \
   "  -x, --unix              show every listening UNIX socket\n"               \
   "  -t, --tcp               show every listening TCP port, too\n"             \

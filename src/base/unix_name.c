@@ -65,6 +65,23 @@ int lb_unix_name_parse(const char *text, struct lb_unix_name *out) {
   return 0;
 }
 
+/* As URLs and servers write it: a word, then ":" or "@". */
+static bool has_scheme(const char *text) {
+  size_t word = strcspn(text, ":@/");
+  if (word == 0 || text[word] == '\0' || text[word] == '/')
+    return false;
+  return text[word + 1] == '/' ||
+         (word == 4 && (strncmp(text, "unix", word) == 0 ||
+                        strncmp(text, "abns", word) == 0));
+}
+
+bool lb_unix_name_is_odd(const char *text) {
+  size_t len = strlen(text);
+  return len > 1 && (isspace((unsigned char)text[0]) ||
+                     isspace((unsigned char)text[len - 1]) ||
+                     strchr(",;/", text[len - 1]) || has_scheme(text));
+}
+
 void lb_unix_name_format(const struct lb_unix_name *name,
                          char text[static LB_UNIX_NAME_TEXT_SIZE]) {
   size_t len = 0;

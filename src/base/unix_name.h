@@ -3,6 +3,7 @@
 #ifndef LB_BASE_UNIX_NAME_H
 #define LB_BASE_UNIX_NAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,12 @@ struct lb_unix_name lb_unix_name_of(const char *sun_path, size_t len);
  * Returns 0, -EINVAL for an empty name or a bad \xHH, -ENAMETOOLONG for more
  * than LB_UNIX_NAME_SIZE bytes; writes *out only on success. */
 int lb_unix_name_parse(const char *text, struct lb_unix_name *out);
+
+/* Whether a configured name can hardly be meant: it has a space at either end,
+ * a
+ * ",", a ";" or a "/" at its end, or a scheme in front, like "unix:/run/a",
+ * "unix@a" or "http://a". */
+bool lb_unix_name_is_odd(const char *text);
 
 /* An order of names: < 0, 0 or > 0. */
 int lb_unix_name_compare(const struct lb_unix_name *a,

@@ -186,7 +186,8 @@ static int read_items(struct lb_context *context, const oconfig_item_t *block) {
  * only is ignored. Returns the option without a good value, or NULL. */
 static const char *lacking_option(const struct lb_context *inside) {
   const struct lb_selection *selection = inside->selection;
-  if (selection->ports_len == 0 && selection->unix_names_len == 0)
+  if (selection->ports_len == 0 && selection->unix_names_len == 0 &&
+      selection->patterns_len == 0)
     return "LocalPort or LocalPath";
   if (inside->lost_address && selection->addresses_len == 0 &&
       selection->ports_len > 0)

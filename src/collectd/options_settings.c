@@ -86,6 +86,8 @@ static int add_value(struct lb_settings *settings,
     err = select_netns(settings, &context, value->netns, true);
   else if (value->unix_names_len)
     err = select_unix_name(settings, value->unix_names, errors);
+  else if (value->patterns_len)
+    err = lb_settings_add_pattern(settings, value->patterns);
   else if (value->ports_len)
     err = select_ports(settings, value->ports, errors);
   return err == -EEXIST ? 0 : err;
@@ -95,6 +97,8 @@ static int ignore_value(struct lb_settings *settings,
                         const struct lb_selection *value) {
   if (value->unix_names_len)
     return lb_settings_ignore_unix_name(settings, value->unix_names);
+  if (value->patterns_len)
+    return lb_settings_ignore_pattern(settings, value->patterns);
   for (unsigned port = value->ports->first; port <= value->ports->last; port++)
     lb_portset_add(&settings->ignored, (uint16_t)port);
   return 0;
@@ -204,7 +208,8 @@ static int choose_listening(struct lb_settings *settings,
   settings->listening_ports = options->listening_ports_given
                                   ? options->listening_ports
                                   : ignoring || !selected;
-  if (settings->selections_len || settings->listening_ports || others)
+  if (settings->selections_len || settings->patterns_len ||
+      settings->listening_ports || others)
     return 0;
   if (selected)
     return -ENOENT;

@@ -65,24 +65,44 @@ int lb_read_local_port(struct lb_context *context, const oconfig_item_t *item) {
   return 0;
 }
 
+/* Returns 0; -EINVAL or -ENAMETOOLONG for a bad value; or -ENOMEM. */
+static int add_pattern(struct lb_context *context, const char *text) {
+  struct lb_unix_pattern pattern;
+  int err = lb_unix_pattern_parse(text, &pattern);
+  struct lb_selection *into = err ? NULL : selection_of_value(context);
+  if (err)
+    return err;
+  return into ? lb_append(&into->patterns, &into->patterns_len, &pattern, 1,
+                          sizeof(pattern))
+              : -ENOMEM;
+}
+
+static int add_unix_name(struct lb_context *context, const char *text) {
+  struct lb_unix_name name;
+  int err = lb_unix_name_parse(text, &name);
+  struct lb_selection *into = err ? NULL : selection_of_value(context);
+  if (err)
+    return err;
+  return into ? lb_append(&into->unix_names, &into->unix_names_len, &name, 1,
+                          sizeof(name))
+              : -ENOMEM;
+}
+
 int lb_read_local_path(struct lb_context *context, const oconfig_item_t *item) {
   for (int i = 0; i < item->values_num; i++) {
     const oconfig_value_t *value = &item->values[i];
-    struct lb_unix_name name;
-    int err = value->type == OCONFIG_TYPE_STRING
-                  ? lb_unix_name_parse(value->value.string, &name)
-                  : -EINVAL;
-    if (err) {
+    const char *text = value->value.string;
+    int err = -EINVAL;
+    if (value->type == OCONFIG_TYPE_STRING && !lb_unix_name_is_odd(text))
+      err = lb_unix_is_pattern(text) ? add_pattern(context, text)
+                                     : add_unix_name(context, text);
+    if (err == -ENOMEM)
+      return err;
+    if (err)
       reject_value(context, "LocalPath", value,
                    err == -ENAMETOOLONG ? LB_WHY_UNIX_NAME_LONG
                                         : LB_WHY_UNIX_NAME,
                    LB_EXPECT_UNIX_NAME);
-      continue;
-    }
-    struct lb_selection *into = selection_of_value(context);
-    if (!into || lb_append(&into->unix_names, &into->unix_names_len, &name, 1,
-                           sizeof(name)))
-      return -ENOMEM;
   }
   return 0;
 }

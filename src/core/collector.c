@@ -120,6 +120,8 @@ static int dump_sockets(struct lb_collector *collector, unsigned parts,
     dump_unix_sockets(collector);
   if (!err)
     err = lb_socket_table_merge(table, &collector->socks, now_ms);
+  for (size_t i = table->first_new; i < table->len && !err; i++)
+    err = lb_listeners_match(collector->listeners, &table->v[i].sock);
   if (!err)
     lb_unix_files_check_new(table, collector->listeners, collector->source);
   for (size_t i = table->first_new; i < table->len && !err; i++)

@@ -55,7 +55,7 @@ void lb_free_chain(struct lb_listeners *listeners, uint32_t *head) {
 
 int lb_reserve_unix_head(struct lb_listeners *listeners, uint32_t number) {
   while (listeners->unix_heads_len <= number) {
-    uint32_t none = 0;
+    static const struct lb_unix_head none;
     int err = lb_append(&listeners->unix_heads, &listeners->unix_heads_len,
                         &none, 1, sizeof(none));
     if (err)
@@ -79,7 +79,8 @@ int lb_link_unix_name(struct lb_listeners *listeners,
   if (!err)
     err = lb_reserve_unix_head(listeners, number);
   if (!err)
-    err = lb_link_listener(listeners, &listeners->unix_heads[number], listener);
+    err = lb_link_listener(listeners, &listeners->unix_heads[number].first,
+                           listener);
   if (!err && number >= listeners->selected_unix)
     listeners->selected_unix = number + 1;
   return err;
@@ -90,8 +91,52 @@ uint32_t *lb_chain_of(const struct lb_listeners *listeners,
   if (sock->family != AF_UNIX)
     return &listeners->ports[sock->port];
   return sock->unix_name < listeners->unix_heads_len
-             ? &listeners->unix_heads[sock->unix_name]
+             ? &listeners->unix_heads[sock->unix_name].first
              : NULL;
+}
+
+/* --- patterns ------------------------------------------------------------ */
+
+static bool matches_any(const struct lb_unix_pattern *patterns, size_t len,
+                        const struct lb_unix_name *name) {
+  for (size_t i = 0; i < len; i++)
+    if (lb_unix_pattern_matches(&patterns[i], name))
+      return true;
+  return false;
+}
+
+/* Those outside of blocks. */
+static int link_matched(struct lb_listeners *listeners, uint32_t *head,
+                        const struct lb_unix_name *name) {
+  const struct lb_settings *settings = listeners->settings;
+  int err = 0;
+  if (matches_any(settings->ignored_patterns, settings->ignored_patterns_len,
+                  name))
+    err = lb_link_listener(listeners, head, LB_IGNORED);
+  if (!err && listeners->applies &&
+      matches_any(settings->patterns, settings->patterns_len, name))
+    err = lb_link_listener(listeners, head, LB_MATCHED);
+  return err;
+}
+
+int lb_listeners_match(struct lb_listeners *listeners,
+                       const struct lb_listen_sock *sock) {
+  if (sock->family != AF_UNIX || !listeners->has_patterns)
+    return 0;
+  const struct lb_unix_name *name = lb_listeners_unix_name(listeners, sock);
+  int err = lb_reserve_unix_head(listeners, sock->unix_name);
+  if (err || listeners->unix_heads[sock->unix_name].has_matched)
+    return err;
+  struct lb_unix_head *head = &listeners->unix_heads[sock->unix_name];
+  for (uint32_t i = 0; i < listeners->selections && !err; i++) {
+    const struct lb_selection *selection = listeners->v[i].listener.selection;
+    if (matches_any(selection->patterns, selection->patterns_len, name))
+      err = lb_link_listener(listeners, &head->first, i);
+  }
+  if (!err)
+    err = link_matched(listeners, &head->first, name);
+  head->has_matched = !err;
+  return err;
 }
 
 /* --- the listeners of a socket ------------------------------------------- */
@@ -118,13 +163,13 @@ struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
   while (visit->node) {
     const struct lb_chain_node *node = &listeners->nodes[visit->node - 1];
     visit->node = node->next;
-    if (node->listener == LB_IGNORED) {
-      visit->found = true;
+    visit->found |= node->listener == LB_IGNORED;
+    if (!lb_is_listener(node->listener))
       continue;
-    }
-    struct lb_listener *listener = &listeners->v[node->listener].listener;
+    struct lb_listener_entry *entry = &listeners->v[node->listener];
+    struct lb_listener *listener = &entry->listener;
     if (listener->selection ? is_bound_to(listener->selection, visit->sock)
-                            : !visit->found) {
+                            : !visit->found || entry->is_matched) {
       visit->found = true;
       return listener;
     }

@@ -21,7 +21,8 @@ static int add_selection(struct lb_listeners *listeners,
   struct lb_listener_entry entry = {
       .listener = {.selection = selection,
                    .has_ports = selection->ports_len > 0,
-                   .has_unix = selection->unix_names_len > 0}};
+                   .has_unix = selection->unix_names_len > 0 ||
+                               selection->patterns_len > 0}};
   int err = lb_append(&listeners->v, &listeners->len, &entry, 1, sizeof(entry));
   if (!err)
     err = lb_listeners_claim(listeners, index);
@@ -29,7 +30,9 @@ static int add_selection(struct lb_listeners *listeners,
     err = lb_link_ports(listeners, selection->ports[i], index);
   for (size_t i = 0; i < selection->unix_names_len && !err; i++)
     err = lb_link_unix_name(listeners, &selection->unix_names[i], index);
-  listeners->wants_unix |= selection->unix_names_len > 0;
+  listeners->wants_unix |= entry.listener.has_unix;
+  listeners->has_patterns |= selection->patterns_len > 0;
+  listeners->selections = listeners->len;
   return err;
 }
 
@@ -37,9 +40,13 @@ static int apply_settings(struct lb_listeners *listeners) {
   const struct lb_settings *settings = listeners->settings;
   const struct lb_netns_ref *netns = listeners->netns;
   bool applies = lb_settings_apply(settings, netns);
+  listeners->applies = applies;
   listeners->finds_ports = settings->listening_ports && applies;
   listeners->finds_unix = settings->listening_paths && applies;
-  listeners->wants_unix = listeners->finds_unix;
+  listeners->wants_unix =
+      listeners->finds_unix || (settings->patterns_len && applies);
+  listeners->has_patterns =
+      settings->patterns_len || settings->ignored_patterns_len;
   listeners->ports = calloc(PORTS, sizeof(*listeners->ports));
   int err =
       listeners->ports ? lb_listeners_claim(listeners, LB_OF_NETNS) : -ENOMEM;
@@ -100,6 +107,15 @@ static int64_t unused_entry(struct lb_listeners *listeners, bool is_unix) {
   return err ? err : (int64_t)listeners->len - 1;
 }
 
+static bool is_matched(const struct lb_listeners *listeners,
+                       const struct lb_listen_sock *sock) {
+  const uint32_t *head = lb_chain_of(listeners, sock);
+  for (uint32_t at = head ? *head : 0; at; at = listeners->nodes[at - 1].next)
+    if (listeners->nodes[at - 1].listener == LB_MATCHED)
+      return true;
+  return false;
+}
+
 static int add_found(struct lb_listeners *listeners,
                      const struct lb_listen_sock *sock, uint32_t *index) {
   bool is_unix = sock->family == AF_UNIX;
@@ -120,6 +136,7 @@ static int add_found(struct lb_listeners *listeners,
   *entry = (struct lb_listener_entry){
       .listener = {.has_ports = !is_unix, .has_unix = is_unix},
       .source = is_unix ? sock->unix_name : sock->port,
+      .is_matched = is_unix && is_matched(listeners, sock),
   };
   return 0;
 }
@@ -127,19 +144,28 @@ static int add_found(struct lb_listeners *listeners,
 static bool finds_socket(const struct lb_listeners *listeners,
                          const struct lb_listen_sock *sock) {
   if (sock->family == AF_UNIX)
-    return listeners->finds_unix;
+    return listeners->finds_unix || is_matched(listeners, sock);
   return listeners->finds_ports &&
          !lb_portset_has(&listeners->settings->ignored, sock->port);
 }
 
+/* A pattern outside of blocks is a selection of its own. */
+static bool needs_listener(struct lb_listeners *listeners,
+                           const struct lb_listen_sock *sock) {
+  struct lb_visit visit = lb_listeners_visit(listeners, sock);
+  bool matched = sock->family == AF_UNIX && is_matched(listeners, sock);
+  for (struct lb_listener *each; (each = lb_listeners_next(&visit));)
+    if (!matched || !each->selection || each->selection->by == LB_BY_LOCAL_PATH)
+      return false;
+  return matched || !visit.found;
+}
+
 int lb_listeners_discover(struct lb_listeners *listeners,
                           const struct lb_listen_sock *sock) {
-  if (!finds_socket(listeners, sock) || sock->is_foreign)
-    return 0;
-  struct lb_visit visit = lb_listeners_visit(listeners, sock);
-  if (lb_listeners_next(&visit) || visit.found)
-    return 0;
   uint32_t index = 0;
+  if (sock->is_foreign || !finds_socket(listeners, sock) ||
+      !needs_listener(listeners, sock))
+    return 0;
   int err = sock->family == AF_UNIX
                 ? lb_reserve_unix_head(listeners, sock->unix_name)
                 : 0;
@@ -171,7 +197,7 @@ int lb_listeners_own_file(struct lb_listeners *listeners,
   const uint32_t *head = lb_chain_of(listeners, sock);
   for (uint32_t at = head ? *head : 0; at; at = listeners->nodes[at - 1].next) {
     uint32_t index = listeners->nodes[at - 1].listener;
-    if (index == LB_IGNORED || listeners->v[index].listener.selection)
+    if (!lb_is_listener(index) || listeners->v[index].listener.selection)
       continue;
     listeners->v[index].is_file = true;
     return lb_listeners_claim(listeners, index);
@@ -184,16 +210,19 @@ static void forget_unix(void *data, uint32_t number) {
   struct lb_listeners *listeners = data;
   if (number >= listeners->unix_heads_len)
     return;
-  uint32_t *head = &listeners->unix_heads[number];
-  for (uint32_t at = *head; at; at = listeners->nodes[at - 1].next) {
+  struct lb_unix_head *head = &listeners->unix_heads[number];
+  for (uint32_t at = head->first; at; at = listeners->nodes[at - 1].next) {
     uint32_t index = listeners->nodes[at - 1].listener;
+    if (!lb_is_listener(index) || listeners->v[index].listener.selection)
+      continue;
     struct lb_listener_entry *entry = &listeners->v[index];
     lb_listeners_release(listeners, index);
     entry->listener = (struct lb_listener){.label = NULL};
     entry->next_free = listeners->first_free;
     listeners->first_free = index + 1;
   }
-  lb_free_chain(listeners, head);
+  lb_free_chain(listeners, &head->first);
+  head->has_matched = false;
 }
 
 void lb_listeners_sweep_unix(struct lb_listeners *listeners,

@@ -47,9 +47,14 @@ void lb_listeners_begin_interval(struct lb_listeners *listeners);
  * have sockets of other parts. */
 void lb_listeners_begin_sample(struct lb_listeners *listeners, unsigned known);
 
+/* Finds the patterns that match the name of a UNIX socket. Before the functions
+ * below, for sockets that are new in the socket table. Returns 0 or -ENOMEM. */
+int lb_listeners_match(struct lb_listeners *listeners,
+                       const struct lb_listen_sock *sock);
+
 /* Adds a listener for a socket that no selection wants, if ListeningPorts or
- * ListeningPaths is true. For sockets that are new in the socket table. Returns
- * 0 or -ENOMEM. */
+ * ListeningPaths is true or a pattern matches. For sockets that are new in the
+ * socket table. Returns 0 or -ENOMEM. */
 int lb_listeners_discover(struct lb_listeners *listeners,
                           const struct lb_listen_sock *sock);
 

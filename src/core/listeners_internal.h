@@ -17,12 +17,19 @@ struct lb_listener_entry {
   struct lb_claim claim;
   uint32_t source; /* of a found listener: port or number of UNIX name */
   bool is_file;    /* of a found listener: a socket is the file of its name */
+  bool is_matched; /* of a found listener: a pattern outside of blocks has it */
   uint32_t next_free; /* of an unused entry: index + 1 of the next */
 };
 
 struct lb_chain_node {
-  uint32_t listener; /* index */
+  uint32_t listener; /* index, LB_IGNORED or LB_MATCHED */
   uint32_t next;     /* node index + 1; 0: last */
+};
+
+/* The chain of a UNIX name. */
+struct lb_unix_head {
+  uint32_t first;   /* node index + 1; 0: none */
+  bool has_matched; /* the listeners of patterns are in it */
 };
 
 struct lb_listeners {
@@ -35,24 +42,33 @@ struct lb_listeners {
   uint32_t conflicts;          /* so far */
   struct lb_listener_entry *v; /* the selections first, in their order */
   size_t len;
+  size_t selections;   /* of v */
   uint32_t first_free; /* index + 1; 0: none */
   struct lb_chain_node *nodes;
   size_t nodes_len;
-  uint32_t first_free_node; /* node index + 1; 0: none */
-  uint32_t *ports;          /* by port: node index + 1; 0: none */
-  uint32_t *unix_heads;     /* the same by number of the UNIX name */
+  uint32_t first_free_node;        /* node index + 1; 0: none */
+  uint32_t *ports;                 /* by port: node index + 1; 0: none */
+  struct lb_unix_head *unix_heads; /* by number of the UNIX name */
   size_t unix_heads_len;
   size_t selected_unix; /* numbers below this are the configuration's */
+  bool applies;         /* what names no namespace */
   bool finds_ports;
   bool finds_unix;
   bool wants_unix;
+  bool has_patterns;
   unsigned known; /* parts of the last sample */
 };
 
 /* --- listener_chains.c --------------------------------------------------- */
 
-/* In place of the index of a listener: ListeningPaths skips the name. */
+/* In place of the index of a listener: ListeningPaths skips the name; a pattern
+ * finds it, also without ListeningPaths. */
 #define LB_IGNORED UINT32_MAX
+#define LB_MATCHED (UINT32_MAX - 1)
+
+static inline bool lb_is_listener(uint32_t listener) {
+  return listener < LB_MATCHED;
+}
 
 /* Append a listener to a chain, or to those of ports or of a UNIX name, once
  * even if port ranges overlap. Return 0 or -ENOMEM. */

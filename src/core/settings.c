@@ -15,6 +15,7 @@ void lb_selection_free(struct lb_selection *selection) {
   free(selection->ports);
   free(selection->addresses);
   free(selection->unix_names);
+  free(selection->patterns);
   free(selection->netns);
 }
 
@@ -24,6 +25,8 @@ void lb_settings_free(struct lb_settings *settings) {
   free(settings->selections);
   free(settings->netns);
   free(settings->ignored_paths);
+  free(settings->patterns);
+  free(settings->ignored_patterns);
   memset(settings, 0, sizeof(*settings));
 }
 
@@ -40,6 +43,8 @@ static int copy_selection(const struct lb_selection *from,
                 from->addresses_len, sizeof(*from->addresses)) ||
       lb_append(&to->unix_names, &to->unix_names_len, from->unix_names,
                 from->unix_names_len, sizeof(*from->unix_names)) ||
+      lb_append(&to->patterns, &to->patterns_len, from->patterns,
+                from->patterns_len, sizeof(*from->patterns)) ||
       lb_append(&to->netns, &to->netns_len, from->netns, from->netns_len,
                 sizeof(*from->netns)))
     return -ENOMEM;
@@ -92,6 +97,18 @@ int lb_settings_ignore_unix_name(struct lb_settings *settings,
                                  const struct lb_unix_name *name) {
   return lb_append(&settings->ignored_paths, &settings->ignored_paths_len, name,
                    1, sizeof(*name));
+}
+
+int lb_settings_add_pattern(struct lb_settings *settings,
+                            const struct lb_unix_pattern *pattern) {
+  return lb_append(&settings->patterns, &settings->patterns_len, pattern, 1,
+                   sizeof(*pattern));
+}
+
+int lb_settings_ignore_pattern(struct lb_settings *settings,
+                               const struct lb_unix_pattern *pattern) {
+  return lb_append(&settings->ignored_patterns, &settings->ignored_patterns_len,
+                   pattern, 1, sizeof(*pattern));
 }
 
 bool lb_settings_has_label(const struct lb_settings *settings,

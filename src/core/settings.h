@@ -7,7 +7,7 @@
 #include "base/address.h"
 #include "base/netns_spec.h"
 #include "base/ports.h"
-#include "base/unix_name.h"
+#include "base/unix_pattern.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,8 @@ enum lb_selected_by {
 };
 
 /* One listener that users selected: every socket that has one of the ports and
- * one of the addresses, or one of the UNIX names. Owns what it points to. */
+ * one of the addresses, or one of the UNIX names, or a name that one of the
+ * patterns matches. Owns what it points to. */
 struct lb_selection {
   enum lb_selected_by by;
   char *label;
@@ -31,6 +32,8 @@ struct lb_selection {
   size_t addresses_len; /* 0: any address */
   struct lb_unix_name *unix_names;
   size_t unix_names_len;
+  struct lb_unix_pattern *patterns;
+  size_t patterns_len;
   struct lb_netns_spec *netns;
   size_t netns_len; /* 0: see lb_settings_apply() */
 };
@@ -60,6 +63,10 @@ struct lb_settings {
   bool listening_paths;               /* report every other UNIX name */
   struct lb_unix_name *ignored_paths; /* except these */
   size_t ignored_paths_len;
+  struct lb_unix_pattern *patterns; /* report each UNIX name that matches one */
+  size_t patterns_len;
+  struct lb_unix_pattern *ignored_patterns; /* except these from others */
+  size_t ignored_patterns_len;
   struct lb_portset port_labels; /* ports whose number is a selection's label */
 
   double sample_s; /* between samples within the interval; 0: no samples */
@@ -88,6 +95,13 @@ int lb_settings_add_netns(struct lb_settings *settings,
 /* Excludes a UNIX name from listening_paths. Returns 0 or -ENOMEM. */
 int lb_settings_ignore_unix_name(struct lb_settings *settings,
                                  const struct lb_unix_name *name);
+
+/* The same for the names that a pattern matches: each is reported as long as it
+ * has a socket, or they are excluded. Return 0 or -ENOMEM. */
+int lb_settings_add_pattern(struct lb_settings *settings,
+                            const struct lb_unix_pattern *pattern);
+int lb_settings_ignore_pattern(struct lb_settings *settings,
+                               const struct lb_unix_pattern *pattern);
 
 /* Whether a selection or a namespace has this label. "" is the label of our own
  * namespace. */

@@ -100,9 +100,20 @@ static int add_port_argument(struct lb_settings *settings, const char *text) {
   return 0;
 }
 
+static int add_pattern_argument(struct lb_settings *settings,
+                                const char *text) {
+  struct lb_unix_pattern pattern;
+  if (lb_unix_pattern_parse(text, &pattern))
+    return refuse("path", text, LB_EXPECT_UNIX_NAME);
+  int err = lb_settings_add_pattern(settings, &pattern);
+  return err ? fail_to_add(err) : 0;
+}
+
 static int add_unix_name_argument(struct lb_settings *settings,
                                   const char *text) {
   struct lb_unix_name name;
+  if (lb_unix_is_pattern(text))
+    return add_pattern_argument(settings, text);
   if (lb_unix_name_parse(text, &name))
     return refuse("path", text, LB_EXPECT_UNIX_NAME);
   int err = lb_settings_add_unix_name(settings, &name);
@@ -223,7 +234,9 @@ static int parse_selections(struct lb_settings *settings, int argc,
                             char *const *argv) {
   int status = 0;
   for (int i = optind; !status && i < argc; i++)
-    status = argv[i][0] == '/' || argv[i][0] == '@'
+    status = lb_unix_name_is_odd(argv[i])
+                 ? refuse("path", argv[i], LB_EXPECT_UNIX_NAME)
+             : argv[i][0] == '@' || strchr(argv[i], '/')
                  ? add_unix_name_argument(settings, argv[i])
                  : add_port_argument(settings, argv[i]);
   return status;
@@ -268,8 +281,9 @@ bool lb_arguments_parse(struct lb_arguments *out, int argc, char *const *argv,
   *status = out->explain ? parse_requests(&line, argc, argv)
                          : parse_selections(settings, argc, argv);
   if (!out->explain)
-    settings->listening_ports = line.tcp || (settings->selections_len == 0 &&
-                                             !settings->listening_paths);
+    settings->listening_ports =
+        line.tcp || (settings->selections_len == 0 &&
+                     settings->patterns_len == 0 && !settings->listening_paths);
   if (settings->inspect == LB_INSPECT_NEVER && !out->record && !out->replay)
     settings->inspect = LB_INSPECT_AUTO;
   if (!*status)

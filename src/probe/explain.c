@@ -48,6 +48,9 @@ static void observe_socket(void *data, const struct lb_socket_view *view) {
   struct explain_run *run = data;
   if (!run->err)
     run->err = lb_observer_add_socket(&run->observer, view->label, view->sock);
+  if (!run->err && view->name)
+    run->err =
+        lb_requests_match(&run->arguments->requests, view->label, view->name);
 }
 
 static void observe_readings(void *data, const struct lb_readings *readings) {
@@ -153,6 +156,8 @@ static int compare_told(const void *a, const void *b) {
 
 static bool is_found(const struct explain_run *run,
                      const struct lb_request *request) {
+  if (request->is_match || request->is_matched)
+    return true;
   for (size_t i = 0; i < run->observer.listeners_len; i++)
     if (is_wanted(run, &run->observer.listeners[i]) &&
         lb_request_matches(request, run->observer.listeners[i].label))

@@ -4,7 +4,6 @@
 #include "base/array.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,25 +30,27 @@ static int add_ports(struct lb_requests *requests, struct lb_ports ports) {
   return err;
 }
 
-/* The server may have bound another name of the same file, such as /run for
- * /var/run. */
-static void find_alias(const char *path, struct lb_request *request) {
-  char resolved[PATH_MAX];
-  struct lb_unix_name name;
-  if (path[0] == '/' && realpath(path, resolved) &&
-      !lb_unix_name_parse(resolved, &name))
-    lb_label_of_unix_name(request->alias, &name);
-}
-
-static int add_unix(struct lb_requests *requests, const char *path) {
-  struct lb_request request = {.is_label = false};
+/* Listeners that only share its label have a lower rank. */
+static int select_path(struct lb_settings *settings, const char *path,
+                       struct lb_request *request) {
   struct lb_unix_name name;
   if (lb_unix_name_parse(path, &name))
     return -EINVAL;
-  lb_label_of_unix_name(request.label, &name);
+  lb_label_of_unix_name(request->label, &name);
+  int err = lb_settings_add_unix_name(settings, &name);
+  return err == -EEXIST ? 0 : err;
+}
+
+static int add_unix(struct lb_requests *requests, struct lb_settings *settings,
+                    const char *path) {
+  struct lb_request request = {.is_label = false};
   snprintf(request.text, sizeof(request.text), "%.127s", path);
-  find_alias(path, &request);
-  return append_request(requests, &request);
+  int err = lb_unix_is_pattern(path)
+                ? lb_unix_pattern_parse(path, &request.pattern)
+                : select_path(settings, path, &request);
+  if (err == -ENAMETOOLONG)
+    err = -EINVAL;
+  return err ? err : append_request(requests, &request);
 }
 
 static bool find_netns(const char *name, struct lb_netns_spec *spec) {
@@ -94,8 +95,10 @@ int lb_requests_add(struct lb_requests *requests, struct lb_settings *settings,
     return add_ports(requests, ports);
   }
   settings->listening_paths = true;
-  if (argument[0] == '/' || argument[0] == '@')
-    return add_unix(requests, argument);
+  if (lb_unix_name_is_odd(argument))
+    return -EINVAL;
+  if (argument[0] == '@' || strchr(argument, '/'))
+    return add_unix(requests, settings, argument);
   return add_label_request(requests, settings, argument);
 }
 
@@ -105,9 +108,37 @@ static bool is_label(const char *label, const char *wanted) {
          (len == end || label[len - end - 1] == ':');
 }
 
+static bool has_match(const struct lb_requests *requests, const char *label) {
+  for (size_t i = 0; i < requests->len; i++)
+    if (requests->v[i].is_match && strcmp(requests->v[i].label, label) == 0)
+      return true;
+  return false;
+}
+
+int lb_requests_match(struct lb_requests *requests, const char *label,
+                      const struct lb_unix_name *name) {
+  struct lb_request match = {.is_match = true};
+  for (size_t i = 0; i < requests->len; i++) {
+    struct lb_request *request = &requests->v[i];
+    if (!request->pattern.len ||
+        !lb_unix_pattern_matches(&request->pattern, name))
+      continue;
+    request->is_matched = true;
+    if (has_match(requests, label))
+      continue;
+    snprintf(match.label, sizeof(match.label), "%s", label);
+    int err = append_request(requests, &match);
+    if (err)
+      return err;
+  }
+  return 0;
+}
+
 bool lb_request_matches(const struct lb_request *request, const char *label) {
   size_t len = strlen(request->label);
   if (request->is_netns)
     return strncmp(label, request->label, len) == 0 && label[len] == ':';
-  return is_label(label, request->label) || is_label(label, request->alias);
+  if (request->is_match)
+    return strcmp(label, request->label) == 0;
+  return is_label(label, request->label);
 }

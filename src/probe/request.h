@@ -6,11 +6,13 @@
 #include "core/settings.h"
 
 struct lb_request {
-  char text[LB_LABEL_SIZE];  /* as it is shown */
-  char label[LB_LABEL_SIZE]; /* of the listener */
-  char alias[LB_LABEL_SIZE]; /* another one of a UNIX socket; "": none */
-  bool is_label;             /* it may be that of a <Listener> as well */
+  char text[LB_LABEL_SIZE];       /* as it is shown */
+  char label[LB_LABEL_SIZE];      /* of the listener */
+  struct lb_unix_pattern pattern; /* in place of a label; len 0: none */
+  bool is_matched;                /* some socket has such a name */
+  bool is_label;                  /* it may be that of a <Listener> as well */
   bool is_netns; /* the label is a network namespace's: all its listeners */
+  bool is_match; /* the label is that of a socket that a pattern matched */
 };
 
 struct lb_requests {
@@ -19,11 +21,17 @@ struct lb_requests {
 };
 
 /* Adds what an argument asks for, and to the settings what has to be sampled
- * for it: every listener, because only found ones have these labels. Returns 0;
- * -EINVAL if the argument can be no label; or -ENOMEM. */
+ * for it: every listener, because only found ones have these labels, and a path
+ * by itself, because the server may have bound another name of its file.
+ * Returns 0; -EINVAL if the argument can be no label; or -ENOMEM. */
 int lb_requests_add(struct lb_requests *requests, struct lb_settings *settings,
                     const char *argument);
 void lb_requests_free(struct lb_requests *requests);
+
+/* Adds the label of a UNIX socket once, if a pattern matches its name. Returns
+ * 0 or -ENOMEM. */
+int lb_requests_match(struct lb_requests *requests, const char *label,
+                      const struct lb_unix_name *name);
 
 /* Whether a listener has been asked for. */
 bool lb_request_matches(const struct lb_request *request, const char *label);

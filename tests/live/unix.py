@@ -220,6 +220,50 @@ def _():
         daemon.stop()
 
 
+@test("a pattern reports each socket that it matches as long as it is there, also one that comes later, and in a "
+      "<Listener> their sum; the probe and --explain know patterns, too")
+def _():
+    directory = scratch()
+    os.mkdir(f"{directory}/php")
+    one, two = (UnixListener(f"{directory}/php/{pool}.sock", 9) for pool in ("www", "shop"))
+    UnixListener(f"{directory}/php/.hidden.sock")
+    UnixListener(f"{directory}/php/api.sock.tmp")
+    UnixListener(f"{directory}/other.sock")
+    UnixListener(b"\0app-1", 3)
+    mine = label(f"{directory}/php/".encode())
+    fill(one, 1)
+    fill(two, 2)
+    daemon = Collectd(f"""
+        LocalPath "{directory}/php/*.sock" "@app-[0-9]" "/nobody/*"
+        <Listener "php">
+          LocalPath "{directory}/php/*.sock"
+        </Listener>""")
+    pools = {mine + "www.sock": 1, mine + "shop.sock": 2}
+    equal(found(daemon.read()), {"php": 3, "@app-1": 0, **pools})
+    equal(found(probe(f"{directory}/php/*.sock", "@app*")), {"@app-1": 0, **pools}, "the probe")
+    later = fill(UnixListener(f"{directory}/php/new.sock"), 3)
+    until(lambda: found(daemon.read()) == {"php": 6, "@app-1": 0, mine + "new.sock": 3, **pools}, "a pool comes")
+    later.close()
+    until(lambda: found(daemon.read()) == {"php": 3, "@app-1": 0, **pools}, "it goes")
+    equal(daemon.errors(), [])
+    text = probe_run("--explain", "-i", "0.3", f"{directory}/php/*.sock", "/nobody/*").stdout
+    for name in (*pools, "/nobody/*: nobody listens"):
+        mentions(text, name)
+    check("other.sock" not in text and "hidden" not in text and "@app" not in text, "nothing else is explained")
+
+
+@test("a LocalPath that is hardly a socket is one line with the expected form, and the others are used")
+def _():
+    server = fill(UnixListener(path(), LIMIT), 2)
+    values = [f"unix:{server.path}", f"{server.path};", f"{server.path} ", os.path.dirname(server.path) + "/", "*"]
+    daemon = Collectd("\n".join(f'LocalPath "{value}"' for value in (*values, server.path)))
+    equal(found(daemon.read()), {label(server.path.encode()): 2})
+    lines = daemon.errors()
+    equal(len(lines), len(values), "lines")
+    for value, line in zip(values, lines):
+        mentions(line, f'LocalPath "{value}": not the name of a UNIX socket, expected a path like "/run/app.sock"')
+
+
 @test("a <Listener> of UNIX sockets adds them up, and with a port has its counters and its wait as well")
 def _():
     first, second, tcp = UnixListener(path(), 10), UnixListener(b"\0second", 20), Listener(8080, backlog=4)

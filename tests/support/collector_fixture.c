@@ -59,6 +59,12 @@ void interval(struct fixture *fixture) {
 
 /* --- stories ------------------------------------------------------------- */
 
+static struct lb_unix_pattern pattern(const char *text) {
+  struct lb_unix_pattern out;
+  assert_int_equal(lb_unix_pattern_parse(text, &out), 0);
+  return out;
+}
+
 static void configure(struct fixture *fixture, const struct words *words) {
   struct lb_settings *settings = &fixture->settings;
   bool ignores = strcmp(words->v[0], "ignore") == 0;
@@ -67,6 +73,10 @@ static void configure(struct fixture *fixture, const struct words *words) {
     settings->listening_paths = true;
   } else if (strcmp(words->v[0], "only") == 0) {
     settings->listening_ports = false;
+  } else if (lb_unix_is_pattern(words->v[1])) {
+    struct lb_unix_pattern like = pattern(words->v[1]);
+    err = ignores ? lb_settings_ignore_pattern(settings, &like)
+                  : lb_settings_add_pattern(settings, &like);
   } else if (is_name(words->v[1])) {
     struct lb_unix_name name = path(words->v[1]);
     err = ignores ? lb_settings_ignore_unix_name(settings, &name)
@@ -99,16 +109,20 @@ static void add_service(struct fixture *fixture, const struct words *words) {
   struct lb_ports ports[4];
   struct lb_address addresses[4];
   struct lb_unix_name names[4];
+  struct lb_unix_pattern patterns[4];
   struct lb_selection service = {.label = (char *)words->v[1],
                                  .ports = ports,
                                  .addresses = addresses,
-                                 .unix_names = names};
+                                 .unix_names = names,
+                                 .patterns = patterns};
   for (size_t i = 2; i < words->len; i++) {
     if (strcmp(words->v[i], "here") == 0) {
       service.netns = &fixture->settings.netns[0].spec;
       service.netns_len = 1;
     } else if (strcmp(words->v[i], "at") == 0)
       addresses[service.addresses_len++] = address(words->v[++i]);
+    else if (lb_unix_is_pattern(words->v[i]))
+      patterns[service.patterns_len++] = pattern(words->v[i]);
     else if (is_name(words->v[i]))
       names[service.unix_names_len++] = path(words->v[i]);
     else

@@ -46,9 +46,9 @@ void interval(struct fixture *fixture);
  *
  * After the others the collector starts anew:
  *
- * - select PORT|NAME, ignore PORT|NAME
- * - service LABEL PORT|PORT-PORT|NAME|at ADDRESS|here...: "here" is in this
- *   namespace alone
+ * - select PORT|NAME|PATTERN, ignore PORT|NAME|PATTERN
+ * - service LABEL PORT|PORT-PORT|NAME|PATTERN|at ADDRESS|here...: "here" is in
+ * this namespace alone
  * - paths: with ListeningPaths; only: without ListeningPorts
  * - netns NAME [alone]: in this namespace, with nothing but services "here" */
 void play(struct fixture *fixture, const char *script);

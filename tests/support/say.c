@@ -111,6 +111,12 @@ static void say_unix_names(struct text *text, const struct lb_unix_name *names,
   }
 }
 
+static void say_patterns(struct text *text,
+                         const struct lb_unix_pattern *patterns, size_t len) {
+  for (size_t i = 0; i < len; i++)
+    say(text, " like \"%.*s\"", patterns[i].len, patterns[i].text);
+}
+
 static const char *netns_label(const struct lb_netns_spec *spec) {
   return spec->path[0] ? spec->label : "*";
 }
@@ -131,6 +137,7 @@ static void say_selection(struct text *text,
   for (size_t i = 0; i < selection->ports_len; i++)
     say_ports(text, selection->ports[i].first, selection->ports[i].last);
   say_unix_names(text, selection->unix_names, selection->unix_names_len);
+  say_patterns(text, selection->patterns, selection->patterns_len);
   for (size_t i = 0; i < selection->addresses_len; i++) {
     char address[INET6_ADDRSTRLEN];
     inet_ntop(AF_INET6, selection->addresses[i].bytes, address,
@@ -151,14 +158,23 @@ void say_settings(struct text *text, const struct lb_settings *settings) {
         spec->path[0] ? spec->path : "*",
         settings->netns[i].for_all ? " for all" : "");
   }
+  if (settings->patterns_len) {
+    say(text, "paths");
+    say_patterns(text, settings->patterns, settings->patterns_len);
+    say(text, "\n");
+  }
   if (settings->listening_ports) {
     say(text, "others");
     say_ignored(text, &settings->ignored);
     say(text, "\n");
   }
   if (settings->listening_paths) {
-    say(text, "other paths%s", settings->ignored_paths_len ? " but" : "");
+    say(text, "other paths%s",
+        settings->ignored_paths_len || settings->ignored_patterns_len ? " but"
+                                                                      : "");
     say_unix_names(text, settings->ignored_paths, settings->ignored_paths_len);
+    say_patterns(text, settings->ignored_patterns,
+                 settings->ignored_patterns_len);
     say(text, "\n");
   }
   if (settings->inspect == LB_INSPECT_ALWAYS)

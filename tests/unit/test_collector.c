@@ -481,10 +481,8 @@ static void replace_sockets(struct kernel *kernel, unsigned round) {
 }
 
 /* After the first rounds only names are allocated: no array grows. */
-TEST_ON_KERNEL(names_that_come_and_go_take_no_more_memory) {
-  struct fixture *fixture = *state;
+static void replace_names(struct fixture *fixture, size_t services) {
   enum { ROUNDS = 200, FIRST_ROUNDS = 20 };
-  play(fixture, "paths");
   for (unsigned round = 1; round <= ROUNDS; round++) {
     size_t count = 0;
     if (round == FIRST_ROUNDS)
@@ -493,7 +491,7 @@ TEST_ON_KERNEL(names_that_come_and_go_take_no_more_memory) {
     sample(fixture);
     interval(fixture);
     lb_collector_visit_readings(fixture->collector, count_listener, &count);
-    assert_int_equal(count, AT_ONCE);
+    assert_int_equal(count, AT_ONCE + services);
     lb_collector_visit_sockets(fixture->collector, check_name, &round);
   }
   assert_in_range(memory.largest, 1, 64);
@@ -506,6 +504,17 @@ TEST_ON_KERNEL(names_that_come_and_go_take_no_more_memory) {
                               take_label(fixture->labels, name + 1));
     assert_conflicts(fixture, "");
   }
+}
+
+TEST_ON_KERNEL(names_that_come_and_go_take_no_more_memory) {
+  play(*state, "paths");
+  replace_names(*state, 0);
+}
+
+TEST_ON_KERNEL(names_that_patterns_match_take_no_more_memory) {
+  play(*state,
+       "select /run/*; service a /run/*; service b /run/*2; ignore /b*");
+  replace_names(*state, 2);
 }
 
 /* --- memory -------------------------------------------------------------- */
@@ -600,7 +609,7 @@ TEST_ON_KERNEL(whichever_allocation_fails_the_next_sample_has_all) {
   struct fixture *fixture = *state;
   static struct text want, got;
   char name[32];
-  fixture->settings.listening_paths = true;
+  play(fixture, "paths; select /run/*; service api /run/*1 @api; ignore /a*");
   for (uint16_t i = 1; i <= 20; i++) {
     name_of(name, 0, i);
     listen_on(&fixture->kernel, i, i);

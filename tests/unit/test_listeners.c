@@ -94,9 +94,55 @@ static const struct story unix_names[] = {
        "a 1/8, d 0/8, e 0/8, "}}},
 };
 
+static const struct story patterns[] = {
+    {"a pattern makes one listener per UNIX name while it has a socket",
+     {{"only; select /run/php/*.sock; end", ""},
+      {"listen 1 /run/php/a.sock queue 1; listen 2 /run/php/b.sock queue 2;"
+       "listen 3 /run/b.sock; listen 4 @run/php/c.sock; listen 5 80; end",
+       "run-php-a.sock 1/8, run-php-b.sock 2/8, "},
+      {"close 1; end; end; end", "run-php-b.sock 2/8, "},
+      {"listen 6 /run/php/c.sock; listen 7 /run/php/b.sock; end",
+       "run-php-c.sock 0/8, run-php-b.sock 2/16, "}}},
+    {"a selected UNIX name that a pattern matches is reported once",
+     {{"select /run/*; select /run/a; paths; end", "run-a 0/0, "},
+      {"listen 1 /run/a; listen 2 /run/b; listen 3 /c; end",
+       "run-a 0/8, run-b 0/8, c 0/8, "}}},
+    {"a service sums up all that its patterns match, now and later",
+     {{"service php 9000 /run/php/* /run/php/a* @php; paths;"
+       "listen 1 /run/php/a queue 1; listen 2 9000 queue 2; listen 3 /run/x;"
+       "end",
+       "php 3/16, run-x 0/8, "},
+      {"listen 4 /run/php/b queue 4; listen 5 @php queue 5; end",
+       "php 12/32, run-x 0/8, "},
+      {"close 1; close 4; end; end", "php 7/16, run-x 0/8, "}}},
+    {"services of patterns share a UNIX name",
+     {{"service a /run/a*; service b /run/*b /run/a; select /run/ab;"
+       "listen 1 /run/ab queue 1; listen 2 /run/a queue 2; end",
+       "a 3/16, b 3/16, run-ab 1/8, "}}},
+    {"a UNIX name counts for a service and for a pattern outside of it",
+     {{"service api /run/a*; select /run/*; select /run/a1; paths;"
+       "listen 1 /run/a1 queue 1; listen 2 /run/a2 queue 2; listen 3 /x; end",
+       "api 3/16, run-a1 1/8, run-a2 2/8, x 0/8, "}}},
+    {"an ignored pattern leaves UNIX names out, but not from a service",
+     {{"only; paths; ignore /run/*; service api /run/[ab];"
+       "listen 1 /run/a queue 1; listen 2 /run/c; listen 3 /c; end",
+       "api 1/8, c 0/8, "}}},
+    {"a pattern does not apply in a namespace that nothing applies to",
+     {{"select /run/*; ignore /x*; netns blue alone; listen 1 /run/a; end",
+       ""}}},
+    {"a pattern applies in other namespaces",
+     {{"select /run/*; netns blue; listen 1 /run/a; end", "blue:run-a 0/8, "}}},
+    {"names that a pattern matched are forgotten",
+     {{"only; select /run/*; service api /run/a*; listen 1 /run/a1;"
+       "listen 2 /run/b1; end; close 1; close 2; end; end; end;"
+       "listen 3 /x; listen 4 /run/a2 queue 4; listen 5 /run/b2 queue 5; end",
+       "api 4/8, run-a2 4/8, run-b2 5/8, "}}},
+};
+
 TEST_CASE(sockets_count_for_the_listeners_of_the_stories) {
   play_stories(ports, LEN(ports), assert_sums);
   play_stories(unix_names, LEN(unix_names), assert_sums);
+  play_stories(patterns, LEN(patterns), assert_sums);
 }
 
 /* --- labels -------------------------------------------------------------- */

@@ -103,8 +103,8 @@ static void check_table(void **state) {
   "a numeric address in quotes, like \"10.0.0.1\" or \"::1\"\n"
 #define NOT_ADDRESS ": not an IP address, expected " ADDRESS_FORM
 #define PATH_FORM                                                              \
-  "a path as the server binds it, like \"/run/app.sock\", or an abstract "     \
-  "name like \"@app\"\n"
+  "a path like \"/run/app.sock\", an abstract name like \"@app\" or a "        \
+  "pattern like \"/run/php/*.sock\"\n"
 #define NOT_PATH ": not the name of a UNIX socket, expected " PATH_FORM
 #define NETNS_FORM "a name under /run/netns, an absolute path, or \"*\"\n"
 #define NOT_NETNS ": not a network namespace, expected " NETNS_FORM
@@ -488,6 +488,35 @@ CASES(a_bad_unix_name_is_one_error_and_the_others_are_used) = {
      "LocalPath false" IN_API NOT_PATH "LocalPort \"x\"" IN_API NO_SERVICE},
     {BLOCK("LocalPath \"@\"\nLocalPort 80\n"),
      "api: 80\nLocalPath \"@\"" IN_API NOT_PATH},
+};
+
+#define ODD(path) "LocalPath \"" path "\"" NOT_PATH
+CASES(a_value_that_is_hardly_a_socket_is_an_error) = {
+    {"LocalPath \"unix:/run/a\" \"/run/a;\" \"/run/a \" \"/run/b\"\n",
+     "run-b: \"/run/b\"\n" ODD("unix:/run/a") ODD("/run/a;") ODD("/run/a ")},
+    {"LocalPath \" /run/a\" \"unix:a\" \"unix@/run/a\" \"abns@a\"\n",
+     "nothing\n" ODD(" /run/a") ODD("unix:a") ODD("unix@/run/a") ODD("abns@a")},
+    {"LocalPath \"http+unix://a\" \"/run/a,\" \"/run/php/\" \"*\" \"[a]\"\n",
+     "nothing\n" ODD("http+unix://a") ODD("/run/a,") ODD("/run/php/") ODD("*")
+         ODD("[a]")},
+    {BLOCK("LocalPath \"unix:/run/a*\" \"/run/a:/b\" \"a/b@/c\" \"unixes:a\" "
+           "\"@unix:/a\"\n"),
+     "api: \"/run/a:/b\" \"a/b@/c\" \"unixes:a\" \"\\x00unix:/a\"\n"
+     "LocalPath \"unix:/run/a*\"" IN_API NOT_PATH},
+};
+
+CASES(patterns_select_unix_names_without_a_label) = {
+    {"LocalPath \"/run/php/*.sock\" \"/run/a\" \"@a-?\"\n",
+     "run-a: \"/run/a\"\npaths like \"/run/php/*.sock\" like \"@a-?\"\n"},
+    {"LocalPath \"/run/*\"\n", "paths like \"/run/*\"\n"},
+    {"LocalPath \"/run/*\" \"/run/*\"\nListeningPorts true\n",
+     "paths like \"/run/*\" like \"/run/*\"\nothers\n"},
+    {BLOCK("LocalPath \"/run/[ab]\" \"/run/c\"\n"),
+     "api: \"/run/c\" like \"/run/[ab]\"\n"},
+    {BLOCK("LocalPath \"/run/*\"\n"), "api: like \"/run/*\"\n"},
+    {"LocalPath \"/run/*\"\nIgnoreSelected true\nListeningPaths true\n",
+     "other paths but like \"/run/*\"\n"},
+    {"LocalPath \"/run/*\"\nIgnoreSelected true\n", "others\n"},
 };
 
 CASES(listening_paths_are_a_selection) = {
@@ -910,20 +939,21 @@ static size_t check_refusals(const char *config, const char *want) {
 static void a_refused_allocation_is_enomem_and_leaves_nothing(void **state) {
   (void)state;
   size_t allocations = check_refusals(
-      "LocalPort 80 81\nLocalPath \"/run/a\" \"@b\"\n"
+      "LocalPort 80 81\nLocalPath \"/run/a\" \"@b\" \"/run/*\"\n"
       "NetNamespace \"blue\" \"*\"\nSampleInterval 1\n" BLOCK(
-          "LocalPort 80\nLocalAddress \"::1\"\nLocalPath \"/run/a\"\n"
+          "LocalPort 80\nLocalAddress \"::1\"\nLocalPath \"/run/a\" \"/b*\"\n"
           "NetNamespace \"red\" \"*\"\n")
           LISTENER("green", "LocalPort 80\nNetNamespace \"green\"\n"),
       "port 80\nport 81\nrun-a: \"/run/a\"\n@b: \"\\x00b\"\n"
-      "api: 80 \"/run/a\" at ::1 in red *\n"
+      "api: 80 \"/run/a\" like \"/b*\" at ::1 in red *\n"
       "namespace blue: /run/netns/blue for all\nnamespace *: * for all\n"
-      "namespace red: /run/netns/red\n" LIKE_NETNS("green"));
+      "namespace red: /run/netns/red\npaths like \"/run/*\"\n" LIKE_NETNS(
+          "green"));
   assert_in_range(allocations, 40, 100);
-  allocations =
-      check_refusals("LocalPath \"/run/a\" \"@b\"\nIgnoreSelected true\n"
-                     "ListeningPaths true\n",
-                     "other paths but \"/run/a\" \"\\x00b\"\n");
+  allocations = check_refusals(
+      "LocalPath \"/run/a\" \"@b\" \"/c*\"\nIgnoreSelected true\n"
+      "ListeningPaths true\n",
+      "other paths but \"/run/a\" \"\\x00b\" like \"/c*\"\n");
   assert_in_range(allocations, 5, 20);
 }
 
@@ -984,6 +1014,8 @@ int main(void) {
       TABLE(every_port_is_reported_only_if_that_was_asked_for),
       TABLE(unix_names_are_selected_like_ports),
       TABLE(a_bad_unix_name_is_one_error_and_the_others_are_used),
+      TABLE(a_value_that_is_hardly_a_socket_is_an_error),
+      TABLE(patterns_select_unix_names_without_a_label),
       TABLE(listening_paths_are_a_selection),
       TABLE(ignored_unix_names_are_excluded_from_the_listening_ones),
       TABLE(namespaces_outside_of_blocks_are_for_all_selections),
