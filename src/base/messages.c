@@ -38,6 +38,28 @@ const char *lb_label_refused(char out[static LB_MESSAGE_SIZE], int err,
 
 /* --- reasons ------------------------------------------------------------- */
 
+/* strerror_r() of glibc returns the text, which need not be in buf; that of
+ * POSIX and musl writes it to buf and returns 0 or an error. */
+static const char *returned_text(const char *text, const char *buf) {
+  (void)buf;
+  return text;
+}
+
+static const char *written_text(int err, const char *buf) {
+  (void)err;
+  return buf;
+}
+
+/* clang-format off */
+#define TEXT_OF(result, buf)                                                   \
+  _Generic((result), char *: returned_text, int: written_text)(result, buf)
+/* clang-format on */
+
+static const char *system_text(int err, char *buf, size_t size) {
+  snprintf(buf, size, "error %d", -err);
+  return TEXT_OF(strerror_r(-err, buf, size), buf);
+}
+
 const char *lb_file_error(int err, char buf[static LB_REASON_SIZE]) {
   switch (err) {
   case -EBADMSG:
@@ -45,7 +67,7 @@ const char *lb_file_error(int err, char buf[static LB_REASON_SIZE]) {
   case -ENODATA:
     return LB_WHY_UNRECORDED;
   default:
-    return strerror_r(-err, buf, LB_REASON_SIZE);
+    return system_text(err, buf, LB_REASON_SIZE);
   }
 }
 
@@ -69,7 +91,7 @@ const char *lb_netlink_error(int err, const char *module,
   case -EACCES:
   case -EPROTONOSUPPORT:
     snprintf(buf, LB_REASON_SIZE, LB_WHY_NO_NETLINK,
-             strerror_r(-err, name, sizeof(name)));
+             system_text(err, name, sizeof(name)));
     return buf;
   default:
     return lb_file_error(err, buf);
