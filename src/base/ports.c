@@ -40,9 +40,13 @@ static int parse_range(const char *text, struct lb_ports *out) {
   return 0;
 }
 
+/* What separates the fields of /etc/services can be in no name; musl finds
+ * "80/tcp" all the same. */
 static int parse_service(const char *text, struct lb_ports *out) {
   struct servent entry, *found = NULL;
   char buf[1024];
+  if (text[strcspn(text, "/# \t\n")])
+    return -ENOENT;
   if (getservbyname_r(text, "tcp", &entry, buf, sizeof(buf), &found) || !found)
     return -ENOENT;
   uint16_t port = ntohs((uint16_t)found->s_port);
