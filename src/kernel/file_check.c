@@ -16,9 +16,15 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#ifndef STATX_INO /* musl before 1.2.5 */
+#include <linux/stat.h>
+#endif
+#ifndef SYS_openat2 /* headers before Linux 5.6; only MIPS and Alpha differ */
+#define SYS_openat2 437
+#endif
 
-/* linux/openat2.h of Linux 5.12; the numbers are the same on all machines. */
-enum { OPENAT2 = 437, CACHED = 0x20, TRIES = 3 };
+/* linux/openat2.h of Linux 5.12 */
+enum { CACHED = 0x20, TRIES = 3 };
 struct how {
   uint64_t flags;
   uint64_t mode;
@@ -32,7 +38,7 @@ static int open_cached(const char *path) {
   const struct how how = {.flags = O_PATH | O_CLOEXEC, .resolve = CACHED};
   long fd = -1;
   for (int tries = 0; tries < TRIES && fd < 0; tries++) {
-    fd = syscall(OPENAT2, AT_FDCWD, path, &how, sizeof(how));
+    fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
     if (fd < 0 && errno != EAGAIN)
       break;
   }
@@ -91,7 +97,8 @@ static int compare_file(const char *proc, int fd,
                         const struct lb_file_id *file) {
   struct statx found;
   uint32_t dev = 0;
-  if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &found))
+  if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO,
+              &found))
     return -errno;
   if ((uint32_t)found.stx_ino != file->inode)
     return -ESTALE;
