@@ -19,6 +19,8 @@
  *
  * Faults in lb/faults.py compiles this and makes the files. */
 #define _GNU_SOURCE
+#include "errors.h"
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -144,21 +146,11 @@ static bool is_spoiled(const char *call, const char *where,
   return found;
 }
 
-/* The errno of that name; 0: it is none. */
-static int error_of(const char *name) {
-  for (int err = 1; err < 134; err++) {
-    const char *known = strerrorname_np(err);
-    if (known && strcmp(known, name) == 0)
-      return err;
-  }
-  return 0;
-}
-
 /* For calls that can do nothing but fail: 0, or the errno. */
 static int failure(const char *call, const char *where, void *caller) {
   struct fault fault;
   return is_ours(caller) && is_spoiled(call, where, &fault)
-             ? error_of(fault.effect)
+             ? error_number(fault.effect)
              : 0;
 }
 
@@ -237,7 +229,7 @@ ssize_t sendto(int fd, const void *buf, size_t len, int flags,
     return REAL(sendto)(fd, buf, len, flags, to, to_len);
   if (strcmp(fault.effect, "swallow") == 0)
     return (ssize_t)len;
-  errno = error_of(fault.effect);
+  errno = error_number(fault.effect);
   return -1;
 }
 
@@ -255,9 +247,9 @@ static ssize_t say_status(struct nlmsghdr *msg, uint16_t type, int status) {
 static ssize_t spoil(const char *effect, struct msghdr *msg, ssize_t n) {
   struct nlmsghdr *first = msg->msg_iov[0].iov_base;
   if (strncmp(effect, "done:", 5) == 0)
-    return say_status(first, NLMSG_DONE, -error_of(effect + 5));
+    return say_status(first, NLMSG_DONE, -error_number(effect + 5));
   if (strncmp(effect, "error:", 6) == 0)
-    return say_status(first, NLMSG_ERROR, -error_of(effect + 6));
+    return say_status(first, NLMSG_ERROR, -error_number(effect + 6));
   if (strcmp(effect, "ack") == 0)
     return say_status(first, NLMSG_ERROR, 0);
   if (strcmp(effect, "empty") == 0)
@@ -283,7 +275,7 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags) {
   struct fault fault;
   if (!is_ours(CALLER) || !is_spoiled("recvmsg", asked_by(fd), &fault))
     return REAL(recvmsg)(fd, msg, flags);
-  int err = error_of(fault.effect);
+  int err = error_number(fault.effect);
   ssize_t n = err ? -1 : REAL(recvmsg)(fd, msg, flags);
   if (err)
     errno = err;
@@ -314,7 +306,7 @@ ssize_t read(int fd, void *buf, size_t size) {
   if (readlink(at, path, sizeof(path) - 1) < 0 ||
       !is_spoiled("read", path, &fault))
     return syscall(SYS_read, fd, buf, size);
-  errno = error_of(fault.effect);
+  errno = error_number(fault.effect);
   return errno ? -1 : 0;
 }
 
@@ -432,7 +424,7 @@ static enum answer allowed(void *caller) {
     return NOT_OURS;
   if (!is_spoiled("memory", "", &fault))
     return OURS;
-  errno = error_of(fault.effect);
+  errno = error_number(fault.effect);
   return REFUSED;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "kernel/kernel_transport.h"
 
+#include "errors.h"
 #include "kernel/netlink.h"
 #include "kernel/source.h"
 #include "memory.h"
@@ -195,7 +196,7 @@ static void say_query(struct text *got, struct lb_source *source,
   int err = kind == LB_QUERY_CONNS     ? say_conns(got, source, of, true)
             : kind == LB_QUERY_PENDING ? say_pending(got, source, &of->local)
                                        : say_sock_query(got, source, of, kind);
-  say(got, "%s%s\n", err ? ": " : "", err ? strerrorname_np(-err) : "");
+  say(got, "%s%s\n", err ? ": " : "", err ? error_name(-err) : "");
 }
 
 static void say_all(struct text *got, struct lb_source *source,
@@ -477,7 +478,7 @@ static void say_files_there(void) {
     ssize_t len = lb_source_read_file(&there.source, (enum lb_file)file, buf,
                                       sizeof(buf));
     if (len < 0)
-      say(&there.got, "file %d: %s\n", file, strerrorname_np((int)-len));
+      say(&there.got, "file %d: %s\n", file, error_name((int)-len));
     else
       say(&there.got, "file %d: %s", file, buf);
   }

@@ -8,6 +8,7 @@
 #include "kernel/netns_name.h"
 #include "kernel/netns_processes.h"
 
+#include "errors.h"
 #include "memory.h"
 #include "script.h"
 
@@ -342,11 +343,11 @@ static void say_outcome(void *data, const struct lb_outcome *outcome) {
   const char *label = outcome->label;
   if (outcome->inspection_err)
     say(data, "%s inspection %s; ", label,
-        strerrorname_np(-outcome->inspection_err));
+        error_name(-outcome->inspection_err));
   if (outcome->err) {
     assert_null(outcome->collector);
     say(data, "%s at %s %s", label, outcome->path ? outcome->path : "home",
-        strerrorname_np(-outcome->err));
+        error_name(-outcome->err));
   } else {
     lb_collector_visit_readings(outcome->collector, say_short, data);
   }
@@ -893,7 +894,7 @@ static void say_inspected_in(void *data, const struct lb_outcome *outcome) {
 
 static void say_inspection_error(void *data, const struct lb_outcome *outcome) {
   if (outcome->inspection_err)
-    say(data, "inspection %s, ", strerrorname_np(-outcome->inspection_err));
+    say(data, "inspection %s, ", error_name(-outcome->inspection_err));
 }
 
 /* What the kernel was asked for since the last step: dumps, files and, after

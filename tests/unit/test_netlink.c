@@ -5,6 +5,7 @@
  * through here, where a script spoils some of them. */
 #include "kernel/netlink.h"
 
+#include "errors.h"
 #include "kernel/inet_diag.h"
 #include "kernel/unix_diag.h"
 #include "unit.h"
@@ -50,7 +51,7 @@ static int next_fault(int faults[FAULTS]) {
 /* Logs a call. -1 and errno for one that is to fail. */
 static int log_call(const char *call, int fault) {
   say(&wire.log, "%s%s%s, ", call, fault ? ": " : "",
-      fault ? strerrorname_np(fault) : "");
+      fault ? error_name(fault) : "");
   errno = fault;
   return fault ? -1 : 0;
 }

@@ -6,6 +6,7 @@
 #include "kernel/replay.h"
 #include "kernel/source.h"
 
+#include "errors.h"
 #include "examples.h"
 #include "memory.h"
 #include "unit.h"
@@ -86,10 +87,8 @@ static enum lb_query_kind kind_of(char letter) {
 
 /* Of an error's name or a number; "": 0. */
 static int status_of(const char *text) {
-  for (int err = 1; err < 134; err++)
-    if (strerrorname_np(err) && strcmp(strerrorname_np(err), text) == 0)
-      return -err;
-  return atoi(text);
+  int err = error_number(text);
+  return err ? -err : atoi(text);
 }
 
 static void add_answer(struct recording *recording, enum lb_query_kind kind,
@@ -224,7 +223,7 @@ static void say_sample(struct text *got) {
 
 static void say_err(struct text *got, const char *what, int err) {
   assert_in_range(-err, 0, 4095);
-  say(got, "%s%s%s\n", what, err ? " " : "", err ? strerrorname_np(-err) : "");
+  say(got, "%s%s%s\n", what, err ? " " : "", err ? error_name(-err) : "");
 }
 
 static void say_tcp(struct text *got) {

@@ -3,6 +3,7 @@
  * and what it makes of the answers. */
 #include "kernel/source.h"
 
+#include "errors.h"
 #include "examples.h"
 #include "memory.h"
 #include "unit.h"
@@ -109,8 +110,7 @@ static int script_end_query(struct lb_transport *transport,
                             enum lb_query_kind kind, int status,
                             uint64_t *cost_ns) {
   (void)transport;
-  say(&script.log, "end %d: %s", (int)kind,
-      status ? strerrorname_np(-status) : "0");
+  say(&script.log, "end %d: %s", (int)kind, status ? error_name(-status) : "0");
   if (script.cost_ns)
     *cost_ns = script.cost_ns;
   return script.status ? script.status : status;
@@ -281,7 +281,7 @@ TEST_WITH(a_lost_answer_is_asked_for_once_more, set_up, tear_down) {
       for (int j = 0; j < cases[i].dumps; j++)
         say(&log, "%s, ", names[kind]);
       say(&log, "end %d: %s", kind,
-          cases[i].want ? strerrorname_np(-cases[i].want) : "0");
+          cases[i].want ? error_name(-cases[i].want) : "0");
       memcpy(script.errors, cases[i].errors, sizeof(script.errors));
       check_query((enum lb_query_kind)kind, cases[i].want, log.at);
     }

@@ -3,6 +3,7 @@
  * requests, and the running kernel with sockets of our own. */
 #include "kernel/unix_diag.h"
 
+#include "errors.h"
 #include "unit.h"
 
 static const struct lb_listen_sock app = {
@@ -35,7 +36,7 @@ static void say_parsed(struct text *got, const struct nlmsghdr *msg) {
   if (result == 0)
     say_unix_sock(got, &sock, names);
   else
-    say(got, "%s\n", result == 1 ? "skipped" : strerrorname_np(-result));
+    say(got, "%s\n", result == 1 ? "skipped" : error_name(-result));
   lb_unix_names_free(names);
 }
 
