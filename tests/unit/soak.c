@@ -779,9 +779,12 @@ static size_t number_in(const char *path, const char *before) {
   return strtoul(at + strlen(before), NULL, 10);
 }
 
+/* 0 if the C library does not count them: musl. */
 static size_t heap_bytes(void) {
 #ifdef IS_SANITIZED
   return __sanitizer_get_current_allocated_bytes();
+#elif !defined(__GLIBC__)
+  return 0;
 #else
   struct mallinfo2 info = mallinfo2();
   return info.uordblks + info.hblkhd;

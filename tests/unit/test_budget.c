@@ -39,9 +39,20 @@ static void spend(uint64_t cost_ns) {
   run.spent[run.len++].cost_ns = cost_ns;
 }
 
+/* The numbers of glibc's rand_r(), with which the hosts below were chosen;
+ * other C libraries have others. */
+static unsigned draw(unsigned *seed) {
+  unsigned result = 0;
+  for (int i = 0; i < 3; i++) {
+    *seed = *seed * 1103515245 + 12345;
+    result = result << 10 ^ (*seed >> 16) % (i ? 1024 : 2048);
+  }
+  return result;
+}
+
 /* From half of the most to the most. */
 static uint64_t vary(struct host *host, uint64_t most_ns) {
-  return most_ns - most_ns / 2 * (unsigned)(rand_r(&host->seed) % 1000) / 1000;
+  return most_ns - most_ns / 2 * (draw(&host->seed) % 1000) / 1000;
 }
 
 static void costs_of(struct host *host, unsigned parts,
@@ -154,7 +165,7 @@ static void forget_counts(void) {
 /* --- the limit ------------------------------------------------------------ */
 
 static uint64_t up_to(unsigned *seed, double most_ns) {
-  double share = rand_r(seed) % 1000 / 1000.0;
+  double share = draw(seed) % 1000 / 1000.0;
   return (uint64_t)(most_ns * share * share * share);
 }
 
@@ -163,16 +174,16 @@ static struct host any_host(unsigned seed) {
   static const uint64_t intervals_ms[] = {50, 1000, 2000, 10000, 60000};
   static const uint64_t periods_ms[] = {0, 10, 100, 1000};
   struct host host = {.seed = seed};
-  host.interval_ns = intervals_ms[rand_r(&seed) % 5] * 1000000;
-  host.period_ns = periods_ms[rand_r(&seed) % 4] * 1000000;
+  host.interval_ns = intervals_ms[draw(&seed) % 5] * 1000000;
+  host.period_ns = periods_ms[draw(&seed) % 4] * 1000000;
   if (host.period_ns > host.interval_ns)
     host.period_ns = host.interval_ns;
   double tenth = (double)host.interval_ns / 100;
   for (int i = 0; i < LB_PARTS; i++)
     host.sample_ns[i] = 1000 + up_to(&seed, 2 * tenth);
-  host.namespaces = 1 + (unsigned)rand_r(&seed) % 200;
+  host.namespaces = 1 + draw(&seed) % 200;
   host.end_ns = up_to(&seed, tenth / 2);
-  if (rand_r(&seed) % 2)
+  if (draw(&seed) % 2)
     host.inspection_ns = 1000 + up_to(&seed, 2 * tenth);
   return host;
 }

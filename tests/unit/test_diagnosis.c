@@ -255,22 +255,41 @@ static const struct lb_holders one = {1, 4711, 0, "nginx"},
                                wild = {1, 7, 0, "\x1b[31m x\xff"},
                                some = {1, 4711, 3, "nginx"};
 
+/* Between these two calls, what is printed to stdout goes to a file. */
+static int begin_capture(FILE **file) {
+  int before = dup(STDOUT_FILENO);
+  *file = tmpfile();
+  fflush(stdout);
+  assert_true(before >= 0 && *file &&
+              dup2(fileno(*file), STDOUT_FILENO) == STDOUT_FILENO);
+  return before;
+}
+
+/* Returns the text; the caller frees it. */
+static char *end_capture(int before, FILE *file) {
+  fflush(stdout);
+  long len = lseek(fileno(file), 0, SEEK_END);
+  char *text = calloc(1, (size_t)len + 1);
+  assert_int_equal(pread(fileno(file), text, (size_t)len, 0), len);
+  dup2(before, STDOUT_FILENO);
+  close(before);
+  fclose(file);
+  return text;
+}
+
 static void assert_explained(const char *change,
                              struct lb_explanation explanation,
                              void (*explain)(const struct lb_explanation *),
                              const char *want) {
   struct lb_observation seen = changed(change);
   struct lb_diagnosis found = lb_diagnose(&seen);
-  FILE *before = stdout;
-  char *got;
-  size_t len;
+  FILE *file;
   explanation.label = "80";
   explanation.seen = &seen;
   explanation.found = &found;
-  stdout = open_memstream(&got, &len);
+  int before = begin_capture(&file);
   explain(&explanation);
-  fclose(stdout);
-  stdout = before;
+  char *got = end_capture(before, file);
   assert_string_equal(got, want);
   free(got);
 }
@@ -397,13 +416,10 @@ TEST_CASE(json_strings_are_valid_whatever_bytes_a_name_has) {
       {"", "\"\""},
   };
   for (size_t i = 0; i < LEN(cases); i++) {
-    FILE *before = stdout;
-    char *got;
-    size_t len;
-    stdout = open_memstream(&got, &len);
+    FILE *file;
+    int before = begin_capture(&file);
     lb_json_string(cases[i].text);
-    fclose(stdout);
-    stdout = before;
+    char *got = end_capture(before, file);
     assert_string_equal(got, cases[i].want);
     free(got);
   }
