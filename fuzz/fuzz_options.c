@@ -333,8 +333,9 @@ static struct made make_listeners(const struct lb_settings *settings,
 
 static void check_listeners(const struct lb_settings *settings) {
   enum { MOST = 5 };
-  struct lb_netns_ref refs[MOST] = {{NULL, "", false},
-                                    {"/run/netns/listed", "listed", true}};
+  struct lb_netns_ref refs[MOST] = {
+      {.label = ""},
+      {.path = "/run/netns/listed", .label = "listed", .listed = true}};
   struct made made[MOST];
   struct label_list list = {NULL, 0};
   struct lb_label_registry *labels;
@@ -342,7 +343,8 @@ static void check_listeners(const struct lb_settings *settings) {
   for (size_t i = 0; i < settings->netns_len && len < MOST; i++) {
     const struct lb_netns_spec *spec = &settings->netns[i].spec;
     if (spec->path[0])
-      refs[len++] = (struct lb_netns_ref){spec->path, spec->label, false};
+      refs[len++] =
+          (struct lb_netns_ref){.path = spec->path, .label = spec->label};
   }
   CHECK(lb_label_registry_new(&labels) == 0);
   for (size_t i = 0; i < len; i++)

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <search.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +69,12 @@ static bool is_same_holder(const struct lb_label_holder *a,
   return a->data == b->data && a->which == b->which;
 }
 
+static bool does_yield(const struct used_label *used,
+                       const struct lb_label_holder *to) {
+  const struct lb_label_holder *holder = &used->holder;
+  return holder->yield && holder->yield(holder->data, holder->which, to);
+}
+
 int lb_label_registry_claim(struct lb_label_registry *labels, const char *text,
                             enum lb_label_rank rank,
                             struct lb_label_holder holder, const char **out) {
@@ -77,7 +82,7 @@ int lb_label_registry_claim(struct lb_label_registry *labels, const char *text,
   if (used && is_same_holder(&used->holder, &holder)) {
     if (used->rank < rank)
       used->rank = rank;
-  } else if (used && used->rank >= rank) {
+  } else if (used && used->rank >= rank && !does_yield(used, &holder)) {
     return -EEXIST;
   } else {
     if (used)

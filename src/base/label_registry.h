@@ -3,6 +3,7 @@
 #ifndef LB_BASE_LABEL_REGISTRY_H
 #define LB_BASE_LABEL_REGISTRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct lb_label_registry;
@@ -18,11 +19,14 @@ enum lb_label_rank {
 };
 
 /* evict is called when the label has gone to another holder. data and which
- * tell holders apart. */
+ * tell holders apart. yield is called before, for a claim of no higher rank: it
+ * returns whether the holder is gone, after giving the new one what continues.
+ * NULL: never. */
 struct lb_label_holder {
   void (*evict)(void *data, uint32_t which);
   void *data;
   uint32_t which;
+  bool (*yield)(void *data, uint32_t which, const struct lb_label_holder *to);
 };
 
 /* Returns 0 or -ENOMEM; the caller frees *out. */
@@ -30,7 +34,8 @@ int lb_label_registry_new(struct lb_label_registry **out);
 /* Frees the labels in use as well. Accepts NULL. */
 void lb_label_registry_free(struct lb_label_registry *labels);
 
-/* Claims a label that is not in use, or that a holder of a lower rank has, or
+/* Claims a label that is not in use, or that a holder of a lower rank or one
+ * that is gone has, or
  * raises the rank of a label of the same holder. Returns 0, and *out is a copy
  * of the label that is valid until it is released or its holder is evicted;
  * -EEXIST; or -ENOMEM. Allocates only for a label that is not in use. */

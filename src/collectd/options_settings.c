@@ -289,7 +289,7 @@ int lb_options_settings(const struct lb_options *options, double interval_s,
     hide_labelled_ports(&settings, errors);
   for (size_t i = 0; i < settings.netns_len; i++) {
     const struct lb_netns_spec *spec = &settings.netns[i].spec;
-    const struct lb_netns_ref ref = {spec->path, spec->label, false};
+    const struct lb_netns_ref ref = {.path = spec->path, .label = spec->label};
     if (spec->path[0])
       report_long_labels(&settings, &ref, errors);
   }

@@ -38,6 +38,16 @@ void lb_attribution_rebind(struct lb_attribution *attribution) {
   attribution->misses = false;
 }
 
+void lb_attribution_inherit(struct lb_attribution *attribution,
+                            struct lb_attribution *gone) {
+  for (int i = 0; i < LB_MIBS; i++) {
+    attribution->total[i] += gone->total[i];
+    gone->total[i] = 0;
+  }
+  attribution->overflows_unattributed += gone->overflows_unattributed;
+  gone->overflows_unattributed = 0;
+}
+
 /* How far sk_drops has moved. It wraps at 32 bits. */
 static uint32_t movement_since(const struct lb_socket *socket,
                                uint32_t sk_drops) {

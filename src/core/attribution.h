@@ -59,6 +59,10 @@ void lb_attribution_count_from_zero(struct lb_attribution *attribution);
 /* Continues with another namespace: its counters began at 0. */
 void lb_attribution_rebind(struct lb_attribution *attribution);
 
+/* Goes on from the totals of a namespace that is gone, which become 0. */
+void lb_attribution_inherit(struct lb_attribution *attribution,
+                            struct lb_attribution *gone);
+
 /* Begins a round, just before the counters are read. Returns 0 or -ENOMEM. */
 int lb_attribution_begin(struct lb_attribution *attribution,
                          struct lb_socket_table *table);

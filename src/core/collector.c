@@ -109,6 +109,12 @@ static void dump_unix_sockets(struct lb_collector *collector) {
       lb_source_unix_socks(collector->source, &collector->socks);
 }
 
+static int take_new_socket(struct lb_collector *collector,
+                           struct lb_listen_sock *sock) {
+  int err = lb_listeners_find_owner(collector->listeners, sock);
+  return err ? err : lb_listeners_discover(collector->listeners, sock);
+}
+
 static int dump_sockets(struct lb_collector *collector, unsigned parts,
                         uint64_t now_ms) {
   struct lb_socket_table *table = &collector->table;
@@ -125,7 +131,7 @@ static int dump_sockets(struct lb_collector *collector, unsigned parts,
   if (!err)
     lb_unix_files_check_new(table, collector->listeners, collector->source);
   for (size_t i = table->first_new; i < table->len && !err; i++)
-    err = lb_listeners_discover(collector->listeners, &table->v[i].sock);
+    err = take_new_socket(collector, &table->v[i].sock);
   return err ? err
              : lb_unix_files_take(table, table->first_new,
                                   collector->listeners);

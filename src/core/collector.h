@@ -30,6 +30,27 @@ void lb_collector_count_from_zero(struct lb_collector *collector);
 void lb_collector_rebind(struct lb_collector *collector,
                          struct lb_source *source);
 
+/* The label of the namespace, in its struct lb_netns_ref, has changed: claims
+ * labels anew. Returns 0 or -ENOMEM. */
+int lb_collector_rename(struct lb_collector *collector);
+
+/* The namespace is gone, or there again. While it is gone, its labels and the
+ * counters of its listeners are free to be taken. */
+void lb_collector_set_gone(struct lb_collector *collector, bool is_gone);
+
+/* Goes on from the counters of a namespace of the same name that is gone, those
+ * of listeners excepted; between two intervals. */
+void lb_collector_inherit(struct lb_collector *collector,
+                          struct lb_collector *gone);
+
+/* The containers that TCP sockets of the last minute belong to. Returns a bit
+ * for each; more than 64 are not told apart. */
+uint64_t lb_collector_owners(const struct lb_collector *collector);
+
+/* The container of a bit. */
+const struct lb_container *
+lb_collector_owner(const struct lb_collector *collector, unsigned bit);
+
 /* The parts that some listener may have, and the TCP sockets, which share the
  * drops. */
 unsigned lb_collector_parts(const struct lb_collector *collector);

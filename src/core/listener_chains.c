@@ -158,6 +158,14 @@ struct lb_visit lb_listeners_visit(struct lb_listeners *listeners,
   return (struct lb_visit){listeners, sock, head ? *head : 0, false};
 }
 
+static bool is_of(const struct lb_listener_entry *entry,
+                  const struct lb_visit *visit) {
+  const struct lb_selection *selection = entry->listener.selection;
+  return selection ? is_bound_to(selection, visit->sock)
+                   : (!visit->found || entry->is_matched) &&
+                         entry->owner == visit->sock->owner;
+}
+
 struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
   struct lb_listeners *listeners = visit->listeners;
   while (visit->node) {
@@ -167,11 +175,9 @@ struct lb_listener *lb_listeners_next(struct lb_visit *visit) {
     if (!lb_is_listener(node->listener))
       continue;
     struct lb_listener_entry *entry = &listeners->v[node->listener];
-    struct lb_listener *listener = &entry->listener;
-    if (listener->selection ? is_bound_to(listener->selection, visit->sock)
-                            : !visit->found || entry->is_matched) {
+    if (is_of(entry, visit)) {
       visit->found = true;
-      return listener;
+      return &entry->listener;
     }
   }
   return NULL;

@@ -63,7 +63,12 @@ static const char *prefix_of(const struct lb_listeners *listeners,
   bool is_plain =
       which == LB_OF_NETNS ||
       (selection && lb_selection_is_plain(selection, listeners->netns));
-  return is_plain ? "" : listeners->netns->label;
+  if (is_plain)
+    return "";
+  uint32_t owner = which == LB_OF_NETNS ? 0 : listeners->v[which].owner;
+  return owner && listeners->netns->containers
+             ? listeners->owners[owner - 1].label
+             : listeners->netns->label;
 }
 
 /* Returns 0 or -ENAMETOOLONG, with the own label. */
@@ -90,7 +95,7 @@ lb_listeners_label_parts(const struct lb_listeners *listeners, size_t i) {
   const char *prefix = prefix_of(listeners, (uint32_t)i);
   size_t skip = *prefix ? strlen(prefix) + 1 : 0;
   return (struct lb_label_parts){
-      .netns = listeners->netns->label,
+      .netns = *prefix ? prefix : listeners->netns->label,
       .name = listeners->v[i].listener.label + skip,
   };
 }
@@ -109,7 +114,8 @@ int lb_listeners_claim(struct lb_listeners *listeners, uint32_t which) {
   if (!err)
     err = lb_label_registry_claim(
         listeners->labels, label, rank_of(listeners, which),
-        (struct lb_label_holder){lose_label, listeners, which},
+        (struct lb_label_holder){lose_label, listeners, which,
+                                 lb_listeners_yield},
         label_of(listeners, which));
   if (err == -ENOMEM)
     return err;
@@ -129,6 +135,28 @@ void lb_listeners_claim_again(struct lb_listeners *listeners) {
   for (size_t i = 0; i < listeners->len; i++)
     if (!listeners->v[i].listener.label && is_in_use(&listeners->v[i].listener))
       lb_listeners_claim(listeners, (uint32_t)i);
+}
+
+static int rename_one(struct lb_listeners *listeners, uint32_t which) {
+  const char **label = label_of(listeners, which);
+  char now[LB_LABEL_SIZE];
+  if (*label && !write_label_of(listeners, which, now) &&
+      strcmp(*label, now) == 0)
+    return 0;
+  lb_listeners_release(listeners, which);
+  if (which != LB_OF_NETNS)
+    listeners->v[which].listener.sent.time = 0;
+  return lb_listeners_claim(listeners, which);
+}
+
+/* The sent counters stay: they are the base of the first values under the new
+ * label. */
+int lb_listeners_rename(struct lb_listeners *listeners) {
+  int err = rename_one(listeners, LB_OF_NETNS);
+  for (size_t i = 0; i < listeners->len && !err; i++)
+    if (is_in_use(&listeners->v[i].listener))
+      err = rename_one(listeners, (uint32_t)i);
+  return err;
 }
 
 /* --- conflicts ----------------------------------------------------------- */

@@ -85,6 +85,7 @@ void lb_listeners_free(struct lb_listeners *listeners) {
   for (size_t i = 0; i < listeners->len; i++)
     lb_listeners_release(listeners, (uint32_t)i);
   lb_listeners_release(listeners, LB_OF_NETNS);
+  free(listeners->owners);
   free(listeners->v);
   free(listeners->nodes);
   free(listeners->ports);
@@ -137,6 +138,7 @@ static int add_found(struct lb_listeners *listeners,
       .listener = {.has_ports = !is_unix, .has_unix = is_unix},
       .source = is_unix ? sock->unix_name : sock->port,
       .is_matched = is_unix && is_matched(listeners, sock),
+      .owner = sock->owner,
   };
   return 0;
 }

@@ -52,6 +52,14 @@ void lb_listeners_begin_sample(struct lb_listeners *listeners, unsigned known);
 int lb_listeners_match(struct lb_listeners *listeners,
                        const struct lb_listen_sock *sock);
 
+/* Finds out which container a new socket belongs to. Returns 0 or -ENOMEM. */
+int lb_listeners_find_owner(struct lb_listeners *listeners,
+                            struct lb_listen_sock *sock);
+
+/* The container with a number. */
+const struct lb_container *
+lb_listeners_owner(const struct lb_listeners *listeners, uint32_t number);
+
 /* Adds a listener for a socket that no selection wants, if ListeningPorts or
  * ListeningPaths is true or a pattern matches. For sockets that are new in the
  * socket table. Returns 0 or -ENOMEM. */
@@ -132,6 +140,15 @@ lb_listeners_label_parts(const struct lb_listeners *listeners, size_t i);
 
 /* The label of the namespace. NULL: it could have none. */
 const char *lb_listeners_netns_label(const struct lb_listeners *listeners);
+
+/* The label of the namespace has changed: claims all labels anew that have it
+ * in front. Counters go on, without a base under the new label. Returns 0 or
+ * -ENOMEM. */
+int lb_listeners_rename(struct lb_listeners *listeners);
+
+/* The namespace is gone, or there again. While it is gone, whatever claims one
+ * of its labels gets it, and continues the counters. */
+void lb_listeners_set_gone(struct lb_listeners *listeners, bool is_gone);
 
 /* Tries again for everything that has no label. */
 void lb_listeners_claim_again(struct lb_listeners *listeners);

@@ -16,6 +16,7 @@ struct lb_listener_entry {
   struct lb_listener listener; /* without ports and UNIX names: unused */
   struct lb_claim claim;
   uint32_t source; /* of a found listener: port or number of UNIX name */
+  uint32_t owner;  /* of a found listener: that of its sockets */
   bool is_file;    /* of a found listener: a socket is the file of its name */
   bool is_matched; /* of a found listener: a pattern outside of blocks has it */
   uint32_t next_free; /* of an unused entry: index + 1 of the next */
@@ -40,6 +41,8 @@ struct lb_listeners {
   const char *netns_label; /* NULL: it could have none */
   struct lb_claim netns_claim;
   uint32_t conflicts;          /* so far */
+  struct lb_container *owners; /* by number - 1, each label once */
+  size_t owners_len;
   struct lb_listener_entry *v; /* the selections first, in their order */
   size_t len;
   size_t selections;   /* of v */
@@ -57,6 +60,7 @@ struct lb_listeners {
   bool wants_unix;
   bool has_patterns;
   unsigned known; /* parts of the last sample */
+  bool is_gone;   /* see lb_listeners_set_gone() */
 };
 
 /* --- listener_chains.c --------------------------------------------------- */
@@ -97,6 +101,11 @@ uint32_t *lb_chain_of(const struct lb_listeners *listeners,
 /* Claims the label of a listener by its index, or that of the namespace.
  * Returns 0 also after a conflict, without a label, or -ENOMEM. */
 int lb_listeners_claim(struct lb_listeners *listeners, uint32_t which);
+
+/* Whether the holder of a label is gone. If so, the new one, of which data are
+ * listeners, too, continues its counters. */
+bool lb_listeners_yield(void *data, uint32_t which,
+                        const struct lb_label_holder *to);
 
 /* Gives the label of a listener back. */
 void lb_listeners_release(struct lb_listeners *listeners, uint32_t which);

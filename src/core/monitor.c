@@ -387,6 +387,7 @@ static void account(struct lb_monitor *monitor, size_t finished,
 
 void lb_monitor_finish(struct lb_monitor *monitor, uint64_t now_ms) {
   size_t finished = finish_namespaces(monitor, now_ms);
+  lb_namespaces_rename(&monitor->all);
   monitor->missing &= ~monitor->read_parts;
   monitor->missing |= monitor->found_missing;
   account(monitor, finished, now_ms);
@@ -407,9 +408,10 @@ struct lb_slowdowns lb_monitor_slowdowns(const struct lb_monitor *monitor) {
   return slowdowns;
 }
 
-/* What runs without a network has no listening socket, and no values. */
+/* What runs without a network has no values, nor a container a name yet. */
 static bool is_silent(const struct lb_namespace *ns) {
-  return ns->origin == LB_NETNS_PROCESS && !ns->err && !ns->has_listened;
+  return (ns->origin == LB_NETNS_PROCESS || ns->ref.containers) && !ns->err &&
+         !ns->has_listened;
 }
 
 /* "ip netns add" makes the file first and mounts the namespace on it then, so

@@ -38,7 +38,7 @@ static int choose_label(const struct lb_namespaces *all,
                         const struct lb_namespace *ns,
                         char label[static LB_LABEL_SIZE]) {
   struct lb_found_netns found = as_found(ns);
-  int err = lb_netns_name(&found, label);
+  int err = lb_netns_name(all->containers, &found, label);
   if (err || !find_by_label(all, ns, label, true))
     return err;
   if (found.file)
@@ -60,6 +60,9 @@ static int set_label(struct lb_namespace *ns, const char *label) {
 /* Each keeps what is found by its path. */
 static void swap_places(struct lb_namespace *a, struct lb_namespace *b) {
   const char *path = a->ref.path;
+  struct lb_containers *containers = a->ref.containers;
+  a->ref.containers = b->ref.containers;
+  b->ref.containers = containers;
   enum lb_netns_origin origin = a->origin;
   a->ref.path = b->ref.path;
   a->origin = b->origin;
@@ -99,4 +102,88 @@ int lb_namespace_name(const struct lb_namespaces *all,
     return set_label(found, label);
   *ns = known;
   return move_namespace(all, known, found);
+}
+
+/* --- by the containers in it ---------------------------------------------- */
+
+/* Of several containers, the one that the namespace was made for. */
+static bool name_of_maker(const struct lb_namespaces *all,
+                          const struct lb_namespace *ns,
+                          char label[static LB_LABEL_SIZE]) {
+  for (unsigned bit = 0; bit < 64; bit++) {
+    if (!(ns->owners & UINT64_C(1) << bit))
+      continue;
+    const struct lb_container *owner = lb_collector_owner(ns->collector, bit);
+    if (!lb_containers_owns(all->containers, owner, ns->ref.path))
+      continue;
+    memcpy(label, owner->label, LB_LABEL_SIZE);
+    return true;
+  }
+  return false;
+}
+
+/* The one that all sockets belong to, or the maker, or as without sockets. */
+static int name_after_owners(const struct lb_namespaces *all,
+                             struct lb_namespace *ns,
+                             char label[static LB_LABEL_SIZE]) {
+  struct lb_found_netns found = as_found(ns);
+  ns->is_settled = true;
+  if (ns->owners && !(ns->owners & (ns->owners - 1))) {
+    unsigned bit = (unsigned)__builtin_ctzll(ns->owners);
+    memcpy(label, lb_collector_owner(ns->collector, bit)->label, LB_LABEL_SIZE);
+    return 0;
+  }
+  if (ns->owners && name_of_maker(all, ns, label))
+    return 0;
+  ns->pid = found.pid = lb_netns_processes_pid(&all->processes, &ns->id);
+  ns->is_settled = ns->pid != 0;
+  return lb_netns_name(all->containers, &found, label);
+}
+
+/* Its listeners have no names of containers either: they are all used. */
+static void name_second(struct lb_namespace *ns,
+                        char label[static LB_LABEL_SIZE]) {
+  struct lb_found_netns found = as_found(ns);
+  ns->ref.containers = NULL;
+  ns->is_second = true;
+  if (!found.file || lb_label_of_netns(label, found.file))
+    lb_netns_last_name(&found, label);
+}
+
+static int rename_namespace(const struct lb_namespaces *all,
+                            struct lb_namespace *ns) {
+  char label[LB_LABEL_SIZE];
+  int err = name_after_owners(all, ns, label);
+  if (err || (ns->is_named && strcmp(label, ns->ref.label) == 0))
+    return err;
+  if (find_by_label(all, ns, label, true))
+    name_second(ns, label);
+  struct lb_namespace *gone = find_by_label(all, ns, label, false);
+  err = set_label(ns, label);
+  if (!err)
+    err = lb_collector_rename(ns->collector);
+  if (!err && gone && gone->collector) {
+    lb_collector_inherit(ns->collector, gone->collector);
+    gone->is_named = false;
+  }
+  return err;
+}
+
+static bool has_new_owners(struct lb_namespace *ns) {
+  if (!ns->ref.containers || ns->is_waiting || ns->err ||
+      !lb_collector_has_sockets(ns->collector))
+    return false;
+  uint64_t owners = lb_collector_owners(ns->collector);
+  bool is_new = !ns->is_settled || owners != ns->owners;
+  ns->owners = owners;
+  return is_new;
+}
+
+void lb_namespaces_rename(struct lb_namespaces *all) {
+  for (size_t i = 1; i < all->len; i++)
+    if (has_new_owners(all->v[i])) {
+      int err = rename_namespace(all, all->v[i]);
+      if (err)
+        all->v[i]->err = err;
+    }
 }

@@ -31,6 +31,9 @@ struct lb_namespace *lb_namespaces_add(struct lb_namespaces *all,
   if (!ns)
     return NULL;
   ns->origin = origin;
+  if (origin == LB_NETNS_PROCESS ||
+      (origin == LB_NETNS_FILE && lb_netns_is_generated(path)))
+    ns->ref.containers = all->containers;
   ns->ref.path = path ? copy_path(path) : NULL;
   ns->ref.label = strdup(label);
   ns->err = -ENOENT;
@@ -50,7 +53,10 @@ static int add_configured(struct lb_namespaces *all, const char *path,
 
 void lb_namespace_leave(struct lb_namespace *ns, int err) {
   lb_source_close(&ns->source);
+  if (ns->collector)
+    lb_collector_set_gone(ns->collector, true);
   lb_inspection_clear(&ns->inspection);
+  ns->is_settled = false;
   ns->err = err;
 }
 
@@ -66,9 +72,12 @@ int lb_namespace_open(const struct lb_namespaces *all,
   const struct lb_transport_opener *opener = &all->opener;
   struct lb_transport *transport;
   int err = opener->open(opener->data, ns->ref.path, &ns->id, &transport);
-  if (!err)
-    lb_source_open(&ns->source, transport);
-  return err;
+  if (err)
+    return err;
+  lb_source_open(&ns->source, transport);
+  if (ns->collector)
+    lb_collector_set_gone(ns->collector, false);
+  return 0;
 }
 
 int lb_namespace_enter(struct lb_namespaces *all, struct lb_namespace *ns) {
@@ -102,6 +111,8 @@ int lb_namespaces_init(struct lb_namespaces *all,
                                 .opener = opener,
                                 .has_list = wants_listing(settings)};
   int err = lb_label_registry_new(&all->labels);
+  if (!err && all->has_list)
+    err = lb_containers_new("", &all->containers);
   if (!err)
     err = add_configured(all, NULL, "");
   if (err)
@@ -121,6 +132,7 @@ void lb_namespaces_free(struct lb_namespaces *all) {
     lb_namespace_free(all->v[i]);
   free(all->v);
   lb_netns_processes_free(&all->processes);
+  lb_containers_free(all->containers);
   lb_label_registry_free(all->labels);
 }
 

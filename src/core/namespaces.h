@@ -37,6 +37,9 @@ struct lb_namespace {
   bool is_absent;    /* as last found: there is none at the path */
   uint64_t found_ms; /* when it first was there, before it has a name */
   uint64_t seen_ms;  /* when it was last there */
+  uint64_t owners;   /* that it is named after: lb_collector_owners() */
+  bool is_settled;   /* its name is, as long as these are its owners */
+  bool is_second;    /* another one has its name, which is not told yet */
 
   struct lb_netns_id id;          /* of what the source is for */
   struct lb_source source;        /* closed: the namespace is not there */
@@ -64,7 +67,8 @@ struct lb_namespaces {
   const struct lb_settings *settings;
   struct lb_transport_opener opener;
   struct lb_label_registry *labels;
-  struct lb_namespace **v; /* our own first */
+  struct lb_containers *containers; /* NULL without "*" */
+  struct lb_namespace **v;          /* our own first */
   size_t len;
   bool has_list;   /* "*" is configured */
   uint64_t now_ms; /* of this search */
@@ -88,6 +92,10 @@ void lb_namespaces_free(struct lb_namespaces *all);
 
 /* Finds out which namespaces are there. No inspection is running. */
 void lb_namespaces_find(struct lb_namespaces *all, uint64_t now_ms);
+
+/* Names the namespaces of containers after those that have their listening
+ * sockets, at the end of an interval. */
+void lb_namespaces_rename(struct lb_namespaces *all);
 
 /* The CPU time of a search for an interval's account, given what this one took:
  * a walk through the processes is shared by all intervals until the next. */

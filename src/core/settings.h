@@ -8,6 +8,7 @@
 #include "base/netns_spec.h"
 #include "base/ports.h"
 #include "base/unix_pattern.h"
+#include "kernel/containers.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -110,9 +111,12 @@ bool lb_settings_has_label(const struct lb_settings *settings,
 
 /* A namespace that is being sampled. Its owner keeps the strings. */
 struct lb_netns_ref {
-  const char *path;  /* NULL: our own namespace */
-  const char *label; /* "" for our own */
-  bool listed;       /* "*" stands for it */
+  const char *path;                 /* NULL: our own namespace */
+  const char *label;                /* "" for our own; NULL: it has none yet */
+  bool listed;                      /* "*" stands for it */
+  struct lb_containers *containers; /* found ports are under the name of the
+                                       container that has the socket; NULL:
+                                       under the label of the namespace */
 };
 
 /* Whether it is our own namespace, or the configuration names it. */

@@ -113,8 +113,10 @@ static void merge_row(struct merged *merged, struct lb_socket *socket,
   merged->drops_moved |= before->sk_drops != row->sk_drops;
   merged->lacks_drops |= !row->has_drops && row->family != AF_UNIX;
   bool is_foreign = before->is_foreign;
+  uint32_t owner = before->owner;
   socket->sock = *row;
   socket->sock.is_foreign = is_foreign;
+  socket->sock.owner = owner;
   socket->seen_ms = now_ms;
   socket->full_now |= lb_is_full(row->queue, row->limit);
   if (lb_is_nearly_full(row->queue, row->limit))

@@ -2,7 +2,7 @@
 #include "kernel/containers.h"
 
 #include "kernel/cgroups.h"
-#include "kernel/json.h"
+#include "kernel/json_find.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -106,7 +106,7 @@ static bool name_in_docker(struct lb_containers *containers, const char *id,
   char *text = read_docker(containers, id);
   char name[LB_LABEL_SIZE];
   bool is_named =
-      text && lb_json_string(lb_json_member(text, "Name"), name, sizeof(name));
+      text && lb_json_copy(lb_json_member(text, "Name"), name, sizeof(name));
   free(text);
   return is_named && !lb_label_of_netns(label, name);
 }
@@ -119,7 +119,7 @@ static bool owns_in_docker(struct lb_containers *containers, const char *id,
   char key[PATH_BYTES];
   bool has_key =
       text &&
-      lb_json_string(
+      lb_json_copy(
           lb_json_member(lb_json_member(text, "NetworkSettings"), "SandboxKey"),
           key, sizeof(key));
   free(text);
@@ -203,8 +203,8 @@ static bool name_in_list(const char *list, const struct naming *naming) {
   char name[LB_LABEL_SIZE];
   for (const char *each = lb_json_first(list); each; each = lb_json_next(each))
     if (lb_json_is(lb_json_member(each, "id"), naming->id))
-      return lb_json_string(lb_json_first(lb_json_member(each, "names")), name,
-                            sizeof(name)) &&
+      return lb_json_copy(lb_json_first(lb_json_member(each, "names")), name,
+                          sizeof(name)) &&
              !lb_label_of_netns(naming->label, name);
   return false;
 }

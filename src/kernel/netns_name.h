@@ -4,6 +4,7 @@
 #define LB_KERNEL_NETNS_NAME_H
 
 #include "base/label.h"
+#include "kernel/containers.h"
 #include "kernel/netns.h"
 
 #include <sys/types.h>
@@ -17,10 +18,17 @@ struct lb_found_netns {
   pid_t pid;        /* the lowest process in it; 0: none was seen */
 };
 
-/* Writes a label for it: the name of its file, else the systemd service of its
- * process, else "netns-INODE". Returns 0, or -ENAMETOOLONG if the name of the
- * file does not fit. */
-int lb_netns_name(const struct lb_found_netns *found,
+/* Whether the file of a namespace has a name that Docker, Podman or a plugin of
+ * Kubernetes made up, another one after each start: 12 hexadecimal digits in
+ * /run/docker/netns, or one that ends with a UUID. */
+bool lb_netns_is_generated(const char *path);
+
+/* Writes a label for it: the name of its file, unless that is generated; else
+ * that of the container or the systemd service that its process is in; else the
+ * name of the file or "netns-INODE". Returns 0, or -ENAMETOOLONG if the name of
+ * the file does not fit. */
+int lb_netns_name(struct lb_containers *containers,
+                  const struct lb_found_netns *found,
                   char label[static LB_LABEL_SIZE]);
 
 /* Writes "netns-INODE", for a namespace without another name or whose name is

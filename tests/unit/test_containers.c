@@ -3,7 +3,7 @@
  * their own. */
 #include "kernel/containers.h"
 
-#include "kernel/json.h"
+#include "kernel/json_find.h"
 #include "proc.h"
 #include "unit.h"
 
@@ -282,12 +282,12 @@ TEST_CASE(a_string_of_json_is_copied_if_it_fits) {
   };
   for (size_t i = 0; i < LEN(cases); i++) {
     char buf[10] = "";
-    assert_int_equal(lb_json_string(cases[i].text, buf, sizeof(buf)),
+    assert_int_equal(lb_json_copy(cases[i].text, buf, sizeof(buf)),
                      cases[i].want != NULL);
     if (cases[i].want)
       assert_string_equal(buf, cases[i].want);
   }
-  assert_false(lb_json_string(NULL, NULL, 0));
+  assert_false(lb_json_copy(NULL, NULL, 0));
   assert_null(lb_json_member(NULL, "a"));
   assert_null(lb_json_first("[ ]"));
   assert_null(lb_json_next(NULL));

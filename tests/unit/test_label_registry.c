@@ -37,7 +37,7 @@ static int claim_for(const char *text, enum lb_label_rank rank, uint32_t which,
                      const char **label) {
   return lb_label_registry_claim(
       labels, text, rank,
-      (struct lb_label_holder){note_evicted, evicted, which}, label);
+      (struct lb_label_holder){note_evicted, evicted, which, NULL}, label);
 }
 
 static const char *claim(const char *text) {

@@ -22,6 +22,7 @@ struct netns {
   uint64_t ino;                 /* 0: nothing is there */
   int life;                     /* how many have been there before */
   char called[16];              /* with this process in it; "": nothing */
+  char made_for[16];            /* the name of a container; "": none */
   struct kernel *kernel;
 };
 
@@ -193,8 +194,26 @@ WRAP(int, lb_netns_processes_find, struct lb_netns_processes *all,
   return there->walk_err;
 }
 
-WRAP(int, lb_netns_name, const struct lb_found_netns *found,
-     char label[static LB_LABEL_SIZE]) {
+/* The id of a control group divided by 10 says which container it is of. */
+WRAP(void, lb_containers_of_cgroup, struct lb_containers *containers,
+     uint64_t id, struct lb_container *out) {
+  static const char *const names[] = {"", "web", "side", "shop_cart"};
+  assert_non_null(containers);
+  *out = (struct lb_container){.label = ""};
+  if (id / 10 < LEN(names))
+    snprintf(out->label, sizeof(out->label), "%s", names[id / 10]);
+}
+
+WRAP(bool, lb_containers_owns, struct lb_containers *containers,
+     const struct lb_container *container, const char *netns) {
+  assert_non_null(containers);
+  const char *owner = netns_at(netns) ? netns_at(netns)->made_for : NULL;
+  return owner && strcmp(container->label, owner) == 0;
+}
+
+WRAP(int, lb_netns_name, struct lb_containers *containers,
+     const struct lb_found_netns *found, char label[static LB_LABEL_SIZE]) {
+  (void)containers;
   for (size_t i = 0; i < there->len && found->pid; i++)
     if (pid_of(there->netns[i].path) == found->pid &&
         there->netns[i].called[0]) {
@@ -373,6 +392,8 @@ static void play_at(struct fixture *fixture, const struct words *words) {
     replace_netns(netns, number_at(words, 3));
   else if (strcmp(verb, "called") == 0)
     snprintf(netns->called, sizeof(netns->called), "%s", words->v[3]);
+  else if (strcmp(verb, "made-for") == 0)
+    snprintf(netns->made_for, sizeof(netns->made_for), "%s", words->v[3]);
   else if (strcmp(verb, "refuses") == 0)
     netns->kernel->dump_err = strcmp(words->v[3], "EPERM") ? -EINVAL : -EPERM;
   else
@@ -403,12 +424,13 @@ static const char *listed_name(const char *path) {
 /* Statements for the own kernel (script.h), and:
  *
  * - netns NAME: configures one, or "*"; inspecting, auto: with InspectQueue;
- *   paths: with ListeningPaths
+ *   paths: with ListeningPaths; select PORT
  * - path PATH INO: a namespace, with the next kernel; INO 0: none yet
  * - joins PATH NAME: another path of the namespace there
  * - in NAME STATEMENT: for the kernel there
  * - in NAME gone, back INO, replaced INO, refuses EPERM|EINVAL,
  *   called LABEL
+ * - in NAME made-for CONTAINER: see lb_containers_owns()
  * - samples; prepare; inspect; finish; end [N]: N intervals */
 static void play_statement(void *data, const struct words *words) {
   struct fixture *fixture = data;
@@ -417,6 +439,8 @@ static void play_statement(void *data, const struct words *words) {
     add_netns(&fixture->settings, words->v[1], true);
   else if (strcmp(verb, "paths") == 0)
     fixture->settings.listening_paths = true;
+  else if (strcmp(verb, "select") == 0)
+    lb_settings_add_port(&fixture->settings, (uint16_t)number_at(words, 1));
   else if (strcmp(verb, "inspecting") == 0)
     fixture->settings.inspect = LB_INSPECT_ALWAYS;
   else if (strcmp(verb, "auto") == 0)
@@ -446,6 +470,74 @@ struct story {
     const char *script;
     const char *want;
   } steps[6];
+};
+
+/* A name that Docker has made up, as it does at each start. */
+#define FIRST "0123456789ab"
+#define SECOND "89abcdef0123"
+#define THIRD "aaaabbbbcccc"
+#define AT "path /run/docker/netns/"
+
+static const struct story containers[] = {
+    {"a container is reported by its name from its first listening socket on",
+     {{"netns *;" AT FIRST " 10; end", " 0; "},
+      {"in " FIRST " listen 1 80 cgroup 10 queue 2; end",
+       " 0; web 0, web:80 2/2/0; "}}},
+    {"a container that restarts goes on under its name, with its counters",
+     {{"netns *; end;" AT FIRST " 10; in " FIRST " listen 1 80 cgroup 10;"
+       "in " FIRST " listen 2 443 cgroup 10; end; in " FIRST " overflow 1 5;"
+       "end",
+       " 0; web 5, web:80 0/0/5, web:443 0/0/0; "},
+      {"in " FIRST " gone; end", " 0; "},
+      {AT SECOND " 11; in " SECOND " listen 1 80 cgroup 11; end",
+       " 0; web 5, web:80 0/0/5; "},
+      {"in " SECOND " overflow 1 2; in " SECOND " listen 2 443 cgroup 11; end",
+       " 0; web 7, web:80 0/0/7, web:443 0/0/0; "},
+      {"in " SECOND " gone; end 3;" AT THIRD " 12;"
+       "in " THIRD " listen 1 80 cgroup 12; end",
+       " 0; web 7, web:80 0/0/7; "}}},
+    {"without a known container a namespace has the name of its file",
+     {{"netns *;" AT FIRST " 10; in " FIRST " listen 1 80; end",
+       " 0; " FIRST " 0, " FIRST ":80 0/0/0; "},
+      {"in " FIRST " listen 2 81 cgroup 10; end",
+       " 0; web 0, web:80 0/0/0, web:81 0/0/0; "}}},
+    {"each container of a namespace has its own listeners, also of one port",
+     {{"netns *;" AT FIRST " 10; in " FIRST " listen 1 80 cgroup 10;"
+       "in " FIRST " listen 2 80 cgroup 20 queue 1;"
+       "in " FIRST " listen 3 9000 cgroup 20; end",
+       " 0; " FIRST " 0, web:80 0/0/0, side:80 1/1/0, side:9000 0/0/0; "},
+      {"in " FIRST " made-for side; in " FIRST " listen 4 81 cgroup 30; end",
+       " 0; side 0, web:80 0/0/0, side:80 1/1/0, side:9000 0/0/0, "
+       "shop_cart:81 0/0/0; "}}},
+    {"the containers of a pod are one",
+     {{"netns *; path /run/netns/cni-01234567-89ab-cdef-0123-456789abcdef 10;"
+       "in cni-01234567-89ab-cdef-0123-456789abcdef listen 1 80 cgroup 30;"
+       "in cni-01234567-89ab-cdef-0123-456789abcdef listen 2 81 cgroup 31; end",
+       " 0; shop_cart 0, shop_cart:80 0/0/0, shop_cart:81 0/0/0; "}}},
+    {"a container that stays when the one restarts whose namespace it had "
+     "joined goes on, too",
+     {{"netns *; end;" AT FIRST " 10; in " FIRST " made-for web;"
+       "in " FIRST " listen 1 80 cgroup 10; in " FIRST " listen 2 81 cgroup 20;"
+       "end; in " FIRST " overflow 1 5; in " FIRST " overflow 2 3; end",
+       " 0; web 8, web:80 0/0/5, side:81 0/0/3; "},
+      {"in " FIRST " gone;" AT SECOND " 11; in " SECOND " made-for web;"
+       "in " SECOND " listen 1 80 cgroup 11; path /proc/7/ns/net 10;"
+       "in 7 listen 2 81 cgroup 20; end",
+       " 0; web 8, web:80 0/0/5; side 0, side:81 0/0/3; "}}},
+    {"a second container of the same name keeps the name of its file",
+     {{"netns *;" AT FIRST " 10;" AT SECOND " 11;"
+       "in " FIRST " listen 1 80 cgroup 10; in " SECOND
+       " listen 1 80 cgroup 11;"
+       "end",
+       " 0; web 0, web:80 0/0/0; " SECOND " 0, " SECOND ":80 0/0/0; "},
+      {"in " FIRST " gone; end 2", " 0; " SECOND " 0, " SECOND ":80 0/0/0; "}}},
+    {"a file of ip-netns keeps its name whatever is in it",
+     {{"netns *; path /run/netns/blue 10; in blue listen 1 80 cgroup 10; end",
+       " 0; blue 0, blue:80 0/0/0; "}}},
+    {"a selected port is under the name of the namespace",
+     {{"netns *; select 80;" AT FIRST " 10; in " FIRST
+       " listen 1 80 cgroup 10; end",
+       " 0, 80 0/0/0; web 0, web:80 0/0/0; "}}},
 };
 
 static const struct story stories[] = {
@@ -640,19 +732,24 @@ static const struct story stories[] = {
      {{"inspecting; listen 1 80 queue 1; end 3", " 0, 80 1/1/0/1; "}}},
 };
 
-TEST_CASE(namespaces_come_to_what_the_stories_want) {
-  for (size_t i = 0; i < LEN(stories); i++) {
-    print_message("# %s\n", stories[i].name);
-    assert_int_equal(set_up(state), 0);
-    for (size_t j = 0; j < LEN(stories[i].steps) && stories[i].steps[j].script;
-         j++) {
-      play(*state, stories[i].steps[j].script);
-      assert_outcome(*state, stories[i].steps[j].want);
-      assert_int_equal(
-          lb_monitor_listing_error(((struct fixture *)*state)->monitor), 0);
-    }
-    assert_int_equal(tear_down(state), 0);
+static void play_story(void **state, const struct story *story) {
+  print_message("# %s\n", story->name);
+  assert_int_equal(set_up(state), 0);
+  for (size_t i = 0; i < LEN(story->steps) && story->steps[i].script; i++) {
+    play(*state, story->steps[i].script);
+    assert_outcome(*state, story->steps[i].want);
   }
+  assert_int_equal(tear_down(state), 0);
+}
+
+TEST_CASE(namespaces_come_to_what_the_stories_want) {
+  for (size_t i = 0; i < LEN(stories); i++)
+    play_story(state, &stories[i]);
+}
+
+TEST_CASE(namespaces_have_the_names_of_the_containers_in_them) {
+  for (size_t i = 0; i < LEN(containers); i++)
+    play_story(state, &containers[i]);
 }
 
 /* --- what is opened and closed ------------------------------------------- */

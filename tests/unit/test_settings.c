@@ -294,10 +294,10 @@ TEST_WITH(a_namespace_in_two_spellings_is_sampled_once, begin_test, end_test) {
  * the selections that apply, with ":" in front if they are not plain. */
 static void say_applies(struct text *got) {
   static const struct lb_netns_ref refs[] = {
-      {NULL, "", false},
-      {"/run/netns/blue", "blue", true},
-      {"/run/netns/red", "red", true},
-      {"/proc/1/ns/net", "proc-1-ns-net", false},
+      {.label = ""},
+      {.path = "/run/netns/blue", .label = "blue", .listed = true},
+      {.path = "/run/netns/red", .label = "red", .listed = true},
+      {.path = "/proc/1/ns/net", .label = "proc-1-ns-net"},
   };
   for (size_t i = 0; i < LEN(refs); i++) {
     say(got, "%s%s", i ? refs[i].label : "own",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/json.h"
+#include "kernel/json_find.h"
 
 #include <string.h>
 
@@ -86,7 +86,7 @@ static char unescape(const char **at) {
   return '_';
 }
 
-bool lb_json_string(const char *value, char *out, size_t size) {
+bool lb_json_copy(const char *value, char *out, size_t size) {
   if (!value || *value != '"' || !after_string(value))
     return false;
   size_t len = 0;
@@ -101,5 +101,5 @@ bool lb_json_string(const char *value, char *out, size_t size) {
 
 bool lb_json_is(const char *value, const char *text) {
   char buf[MOST_BYTES];
-  return lb_json_string(value, buf, sizeof(buf)) && strcmp(buf, text) == 0;
+  return lb_json_copy(value, buf, sizeof(buf)) && strcmp(buf, text) == 0;
 }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+/* Whose sockets are: several containers can share one network namespace, and
+ * each has listeners of its own, also of one port. */
+#include "core/listeners_internal.h"
+
+#include "base/array.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+/* A container that restarts keeps its number, but not always its ID. */
+static int number_of(struct lb_listeners *listeners,
+                     const struct lb_container *owner, uint32_t *number) {
+  for (size_t i = 0; i < listeners->owners_len; i++)
+    if (strcmp(listeners->owners[i].label, owner->label) == 0) {
+      listeners->owners[i] = *owner;
+      *number = (uint32_t)i + 1;
+      return 0;
+    }
+  int err = lb_append(&listeners->owners, &listeners->owners_len, owner, 1,
+                      sizeof(*owner));
+  if (!err)
+    *number = (uint32_t)listeners->owners_len;
+  return err;
+}
+
+int lb_listeners_find_owner(struct lb_listeners *listeners,
+                            struct lb_listen_sock *sock) {
+  struct lb_container owner;
+  if (!listeners->netns->containers || sock->family == AF_UNIX)
+    return 0;
+  lb_containers_of_cgroup(listeners->netns->containers, sock->cgroup, &owner);
+  return owner.label[0] ? number_of(listeners, &owner, &sock->owner) : 0;
+}
+
+const struct lb_container *
+lb_listeners_owner(const struct lb_listeners *listeners, uint32_t number) {
+  return &listeners->owners[number - 1];
+}
+
+/* --- labels that go on ---------------------------------------------------- */
+
+void lb_listeners_set_gone(struct lb_listeners *listeners, bool is_gone) {
+  listeners->is_gone = is_gone;
+}
+
+/* A container can go on in another namespace while this one stays. */
+static bool has_gone_on(const struct lb_listener_entry *entry) {
+  return entry->owner && entry->listener.sample.sockets == 0;
+}
+
+static void add_counters(struct lb_listener_attribution *sum,
+                         struct lb_listener_attribution *counters) {
+  sum->drops += counters->drops;
+  sum->overflows += counters->overflows;
+  *counters = (struct lb_listener_attribution){.drops = 0};
+}
+
+static void continue_counters(struct lb_listener *heir,
+                              struct lb_listener *gone) {
+  add_counters(&heir->attribution, &gone->attribution);
+  add_counters(&heir->before.attribution, &gone->before.attribution);
+  heir->sent = gone->sent;
+  heir->overflows = gone->overflows;
+}
+
+bool lb_listeners_yield(void *data, uint32_t which,
+                        const struct lb_label_holder *to) {
+  struct lb_listeners *listeners = data, *heirs = to->data;
+  if (which == LB_OF_NETNS)
+    return listeners->is_gone;
+  struct lb_listener_entry *gone = &listeners->v[which];
+  if (!listeners->is_gone && !has_gone_on(gone))
+    return false;
+  if (to->which != LB_OF_NETNS)
+    continue_counters(&heirs->v[to->which].listener, &gone->listener);
+  return true;
+}
