@@ -28,7 +28,7 @@ def readings(lines):
     """{name: Reading} from the output of listen_backlog-probe --list-values."""
     found = {}
     for line in lines:
-        full_name, kind, subjects, meaning = line.rstrip("\n").split("\t")
+        full_name, kind, subjects, meaning, _ = line.rstrip("\n").split("\t")
         value_type, _, name = full_name.partition("-")
         found[name] = Reading(value_type, name, kind == "counter",
                               set(subjects.split(",")), meaning)

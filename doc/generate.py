@@ -25,6 +25,11 @@ NAMES = {
                    'collectd_listen_backlog_METRIC{listen_backlog="NAME",'
                    'instance="HOST"}'),
 }
+# Of collectd 6: its families, and their names in Prometheus.
+FAMILIES = {"listener": "listen_backlog.NAME",
+            "namespace": "listen_backlog.netns.NAME"}
+UNITS = {"%": "1"}
+UNIT_SUFFIXES = {"1": "_ratio", "s": "_seconds"}
 # The data source in types.db, if not "value", and write_prometheus' suffix.
 SOURCES = {"duration": "seconds"}
 SUFFIXES = {"duration": "_seconds", "derive": "_total"}
@@ -42,15 +47,29 @@ def filled_in(name, value_type, instance):
 def table(store, readings):
     yield "| of the | value | name |\n|---|---|---|\n"
     for subject, name in zip(("listener", "namespace"), NAMES[store]):
-        for reading, _, subjects, _ in readings:
+        for reading, _, subjects, _, _ in readings:
             if subject in subjects.split(","):
                 value_type, _, instance = reading.partition("-")
                 yield (f"| {subject} | `{reading}` | "
                        f"`{filled_in(name, value_type, instance)}` |\n")
 
 
+def families(readings):
+    yield ("| of the | value | family | unit | in Prometheus |\n"
+           "|---|---|---|---|---|\n")
+    for subject, name in FAMILIES.items():
+        for reading, kind, subjects, _, unit in readings:
+            if subject in subjects.split(","):
+                unit = UNITS.get(unit, unit)
+                family = name.replace("NAME", reading.partition("-")[2])
+                yield (f"| {subject} | `{reading}` | `{family}` | `{unit}` | "
+                       f"`{family.replace('.', '_')}"
+                       f"{UNIT_SUFFIXES.get(unit, '')}"
+                       f"{'_total' if kind == 'counter' else ''}` |\n")
+
+
 def columns(readings):
-    for reading, _, subjects, meaning in readings:
+    for reading, _, subjects, meaning, _ in readings:
         if "listener" in subjects.split(","):
             yield (f".It {reading.partition('-')[2].upper()}\n"
                    f"{meaning[:1].upper()}{meaning[1:]}.\n")
@@ -60,6 +79,8 @@ def generated(page, readings):
     page = re.sub(r"(<!-- names in (\w+), [^\n]*\n)(?:\|.*\n)*",
                   lambda m: m.group(1) + "".join(table(m.group(2), readings)),
                   page)
+    page = re.sub(r"(<!-- families, [^\n]*\n)(?:\|.*\n)*",
+                  lambda m: m.group(1) + "".join(families(readings)), page)
     return re.sub(r"(\.\\\" columns, [^\n]*\n)(?:(?!\.El).*\n)*",
                   lambda m: m.group(1) + "".join(columns(readings)), page)
 

@@ -2,7 +2,8 @@
 # LB_COLLECTD_HEADERS
 # Finds the headers for collectd plugins by compiling with them. Sets
 #   COLLECTD_CPPFLAGS  for files that include collectd.h,
-#   OCONFIG_CPPFLAGS   for files that include liboconfig/oconfig.h only.
+#   OCONFIG_CPPFLAGS   for files that include liboconfig/oconfig.h only,
+#   COLLECTD6          a condition of automake: they are those of collectd 6.
 # They are system headers, so the compiler does not warn about them.
 AC_DEFUN([LB_COLLECTD_HEADERS], [
   AC_ARG_WITH([collectd-headers],
@@ -32,11 +33,12 @@ AC_DEFUN([LB_COLLECTD_HEADERS], [
   Looked in: $lb_roots
   ${lb_why:-There is no collectd.h in any of them.}
   Debian: apt-get install collectd-dev
-  Fedora packages no plugin headers: unpack the source of the collectd 5 you run, run ./configure
+  Fedora packages no plugin headers: unpack the source of the collectd you run, run ./configure
   in it, and give that tree to --with-collectd-headers=DIR])])
   AC_MSG_RESULT([$lb_headers_found])
   AC_SUBST([COLLECTD_CPPFLAGS])
   AC_SUBST([OCONFIG_CPPFLAGS])
+  AM_CONDITIONAL([COLLECTD6], [test "$lb_series" = 6])
 ])
 
 # _LB_TRY_LAYOUT(root, directories): tries one layout. If it fails, lb_why has the reason.
@@ -50,28 +52,41 @@ AC_DEFUN([_LB_TRY_LAYOUT], [
     test ! -f "$lb_dir/liboconfig/oconfig.h" || lb_oconfig="-isystem $lb_dir"
     test ! -f "$lb_dir/collectd.h" || lb_collectd_h=$lb_dir/collectd.h
   done
-  AS_IF([test -n "$lb_collectd_h"], [
+  # collectd 6 has value lists, too, so its families come first.
+  for lb_series_tried in 6 5; do
+  AS_IF([test -n "$lb_collectd_h" && test -z "$lb_headers_found"], [
     lb_save_CPPFLAGS=$CPPFLAGS
-    CPPFLAGS="$CPPFLAGS$lb_flags -D_GNU_SOURCE -DHAVE_CONFIG_H"
+    CPPFLAGS="$CPPFLAGS$lb_flags -D_GNU_SOURCE -DHAVE_CONFIG_H -DLB_SERIES=$lb_series_tried"
     AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[
         #include <collectd.h>
         #include <plugin.h>
         #include <utils_complain.h>
         #include <liboconfig/oconfig.h>
         static int lb_config(oconfig_item_t *ci) { return ci->children_num; }
+        static c_complain_t lb_complaint = C_COMPLAIN_INIT_STATIC;
+        #if LB_SERIES == 6
+        static int lb_dispatch(void) {
+          metric_family_t family = {.name = "lb", .unit = "1", .type = METRIC_TYPE_COUNTER};
+          return plugin_dispatch_metric_family(&family);
+        }
+        #else
         /* Before 5.7 it was no constant, and called every host "localhost"; before 5.6 a name had 63 bytes. */
         static value_list_t lb_empty = VALUE_LIST_INIT;
-        static c_complain_t lb_complaint = C_COMPLAIN_INIT_STATIC;
+        static int lb_dispatch(void) {
+          value_t value = {.gauge = 0};
+          value_list_t vl = lb_empty;
+          vl.values = &value;
+          vl.values_len = 1;
+          vl.interval = plugin_get_interval();
+          return plugin_dispatch_values(&vl);
+        }
+        #endif
       ]], [[
-        value_t value = {.gauge = 0};
-        value_list_t vl = lb_empty;
-        vl.values = &value;
-        vl.values_len = 1;
-        vl.interval = plugin_get_interval();
         plugin_register_complex_config("lb", lb_config);
-        c_complain_once(LOG_ERR, &lb_complaint, "%d", plugin_dispatch_values(&vl));
+        c_complain_once(LOG_ERR, &lb_complaint, "%d", lb_dispatch());
       ]])],
       [lb_headers_found=$lb_collectd_h
+       lb_series=$lb_series_tried
        COLLECTD_CPPFLAGS=$lb_flags
        OCONFIG_CPPFLAGS=$lb_oconfig],
       [lb_why="$lb_collectd_h does not compile: `grep 'error:' conftest.err | head -n 1`"
@@ -81,6 +96,7 @@ AC_DEFUN([_LB_TRY_LAYOUT], [
          [lb_why="$lb_collectd_h is of a collectd before 5.7, the oldest that will do."])])
     CPPFLAGS=$lb_save_CPPFLAGS
   ])
+  done
 ])
 
 # LB_COLLECTD_PLUGINDIR

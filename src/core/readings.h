@@ -38,6 +38,7 @@ enum lb_subject { LB_LISTENER = 1, LB_NAMESPACE = 2 };
 struct lb_reading {
   const char *name;    /* also the type instance */
   const char *type;    /* in collectd's types.db */
+  const char *unit;    /* in the Unified Code for Units of Measure */
   unsigned is_counter; /* else a gauge */
   unsigned subjects;   /* enum lb_subject */
   const char *meaning; /* a phrase, shown by the probe and the dashboards */

@@ -56,13 +56,13 @@ static const struct option long_options[] = {
 static void print_reading_table(void) {
   for (int i = 0; i < LB_READINGS; i++) {
     const struct lb_reading *reading = &lb_reading_table[i];
-    printf("%s-%s\t%s\t%s%s\t%s\n", reading->type, reading->name,
+    printf("%s-%s\t%s\t%s%s\t%s\t%s\n", reading->type, reading->name,
            reading->is_counter ? "counter" : "gauge",
            reading->subjects & LB_LISTENER ? "listener" : "",
            reading->subjects == (LB_LISTENER | LB_NAMESPACE) ? ",namespace"
            : reading->subjects & LB_NAMESPACE                ? "namespace"
                                                              : "",
-           reading->meaning);
+           reading->meaning, reading->unit);
   }
 }
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# configure finds collectd's headers in each layout that systems have, and says what is missing in others. The layouts are
-# copies of the installed Debian headers. TAP; run by make check.
+# configure finds collectd's headers in each layout that systems have, knows those of collectd 6, and says what is missing
+# in others. The layouts are copies of the installed Debian headers; tests/support/collectd6 stands in for collectd 6.
+# TAP; run by make check.
 set -u
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
@@ -22,6 +23,14 @@ configure() { # configure DIR OPTION...: in DIR; a cache saves most of the time
 builds() { # builds NAME: configure takes the headers in $tmp/NAME, and the plugin compiles with them
     configure "build-$1" --with-collectd-headers="$tmp/$1" >"$tmp/out" 2>&1 || { cat "$tmp/out" && return 1; }
     grep "checking for collectd's headers... $tmp/$1/" "$tmp/out" && make libcollectd5.la
+}
+
+builds_for_6() { # the plugin compiles with the families of collectd 6, and has no value list
+    configure build-6 --with-collectd-headers="$LB_SRCDIR/tests/support/collectd6" >"$tmp/out" 2>&1 ||
+        { cat "$tmp/out" && return 1; }
+    grep 'of collectd 6)' "$tmp/out" && make CFLAGS='-g -O1 -Werror' libcollectd6.la &&
+        nm .libs/libcollectd6.a | grep 'U plugin_dispatch_metric_family' &&
+        ! nm .libs/libcollectd6.a | grep plugin_dispatch_values
 }
 
 refuses() { # refuses NAME WORD...: configure fails, and says each WORD
@@ -68,12 +77,13 @@ rewrite() { # rewrite DIR: gives its headers the includes that collectd's own so
     touch prefix/lib/collectd/csv.so
 )
 
-echo 1..11
+echo 1..12
 check 'configure takes the headers as Debian installs them' builds debian
 check 'configure takes the headers in one folder per library' builds folders
 check 'configure takes the headers in one flat folder' builds flat
 check "configure takes the headers in collectd's source tree" builds tree
 check "configure takes the headers in collectd 5.7's source tree" builds tree-5.7
+check "configure takes collectd 6's headers, and the plugin its metric families" builds_for_6
 check 'configure refuses headers before 5.7' refuses tree-5.6 'before 5.7, the oldest that will do'
 check 'configure refuses a source tree that was not configured' refuses unconfigured \
     'without src/config.h' 'run ./configure in it'

@@ -85,7 +85,7 @@ def number(text):
 
 def listed_readings():
     """[(type-type_instance, kind, "listener" or "namespace", meaning)]: the plugin's own table of readings."""
-    return [(name, kind, owner, meaning) for name, kind, owners, meaning in
+    return [(name, kind, owner, meaning) for name, kind, owners, meaning, _ in
             (line.split("\t") for line in probe_output("--list-values").splitlines()) for owner in owners.split(",")]
 
 
