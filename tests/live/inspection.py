@@ -153,6 +153,8 @@ def _():
 @test("abandoned has the clients of MPTCP that have closed, half-closed or reset, which the kernel's list of TCP sockets "
       "shows as established, beside clients of TCP")
 def _():
+    if not has_mptcp():
+        raise Skip("this kernel has no MPTCP")
     daemon = Collectd(INSPECT)
     for port, addr in (8080, "127.0.0.1"), (8081, "::"):
         server = Listener(port, backlog=20, addr=addr, mptcp=True)

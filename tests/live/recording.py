@@ -147,14 +147,19 @@ def without_newer(text, want):
     return "\n".join(lines)
 
 
-OPTIONS = {"waiting.rec": ["--unix", "--tcp", "--inspect", "--sample", "0.05"]}  # to replay a recording with
+
+def options_of(name):
+    """The options to replay a recording with."""
+    sample = {"waiting": "0.05", "linux": "2"}.get(re.match("[a-z]*", name).group())
+    return ["--unix", "--tcp", "--inspect", "--sample", sample] if sample else []
+
 
 for expected in sorted(glob.glob(glob.escape(f"{SRCDIR}/tests/data") + "/*.expected")):
     @test(f"tests/data/{os.path.basename(expected)} is the replay of the recording")
     def _(expected=expected):
         path = expected[:-len(".expected")]
         want = content(expected)
-        text = probe_output(*OPTIONS.get(os.path.basename(path), ()), "--replay", path)
+        text = probe_output(*options_of(os.path.basename(path)), "--replay", path)
         equal(without_newer(text, want).splitlines(), want.splitlines(), "the replay")
 
 

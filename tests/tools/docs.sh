@@ -134,8 +134,20 @@ licensed() {
     src tests alerts bench fuzz packaging graph dashboards doc quickstart | grep .
 }
 
+# Each line of tests/kernels/cases names a live test and has a part of a title, which may be in two strings.
+cases_are_there() {
+  missing=0
+  while IFS= read -r case; do
+    tr -d '\n' <"$src/tests/live/${case%%: *}.py" | sed "s/[\"'] *f*[\"']//g" | grep -qF -- "${case#*: }" || {
+      echo "no such case: $case"
+      missing=1
+    }
+  done <"$src/tests/kernels/cases"
+  return $missing
+}
+
 scratch
-echo 1..21
+echo 1..22
 check 'the lists to compare are there' lists_are_there
 check 'the man page has the readings of the program, with kind and subject' man_has_readings "$tmp/readings"
 check 'the README has every reading' all_in readings "$src/README.md"
@@ -154,6 +166,7 @@ check 'links to headings lead to one, and the index of symptoms has every sympto
   python3 -B "$src/tests/tools/anchors.py" "$src"/*.md "$src"/doc/*.md "$src/fuzz/README.md" "$src/tests/data/README.md" \
   "$src"/alerts/*.yml
 check 'the files that doc/hacking.md names are there' paths_are_there "$src/doc/hacking.md"
+check 'the cases that make check-kernels runs are there' cases_are_there
 check 'collectd-listen_backlog(5) is sound mdoc' lint "$man5"
 check 'listen_backlog-probe(1) is sound mdoc' lint "$src/man/listen_backlog-probe.1"
 check 'listen_backlog-graph(1) is sound mdoc' lint "$src/man/listen_backlog-graph.1"

@@ -20,8 +20,8 @@ from .packets import Wire, syn
 from .namespaces import (
     MS_SHARED, Namespace, libc, mount, network, new_network, nsids, open_network, private_run, set_nsid)
 from .sockets import (
-    Crowd, Listener, Service, UnixListener, UnixService, client, drop_syns, established, fill, overflow,
-    overflow_by_ack, reset)
+    Crowd, Listener, Service, UnixListener, UnixService, client, drop_syns, established, fill,
+    has_mptcp, overflow, overflow_by_ack, reset)
 from .programs import Process, Thread, proc, processes, threads, unprivileged
 from .faults import Faults, unlimited
 from .probe import (
@@ -30,4 +30,4 @@ from .probe import (
 from .messages import matches, message
 from .collectd import PLUGIN, VALGRIND, Collectd, Daemon, part, plugin_dir, queues
 from .counters import agrees_with_kernel, counters, never_back, quiet, settled
-from .subtests import main, test
+from .subtests import Skip, main, test

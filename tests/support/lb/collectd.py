@@ -16,6 +16,7 @@ from .probe import INSPECTED, READINGS, number
 from .programs import Process, proc, threads
 
 _NAMES = {name: reading for reading, name in READINGS.items()}
+SHORTEST = float(os.environ.get("LB_INTERVAL", "0"))  # of a slow machine, on which collectd writes less often
 PLUGIN = "listen_backlog plugin:"  # begins each line of ours in the log
 VALGRIND = ("valgrind", "--leak-check=full", "--keep-debuginfo=yes",
             "--show-leak-kinds=definite,indirect,possible", "--xml=yes", "--xml-file=@DIR@/valgrind.%p")
@@ -37,6 +38,7 @@ class Daemon:
     def __init__(self, plugins, text, interval=0.1, hostname="testhost", threads_=1, command=(), start=True,
                  limited=False, **options):
         self.dir = scratch(0o777)
+        interval = max(interval, SHORTEST)
         if interval < 1 and not limited:
             options["env"] = {**unlimited(self.dir), **(options.get("env") or {})}
         self.command, self.options, self.hostname, self.interval = command, options, hostname, interval

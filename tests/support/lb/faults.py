@@ -16,7 +16,9 @@ Heap = collections.namedtuple("Heap", "blocks bytes")
 
 @functools.cache
 def _library(name):
-    """A file of tests/support to preload, compiled once for all subtests."""
+    """A file of tests/support to preload, compiled once for all subtests, or where LB_LIBRARIES has it compiled."""
+    if folder := os.environ.get("LB_LIBRARIES"):
+        return f"{folder}/{name}.so"
     folder = tempfile.mkdtemp(prefix="listen_backlog-")
     atexit.register(shutil.rmtree, folder)
     os.chmod(folder, 0o755)

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import ctypes
+import errno
 import os
 import socket
 import struct
@@ -110,6 +111,16 @@ class Listener(Accepting, Service):
         code = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
         program = struct.pack("HP", 1, ctypes.addressof(code))
         self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program)
+
+
+def has_mptcp():
+    """Whether the kernel has MPTCP: Debian's 5.10 has not."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP).close()
+    except OSError as error:
+        check(error.errno in (errno.EPROTONOSUPPORT, errno.ENOPROTOOPT), error)
+        return False
+    return True
 
 
 def client(addr, port):

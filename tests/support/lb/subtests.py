@@ -20,6 +20,10 @@ def test(name):
     return register
 
 
+class Skip(Exception):
+    """Raised by a subtest that this kernel cannot run, with the reason."""
+
+
 def main():
     """Runs the subtests: all, or those whose names hold all arguments of the script."""
     sys.stdout.reconfigure(line_buffering=True)
@@ -40,6 +44,8 @@ def _run(function, name):
     try:
         new_network()
         function()
+    except Skip as reason:
+        name += f" # SKIP {reason}"
     except Exception:
         passed = False
         note(traceback.format_exc())
