@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Where the inode is, or would be. */
@@ -50,6 +51,18 @@ static int note_process(struct lb_netns_processes *all, uint64_t ino,
   return 0;
 }
 
+/* access(2) would check without the capabilities of a user other than root. */
+static bool has_entry(int proc, const char *name) {
+  struct stat status;
+  return fstatat(proc, name, &status, 0) == 0;
+}
+
+/* Of a process that has just ended the kernel says EACCES as well
+ * (proc_ns_readlink(), fs/proc/namespaces.c). */
+static bool is_denied(int proc, const char *name, int err) {
+  return (err == EACCES || err == EPERM) && has_entry(proc, name);
+}
+
 /* A process that has ended meanwhile, or whose main thread has, is in none. */
 static int read_process(struct lb_netns_processes *all, int proc,
                         const char *name) {
@@ -57,7 +70,7 @@ static int read_process(struct lb_netns_processes *all, int proc,
   uint64_t ino;
   snprintf(path, sizeof(path), "%s/ns/net", name);
   ssize_t len = readlinkat(proc, path, target, sizeof(target) - 1);
-  all->was_denied |= len < 0 && (errno == EACCES || errno == EPERM);
+  all->was_denied |= len < 0 && is_denied(proc, name, errno);
   target[len > 0 ? len : 0] = '\0';
   if (sscanf(target, "net:[%" SCNu64 "]", &ino) != 1) // NOLINT(cert-err34-c)
     return 0;
@@ -79,7 +92,7 @@ int lb_netns_processes_find(struct lb_netns_processes *all, const char *proc) {
     return -errno;
   all->len = 0;
   all->dev = own.dev;
-  all->was_denied = faccessat(dirfd(dir), "1", F_OK, 0) != 0;
+  all->was_denied = !has_entry(dirfd(dir), "1");
   for (struct dirent *entry;
        !err &&
        (entry = readdir(dir));) // NOLINT(concurrency-mt-unsafe): our own

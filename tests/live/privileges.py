@@ -92,9 +92,10 @@ REFUSED = {
 
 
 @test("the drop-in takes away every privilege that collectd does not need, and the one for namespaces gives back "
-      "setns(2) alone")
+      "setns(2) and the sight of all processes alone")
 def _():
-    for drop_ins, want in ((LEAST,), REFUSED), ((LEAST, NETNS), {**REFUSED, "setns": "works"}):
+    for drop_ins, want in ((LEAST,), REFUSED), ((LEAST, NETNS), {
+            **REFUSED, "setns": "works", "processes": "['1']"}):
         own = scratch(0o777)
         run = subprocess.run([*confined(drop_ins, own), "python3", "-c", TRIES], env={**os.environ, "OWN": own},
                              text=True, check=True, capture_output=True)
@@ -189,8 +190,8 @@ def one_elsewhere():
     fill(Listener(8080, backlog=4), 2)
 
 
-@test("with the drop-in for it NetNamespace works, also for a namespace that is mounted later, and CAP_SYS_ADMIN is "
-      "all it has")
+@test("with the drop-in for it NetNamespace works, also for a namespace that is mounted later or that only another "
+      "user's process shows, and CAP_SYS_ADMIN and CAP_SYS_PTRACE are all it has")
 def _():
     one_elsewhere()
     root = Collectd(NAMESPACES + "\nInspectQueue true")
@@ -201,21 +202,38 @@ def _():
     with Namespace("green").inside():
         fill(Listener(8081, backlog=4), 1)
     until(lambda: "green:8081" in daemon.instances(), "a namespace that is mounted later is seen")
+    hidden = Hidden()
+    with hidden.inside():
+        fill(Listener(8082, backlog=4), 1)
+    until(lambda: hidden.label() + ":8082" in daemon.instances(), "a namespace without a file is seen")
     equal(daemon.unexpected(), [])
-    equal(int(daemon.status()["CapEff"], 16), 1 << 21, "CAP_SYS_ADMIN alone")
+    equal(int(daemon.status()["CapEff"], 16), 1 << 21 | 1 << 19, "CAP_SYS_ADMIN and CAP_SYS_PTRACE alone")
 
 
 ASSIGNMENTS = [line for line in content(NETNS).splitlines() if "=" in line and line[0] not in "#["]
 
-for left_out in None, *ASSIGNMENTS:
+SIGHT = [line for line in ASSIGNMENTS if "CAP_SYS_PTRACE" in line]
+
+for left_out in None, *(line for line in ASSIGNMENTS if line not in SIGHT):
     @test(f"without {left_out or 'the drop-in for it'} NetNamespace costs one ERROR that names CAP_SYS_ADMIN, and the "
           "rest is reported")
     def _(left_out=left_out):
         one_elsewhere()
         daemon = SystemdService(NAMESPACES, LEAST, *([without(NETNS, re.escape(left_out))] if left_out else []))
-        mentions(until(daemon.complaints, "it is logged")[0],
-                 message("LB_MSG_NETNS", "blue", message("LB_WHY_NETNS_PRIVILEGE")))
+        mentions(until(daemon.complaints, "it is logged")[0], "blue", message("LB_WHY_NETNS_PRIVILEGE"))
         equal(queues(daemon.read()), {"": None, "8080": 2}, "all of the rest is reported")
+
+for left_out in SIGHT:
+    @test(f"without {left_out} one INFO line names the capability, and all but the namespaces without a file is reported")
+    def _(left_out=left_out):
+        one_elsewhere()
+        with Hidden().inside():
+            Listener(8082)
+        daemon = SystemdService(NAMESPACES, LEAST, without(NETNS, re.escape(left_out)))
+        equal(queues(daemon.read()), {"": None, "8080": 2, "blue": None, "blue:8080": 5})
+        daemon.await_reads(10)
+        equal(daemon.unexpected(), daemon.said("LB_MSG_NETNS_UNSEEN"))
+        equal(len(daemon.said("LB_MSG_NETNS_UNSEEN")), 1, "it is said once")
 
 
 # -------------------------------------------------------- what systemd says

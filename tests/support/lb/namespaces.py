@@ -6,7 +6,8 @@ import functools
 import os
 import re
 
-from .basics import at_end, command
+from .basics import at_end, command, content, scratch
+from .programs import Process
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 1 << 12, 1 << 14, 1 << 18, 1 << 20
@@ -110,6 +111,36 @@ class Namespace:
                 yield self
         finally:
             os.close(file)
+
+
+class Hidden(Namespace):
+    """Another network namespace that only processes show, which keep it alive."""
+
+    def __init__(self):
+        super().__init__(scratch() + "/netns")
+        with self.inside():
+            self.processes = [Process(["sleep", "infinity"])]
+        self.delete()
+        self._follow()
+
+    def _follow(self):
+        self.path = f"/proc/{self.processes[0].pid}/ns/net"
+
+    def enter(self):
+        """Another process, after which the first one may end."""
+        with self.inside():
+            self.processes.append(Process(["sleep", "infinity"]))
+
+    def leave(self):
+        """The first process ends."""
+        self.processes.pop(0).stop()
+        if self.processes:
+            self._follow()
+
+    def label(self):
+        """That of the service that the test runs in, if it does."""
+        service = re.search(r"^0::\S*/([^/\s]+)\.service(/(?!\S*\.scope)\S*)?$", content("/proc/self/cgroup"), re.M)
+        return service.group(1) if service else f"netns-{os.stat(self.path).st_ino}"
 
 
 def set_nsid(namespace, nsid):
