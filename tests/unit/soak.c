@@ -951,8 +951,9 @@ int main(void) {
       cmocka_unit_test(a_long_life_is_exact_and_leaks_nothing)};
   start_ns = real_ns();
   if (!enter_new_netns()) {
-    printf("Bail out! no network namespace of our own\n");
-    return 1;
+    printf("1..0 # SKIP no network namespaces here, as in a chroot without "
+           "privileges\n");
+    return 0;
   }
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -283,7 +283,10 @@ TEST_WITH(samples_come_when_the_monitor_says_and_none_is_missed, set_up,
   wait_for_samples(SAMPLES);
   uint64_t passed = lb_sampler_now_ms() + 1 - before;
   assert_true(passed >= (SAMPLES - 1) * PERIODS);
-  assert_in_range(take_counts().missed, 0, passed / PERIODS);
+  /* On a loaded machine the thread comes late: each period before the first
+   * sample, and every 20 later, is one that is missed. */
+  uint64_t late = passed - (SAMPLES - 1) * PERIODS;
+  assert_in_range(take_counts().missed, 0, late);
 }
 
 TEST_WITH(without_anything_due_no_sample_is_made, set_up, tear_down) {
