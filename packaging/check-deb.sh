@@ -19,10 +19,34 @@ root=$tmp/root
 name=collectd-listen-backlog
 
 # The newest Standards-Version depends on the version of lintian.
-lintian_is_silent() {
+silent() {
     said=$(lintian --allow-root --pedantic --display-info --fail-on none \
-        --suppress-tags newer-standards-version,out-of-date-standards-version "$dir/$name"_*.changes) || return
+        --suppress-tags newer-standards-version,out-of-date-standards-version "$1") || return
     [ -z "$said" ] || { printf '%s\n' "$said" && return 1; }
+}
+
+# Every file of the tarball that is not by the authors of the plugin
+copyright_names_others() {
+    mkdir "$tmp/orig" && tar -xzf "$dir/$name"_*.orig.tar.gz -C "$tmp/orig" --strip-components=1 &&
+        cd "$tmp/orig" && grep -rlE '(Free Software [F]oundation|X [C]onsortium)' --exclude-dir=debian . |
+        sed 's|^./||' | sort >"$tmp/others" && [ -s "$tmp/others" ] &&
+        sed -n '/^Files:/,/^Copyright:/s/^ \([^ ]*[./][^ ]*\|configure\)$/\1/p' debian/copyright | sort |
+        diff "$tmp/others" -
+}
+
+# The overrides are right with the names and addresses as well as without.
+lintian_is_silent_when_filled_in() {
+    cat >"$tmp/publication" <<'END'
+name: Ada Example
+email: ada@example.net
+homepage: https://example.net/listen_backlog
+git: https://example.net/listen_backlog.git
+browser: https://example.net/listen_backlog/tree
+tarball: https://example.net/download/listen_backlog-VERSION.tar.gz
+itp: 1234567
+END
+    cp "$dir/$name"_*.orig.tar.gz "$tmp/" && cd "$tmp" && "$src/packaging/publication.py" --debian publication orig &&
+        dpkg-source -b orig && silent "$tmp/$name"_*.dsc
 }
 
 dependencies_are() { # dependencies_are PACKAGE RELATION...
@@ -73,8 +97,10 @@ removes() {
 series=$(dpkg-query -W -f '${Version}' collectd-dev | sed 's/\([0-9]*\.[0-9]*\).*/\1/')
 after=${series%.*}.$((${series#*.} + 1))
 
-echo 1..10
-check 'lintian has nothing to say' lintian_is_silent
+echo 1..12
+check 'lintian has nothing to say' silent "$dir/$name"_*.changes
+check 'debian/copyright names each file that autoreconf has added' copyright_names_others
+check 'with names and addresses in packaging/publication lintian has nothing to say' lintian_is_silent_when_filled_in
 check 'the plugin depends on the series of collectd it was built for' \
     dependencies_are $name "collectd-core (>= $series)" "collectd-core (<< $after~)" libmnl0
 check 'the graph needs no plugin' dependencies_are $name-graph python3 rrdtool
