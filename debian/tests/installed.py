@@ -10,7 +10,10 @@ EXAMPLES = f"{ROOT}/usr/share/doc/collectd-listen-backlog/examples"
 
 
 class Installed(Collectd):
-    """collectd with the plugin where dpkg has put it."""
+    """collectd with the plugin where dpkg has put it, and with nothing preloaded."""
+
+    def __init__(self, config=None, **options):
+        super().__init__(config, interval=1, **options)
 
     def plugin_dir(self):
         return f'PluginDir "{ROOT}/usr/lib/collectd"' if ROOT else ""
