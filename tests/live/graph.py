@@ -579,31 +579,43 @@ def huge(head, path):
         file.truncate(1 << 33)
 
 
-@test("a broken or missing RRD file, or what is none, is one error, which names it, and the rest is drawn")
+@test("each broken or missing RRD file, or what is none, is one error, which names it, and the rest is drawn")
 def _():
-    for spoil, why in ((lambda file: file.truncate(900), ""), (lambda file: file.truncate(9000), "too small"),
-                       (lambda file: file.write(b"garbage" * 40), "not an RRD"),
-                       (lambda file: file.truncate(0), "it is empty")):
-        datadir = two_listeners()
-        path = f"{folder(datadir, '80')}/queue_length-queue.rrd"
-        with open(path, "r+b") as file:
-            spoil(file)
-        drawn = Drawn(datadir).bad("Port 80 on web1", path, "cannot read", why)
-        equal(len(drawn.alts()), 2, "pictures")
-        mentions(drawn.alts()[0], "1,790 overflows")
+    def spoiled(spoil):
+        def make(path):
+            with open(path, "r+b") as file:
+                spoil(file)
+        return make
+
+    def replaced(make, *args):
+        def remake(path):
+            os.unlink(path)
+            make(*args, path)
+        return remake
+    broken = [
+        (spoiled(lambda file: file.truncate(900)), "cannot read"), (spoiled(lambda file: file.truncate(9000)), "too small"),
+        (spoiled(lambda file: file.write(b"garbage" * 40)), "not an RRD"),
+        (spoiled(lambda file: file.truncate(0)), "it is empty"), (replaced(os.mkfifo), "not a regular file"),
+        (replaced(os.mkdir), "Is a directory"), (replaced(os.symlink, "/dev/zero"), "not a regular file"),
+        (replaced(os.symlink, "nothing"), "No such file or directory"),
+        (replaced(os.symlink, "queue_length-queue.rrd"), "Too many levels of symbolic links"),
+        (replaced(os.symlink, "/proc/self/mem"), "Input/output error"), (replaced(huge, b"RRD\0"), "more than 64 MB"),
+        (replaced(huge, b""), "not an RRD")]
+    datadir = two_listeners()
+    paths = []
+    for port, (spoil, _) in enumerate(broken, 8000):
+        listener(datadir, port, constant(1), 10, overflows=30 if port < 8004 else 0)
+        paths.append(f"{folder(datadir, port)}/queue_length-queue.rrd")
+        spoil(paths[-1])
+    drawn = Drawn(datadir)
+    equal((drawn.run.returncode, len(drawn.errors), len(drawn.alts())), (1, len(broken), 2 + 4),
+          f"exit status, errors and pictures, {drawn.errors}")
+    for port, (path, (_, why)) in enumerate(zip(paths, broken), 8000):
+        error, = [error for error in drawn.errors if f"Port {port} on web1" in error]
+        mentions(error, "listen_backlog-graph:", path, "cannot read", why)
         mentions(drawn.page().text, path)
-    for make, why in ((os.mkfifo, "not a regular file"), (os.mkdir, "Is a directory"),
-                      (functools.partial(os.symlink, "/dev/zero"), "not a regular file"),
-                      (functools.partial(os.symlink, "nothing"), "No such file or directory"),
-                      (functools.partial(os.symlink, "queue_length-queue.rrd"), "Too many levels of symbolic links"),
-                      (functools.partial(os.symlink, "/proc/self/mem"), "Input/output error"),
-                      (functools.partial(huge, b"RRD\0"), "more than 64 MB"),
-                      (functools.partial(huge, b""), "not an RRD")):
-        datadir = two_listeners()
-        path = f"{folder(datadir, '80')}/queue_length-queue.rrd"
-        os.unlink(path)
-        make(path)
-        equal(len(Drawn(datadir).bad("Port 80 on web1", path, "cannot read", why).alts()), 2, "pictures")
+    for port in range(8000, 8004):
+        check(f"Port {port}: 30 dropped, queue full; queue unknown, 30 overflows" in drawn.alts(), f"{port} has a picture")
     datadir = two_listeners()
     path = f"{folder(datadir, '443')}/queue_length-limit.rrd"
     os.unlink(path)
@@ -765,8 +777,8 @@ def _():
     for i, name in enumerate(ODD):
         listener(datadir, name, constant(40 - i), 99)
     os.rename(f"{datadir}/web1", f"{datadir}/we'b: <1>\n\\:%s")
-    for form in "png", "svg":
-        page = Drawn(datadir, form=form).good().page()
+    for form, chosen in ("png", ()), ("svg", ("--", *ODD)):
+        page = Drawn(datadir, *chosen, form=form).good().page()
         equal(page.all("script"), [], "scripts")
         images = page.all("img")[1:]
         equal(len({image["src"] for image in images}), len(ODD), "pictures")
@@ -774,7 +786,6 @@ def _():
             name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
             equal(image["alt"], f"Listener {name}: queue at most {40 - i} of 99, 0 overflows")
             check(re.fullmatch(r"[\w.=-]+", image["src"], re.A), f"plain file name {image['src']}")
-    equal(len(Drawn(datadir, "--", *ODD).good().alts()), len(ODD), "chosen")
 
 
 @test("the page is valid, has all numbers as text, and needs no other server")
