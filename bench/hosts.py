@@ -10,7 +10,7 @@ import time
 
 from contenders import Held, cpu_us
 from lb import Collectd, Namespace, check, private_run, unlimited, until
-from lb.basics import clean_up
+from lb.basics import clean_up, scratch
 
 INTERVALS = 10  # over which the limit holds
 LIMIT = 1       # percent
@@ -20,6 +20,10 @@ SLOWED = ("LB_MSG_SAMPLES_SLOWED", "LB_MSG_READS_SLOWED",
 
 class HeldUnix(Held):
     SCRIPT = "hold_unix.py"
+
+
+class HeldNetns(Held):
+    SCRIPT = "hold_netns.py"
 
 
 class Namespaces:
@@ -49,6 +53,8 @@ HOSTS = {
                      "ListeningPaths true\nInspectQueue true"),
     "namespaces": ("300 network namespaces", lambda: Namespaces(300),
                    'NetNamespace "*"'),
+    "containers": ("200 containers without a file, of 10 processes each",
+                   lambda: HeldNetns(200, 10), 'NetNamespace "*"'),
     "often": ("10 TCP listeners, SampleInterval 0.001", lambda: Held(10, 0),
               "SampleInterval 0.001"),
 }
@@ -72,7 +78,7 @@ def cost(config, limited):
     """(thread, collectd, samples per second, and what the log says)."""
     daemon = Collectd(config, interval=1, extra='PostCacheChain "drop"\n'
                       '<Chain "drop">\n  Target "stop"\n</Chain>',
-                      env={} if limited else unlimited())
+                      env={} if limited else unlimited(scratch()))
     said = []
     until(lambda: "entering read-loop" in "".join(daemon.log()), "it reads")
     time.sleep(INTERVALS)  # what is known of the costs is that of these

@@ -147,7 +147,7 @@ def daemon_percent(goal):
     with Held(10, 0):
         share(goal, "10 listeners, 10 samples a second", 0.1, None, 10, 1)
         thread = share(goal, "1000 samples a second, without the limit", 10,
-                       "SampleInterval 0.001", 5, 1, env=unlimited())
+                       "SampleInterval 0.001", 5, 1, env=unlimited(scratch()))
     inspect = "InspectQueue true\nSampleInterval 0"
     with Held(10, 100000, 80):
         other = Listener(8080)
