@@ -34,6 +34,7 @@ class Daemon:
     """collectd in a directory of its own with these plugins; text is the rest of its configuration. "@DIR@" in text and
     command is that directory. In intervals of less than a second our plugin would soon need more than 1 % of a CPU, so
     it has no limit there unless limited is true."""
+    program = "collectd"
 
     def __init__(self, plugins, text, interval=0.1, hostname="testhost", threads_=1, command=(), start=True,
                  limited=False, **options):
@@ -44,8 +45,7 @@ class Daemon:
         self.command, self.options, self.hostname, self.interval = command, options, hostname, interval
         os.mkdir(f"{self.dir}/plugins")
         for name in "logfile", *plugins:  # collectd refuses symbolic links
-            shutil.copy(os.environ["LB_PLUGIN"] if name == "listen_backlog" else f"{plugin_dir()}/{name}.so",
-                        f"{self.dir}/plugins/{name}.so")
+            shutil.copy(self.file_of(name), f"{self.dir}/plugins/{name}.so")
         load = "\n".join(f"LoadPlugin {name}" for name in plugins)
         self.conf = write(f"{self.dir}/collectd.conf", f"""
 Hostname "{hostname}"
@@ -71,6 +71,10 @@ LoadPlugin logfile
         if start:
             self.start()
 
+    def file_of(self, plugin):
+        """The file of a plugin of collectd's, or of ours."""
+        return os.environ["LB_PLUGIN"] if plugin == "listen_backlog" else f"{plugin_dir()}/{plugin}.so"
+
     def plugin_dir(self):
         return f'PluginDir "{self.dir}/plugins"'
 
@@ -78,7 +82,7 @@ LoadPlugin logfile
         """Starts collectd in the foreground, or with -T for a single read."""
         self.process = Process(
             [*(word.replace("@DIR@", self.dir) for word in self.command),
-             "collectd", mode, "-C", self.conf, "-P", f"{self.dir}/pid"],
+             self.program, mode, "-C", self.conf, "-P", f"{self.dir}/pid"],
             output=f"{self.dir}/output", **self.options)
         self.pid = self.process.pid
 
