@@ -1,10 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Network namespaces without a file, which "*" finds by the processes that are in them."""
+"""Network namespaces without a file, which "*" finds by the processes that are in them: of units with PrivateNetwork=,
+and, if these are installed, of systemd-nspawn, LXC and rootless Podman."""
+import functools
 import os
+import shutil
+import subprocess
 
 from lb import *
 
+GROUPS = "/sys/fs/cgroup"
+NOBODY = 65534
 EVERYWHERE = 'ListeningPorts true\nNetNamespace "*"'
 
 
@@ -91,6 +97,118 @@ def _():
     daemon.await_reads(10)
     equal((set(daemon.read()), daemon.complaints()), ({"", "90"}, []))
     equal(len(daemon.said("LB_MSG_NETNS_UNSEEN")), 1, "lines")
+
+
+# ------------------------------------------------------ who makes such ones
+
+@functools.cache
+def private_groups():
+    """Control groups of version 2."""
+    libc.umount2(GROUPS.encode(), 2)
+    mount("cgroup2", GROUPS, "cgroup2")
+
+
+def in_group(path, *words):
+    """The words to run a program in a control group."""
+    private_groups()
+    os.makedirs(GROUPS + path, exist_ok=True)
+    at_end(remove_groups, path)
+    return ["sh", "-c", 'echo 0 >"$0" && exec "$@"', f"{GROUPS}{path}/cgroup.procs", *words]
+
+
+def remove_groups(path):
+    """Once their processes have ended."""
+    for folder, _, _ in os.walk(GROUPS + path, topdown=False):
+        until(lambda folder=folder: not content(folder + "/cgroup.procs"), "its processes have ended")
+        os.rmdir(folder)
+
+
+def busybox_root():
+    root = scratch(0o755)
+    for each in "bin", "etc", "usr/lib", "proc", "sys", "dev":
+        os.makedirs(f"{root}/{each}")
+    shutil.copy(shutil.which("busybox"), root + "/bin/busybox")
+    write(root + "/usr/lib/os-release", "ID=box\n")
+    return root
+
+
+HTTPD = "/bin/busybox", "httpd", "-f", "-p", "80"
+
+
+def reported(daemon, label):
+    """Waits until port 80 under a label is all there is, and nothing was complained of."""
+    until(lambda: {name for name in daemon.read() if name} == {label, f"{label}:80"}, f"{label} is reported")
+    equal((daemon.read()[f"{label}:80"]["limit"], daemon.complaints()), (9, []))
+
+
+@test("a unit with PrivateNetwork=yes has its own name without .service, and goes on under it when it restarts")
+def _():
+    daemon = Collectd(EVERYWHERE)
+    for _ in range(3):
+        unit = Process(in_group("/system.slice/shop.service", "unshare", "--net", *(
+            ("busybox", *HTTPD[1:]) if shutil.which("busybox") else
+            ("python3", "-c", "import socket, time; s = socket.create_server(('', 80), backlog=9); time.sleep(1000)"))))
+        reported(daemon, "shop")
+        unit.stop()
+        until(lambda: set(daemon.read()) == {""}, "it is gone")
+    equal({name for name in daemon.instances() if name}, {"shop", "shop:80"}, "all labels so far")
+
+
+if shutil.which("systemd-nspawn") and shutil.which("busybox"):
+    @test("a container of systemd-nspawn with --private-network has the name of its machine")
+    def _():
+        daemon = Collectd(EVERYWHERE)
+        root = busybox_root()
+        machine = Process(in_group(
+            "/machine.slice/systemd-nspawn@deb.service", "systemd-nspawn", "-q", "-D", root, "-M", "deb",
+            "--private-network", "--register=no", "--keep-unit", "--as-pid2", *HTTPD))
+        reported(daemon, "deb")
+        machine.stop()
+        until(lambda: set(daemon.read()) == {""}, "it is gone")
+
+
+if shutil.which("lxc-execute") and shutil.which("busybox"):
+    @test("a container of LXC has its name")
+    def _():
+        private_groups()
+        daemon = Collectd(EVERYWHERE)
+        conf = write(scratch() + "/conf", f"lxc.rootfs.path = dir:{busybox_root()}\nlxc.net.0.type = empty\n")
+        container = Process(["lxc-execute", "-P", scratch(), "-n", "web", "-f", conf, "--", *HTTPD])
+        at_end(remove_groups, "/lxc.payload.web")
+        reported(daemon, "web")
+        container.stop()
+
+
+if shutil.which("podman") and shutil.which("busybox"):
+    @test("a container of rootless Podman is found by its process")
+    def _():
+        private_groups()
+        home = scratch(0o777)
+        for each in "/etc/subuid", "/etc/subgid":
+            mount(write(home + "/ids", "nobody:200000:65536\nnogroup:200000:65536\n"), each, flags=MS_BIND)
+        env = {"HOME": home, "TMPDIR": home, "XDG_RUNTIME_DIR": home + "/run", "CONTAINERS_CONF": write(home + "/conf", """
+[containers]
+pids_limit = 0
+cgroups = "disabled"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+""")}
+        os.mkdir(home + "/run")
+        command("tar", "-C", busybox_root(), "-cf", home + "/box.tar", "bin")
+        command("chown", "-R", f"{NOBODY}:{NOBODY}", home)
+
+        def podman(*words):
+            return subprocess.run(
+                ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--", "podman",
+                 "--storage-driver", "vfs", "--log-level", "error", *words],
+                env={**os.environ, **env}, cwd="/", text=True, check=True, capture_output=True).stdout.strip()
+        daemon = Collectd(EVERYWHERE)
+        podman("import", home + "/box.tar", "box")
+        podman("run", "-d", "--name", "web", "--network", "none", "--ulimit", "host", "box", *HTTPD)
+        at_end(podman, "rm", "-f", "-t", "0", "web")
+        pid = podman("inspect", "-f", "{{.State.Pid}}", "web")
+        reported(daemon, f"netns-{os.stat(f'/proc/{pid}/ns/net').st_ino}")
 
 
 if __name__ == "__main__":

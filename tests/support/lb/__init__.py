@@ -18,7 +18,7 @@ from .basics import (
 from .kernel import arrivals, netstat, nstat, ss, ss_unix, states, sysctl, totals
 from .packets import Wire, syn
 from .namespaces import (
-    MS_SHARED, Hidden, Namespace, libc, mount, network, new_network, nsids, open_network, private_run, set_nsid)
+    MS_BIND, MS_SHARED, Hidden, Namespace, libc, mount, network, new_network, nsids, open_network, private_run, set_nsid)
 from .sockets import (
     Crowd, Listener, Service, UnixListener, UnixService, client, drop_syns, established, fill,
     has_mptcp, overflow, overflow_by_ack, reset)
