@@ -14,7 +14,8 @@ HEADER = 16
 RECORD = struct.Struct("=IiQQ")  # src/kernel/record.h: struct lb_record
 # enum lb_record_kind
 FINAL_SAMPLE, DATAGRAM, DUMP, NETSTAT, SOMAXCONN, SAMPLE = 1, 2, 3, 5, 6, 21
-TARGETS = ("listeners", "unix_names", "conns", "pending")  # enum lb_query_kind
+# enum lb_query_kind; the kinds after these have no target of their own.
+TARGETS = ("listeners", "unix_names", "conns", "pending")
 ASKED, SINGLE = 1, 2  # flags of fuzz_dump.h
 # Flags of fuzz_recording.c: ports; all that there is, as it was sampled and
 # with each sample an interval; selections.
@@ -65,9 +66,9 @@ class Seeds:
     def put_answers(self, recording):
         answers = {channel: [] for channel in range(len(TARGETS))}
         for kind, number, content, _ in records(recording):
-            if kind == DATAGRAM:
+            if kind == DATAGRAM and number in answers:
                 answers[number].append(content)
-            elif kind == DUMP and answers[number]:
+            elif kind == DUMP and answers.get(number):
                 target = TARGETS[number]
                 flags = SINGLE | ASKED if target == "pending" else ASKED
                 framed = b"".join(struct.pack("<H", len(each)) + each

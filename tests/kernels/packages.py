@@ -8,8 +8,9 @@ import subprocess
 RELEASES = "buster", "bullseye", "bookworm", "trixie", "forky", "sid", "experimental"
 MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# Maintainer scripts alone need these.
-NOT_NEEDED = {"debconf", "debconf-2.0", "lsb-base", "perl-base", "ucf"}
+NOT_NEEDED = {"debconf", "lsb-base", "perl-base", "ucf"}  # only maintainer scripts need these
+NOT_READ = tuple(f"/usr/share/{name}/" for name in (
+    "bash-completion", "bug", "doc", "info", "lintian", "locale", "man", "zoneinfo"))
 
 
 def output(*words, **options):
@@ -20,16 +21,21 @@ def architecture():
     return output("dpkg", "--print-architecture").strip()
 
 
+def site(label, default):
+    """Where apt gets the packages with this label from on this host."""
+    sites = output("apt-get", "indextargets", "--format", "$(REPO_URI)", f"Label: {label}").split()
+    return (sites or [default])[0].rstrip("/")
+
+
 class Mirror:
     """apt in a folder of its own, with every release of Debian that the host's mirror has."""
 
     def __init__(self, folder):
         self.folder = folder
         os.makedirs(f"{folder}/lists/partial", exist_ok=True)
-        sites = output("apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Label: Debian").split()
-        self.site = (sites or [MIRROR])[0].rstrip("/")
+        self.site, security = site("Debian", MIRROR), site("Debian-Security", MIRROR + "-security")
         suites = [(suite, self.site) for release in RELEASES for suite in (release, release + "-backports")] + [
-            (release + "-security", self.site + "-security") for release in RELEASES]
+            (release + "-security", security) for release in RELEASES]
         with open(f"{folder}/sources.list", "w", encoding="ascii") as file:
             for suite, uri in suites:
                 print(f"deb [signed-by={KEYRING}] {uri} {suite} main", file=file)
@@ -69,25 +75,23 @@ class Mirror:
 
 def installed(*names):
     """The files of these packages and of all that they depend on, as installed on this host."""
-    known = {}
-    for line in output("dpkg-query", "-W", "-f", "${Package}\t${Pre-Depends}, ${Depends}\t${Provides}\n").splitlines():
-        package, depends, provides = line.split("\t")
-        needs = [[re.split(r"[ :(]", name.strip())[0] for name in each.split("|")] for each in depends.split(",")]
-        known[package] = needs
-        for name in provides.split(","):
-            known.setdefault(name.split("(")[0].strip(), [[package]])
-    missing = [name for name in names if name not in known]
+    needs, provided = {}, {}  # {package: its dependencies, each a list of alternatives}, {virtual package: package}
+    fields = "${Package}\t${db:Status-Status}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
+    for line in output("dpkg-query", "-W", "-f", fields).splitlines():
+        package, status, depends, provides = line.split("\t")
+        if status == "installed":
+            needs[package] = [re.findall(r"(?:^|\|) *([^ :(|]+)", each) for each in depends.split(",")]
+            provided.update((name, package) for name in re.findall(r"(?:^|,) *([^ (,]+)", provides))
+    missing = [name for name in names if name not in needs]
     if missing:
-        raise SystemExit(f"check-kernels: these packages are not installed: {' '.join(missing)}")
+        raise SystemExit(f"check-kernels: expected these packages: {' '.join(missing)}")
     todo, done = list(names), set()
     while todo:
         package = todo.pop()
-        if package in done or package not in known or package in NOT_NEEDED:
-            continue
-        done.add(package)
-        todo += [next((name for name in names if name in known), "") for names in known[package]]
-    listed = output("dpkg-query", "-L", *sorted(name for name in done if os.path.exists(
-        f"/var/lib/dpkg/info/{name}.list") or os.path.exists(f"/var/lib/dpkg/info/{name}:{architecture()}.list")))
-    return [path for path in sorted(set(listed.splitlines())) if path.startswith("/") and
-            (os.path.islink(path) or os.path.isfile(path)) and not re.match(
-                r"/usr/share/(doc|man|locale|info|lintian|bug|zoneinfo)/", path)]
+        package = package if package in needs else provided.get(package)
+        if package and package not in done | NOT_NEEDED:
+            done.add(package)
+            todo += [next((name for name in alternatives if name in needs or name in provided), "")
+                     for alternatives in needs[package]]
+    return [path for path in sorted(set(output("dpkg-query", "-L", *sorted(done)).splitlines()))
+            if (os.path.islink(path) or os.path.isfile(path)) and not path.startswith(NOT_READ)]

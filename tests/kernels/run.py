@@ -16,7 +16,7 @@ import tempfile
 import time
 
 from image import Archive, unpack
-from packages import Mirror, installed
+from packages import Mirror, architecture, installed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SRCDIR, BUILDDIR = os.environ["LB_SRCDIR"], os.environ["LB_BUILDDIR"]
@@ -30,11 +30,11 @@ ENVIRONMENT = {
     "LB_SRCDIR": "/source", "LB_BUILDDIR": "/build", "LB_PLUGIN": "/build/listen_backlog.so",
     "LB_PROBE": "/build/listen_backlog-probe", "LB_LIBRARIES": "/build", "PYTHONPATH": "/source/tests/support",
     # An emulated machine is 10 to 30 times as slow.
-    "LB_DEADLINE": "900", "LB_INTERVAL": "0.5"}
+    "LB_DEADLINE": "300", "LB_INTERVAL": "0.5", "LB_PAUSE": "3"}
 
 
-def told(text):
-    print(text, flush=True)
+def told(text, end="\n"):
+    print(text, end=end, flush=True)
 
 
 def chosen(kernels):
@@ -136,13 +136,16 @@ def tried(package, version, mirror, cases):
     seconds = boot(kernel, f"{tree}/image", output)
     shutil.rmtree(tree)
     with open(output, encoding="utf-8", errors="replace") as file:
-        found = results(file.read())
+        text = file.read()
+    found = results(text)
     none = False, False, ""
     skipped, failed = ([case for case in cases if test(found.get(case, none))] for test in (
         lambda result: result[1], lambda result: not result[0]))
-    for what, those in ("skipped", skipped), ("FAILED", failed):
-        for case in those:
-            told(f"    {what}: {case}" + ("" if case in found else ": it did not end"))
+    if "# kernel" not in text:
+        told("    FAILED: the machine did not boot")
+    else:
+        told("".join(f"    skipped: {case}\n" for case in skipped) + "".join(
+            f"    FAILED: {case}{'' if case in found else ': it did not end'}\n" for case in failed), end="")
     if failed:
         told(f"    see {output}, and {output}.console for the kernel's messages")
     replay = "-" if RECORDED not in cases else recording(
@@ -152,6 +155,8 @@ def tried(package, version, mirror, cases):
 
 
 def main():
+    if architecture() != "amd64":
+        sys.exit("check-kernels: expected a host with the architecture amd64")
     missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
     if missing:
         sys.exit(f"check-kernels: expected these packages: {' '.join(missing)}")

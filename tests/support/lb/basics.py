@@ -12,6 +12,7 @@ import tempfile
 import time
 
 DEADLINE = float(os.environ.get("LB_DEADLINE", "120"))  # seconds; only a test that fails waits that long
+PAUSE = float(os.environ.get("LB_PAUSE", "1"))  # of until() between two looks, in times of what a look takes
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
 SRCDIR = os.environ.get("LB_SRCDIR", ".")
 
@@ -79,7 +80,7 @@ def until(fact, what, deadline=DEADLINE):
         now = time.monotonic()
         if now > end:
             raise AssertionError(f"waited {deadline:g} s in vain until {what}")
-        time.sleep(max(0.005, now - began))
+        time.sleep(max(0.005, PAUSE * (now - began)))
 
 
 def scratch(mode=0o755):
@@ -91,11 +92,11 @@ def scratch(mode=0o755):
 
 
 def content(path):
-    """The text of a file; empty if the file does not exist."""
+    """The text of a file; empty if the file, or the process that a file of /proc is of, does not exist."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
