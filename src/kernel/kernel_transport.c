@@ -6,7 +6,10 @@
  * A netlink socket stays in the namespace that it was opened in, so another
  * namespace is entered only to open one, and to read files. Files are opened
  * for each read, and the socket for inspections is closed after each, because
- * an open one keeps its namespace alive. */
+ * an open one keeps its namespace alive.
+ *
+ * A visit to another namespace takes a thread, and longer than reading a file:
+ * it also reads the files that are asked for next. */
 #include "kernel/kernel_transport.h"
 
 #include "kernel/file_check.h"
@@ -16,7 +19,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+enum { AHEAD_BYTES = 4096 }; /* a longer file is read when it is asked for */
+
+struct file_ahead {
+  ssize_t len; /* 0: it is not read */
+  char text[AHEAD_BYTES];
+};
 
 struct kernel_transport {
   struct lb_transport transport; /* first: this is a transport */
@@ -26,6 +37,7 @@ struct kernel_transport {
   uint64_t cookie; /* of the other namespace; 0: not known */
   struct lb_netlink *samples;
   struct lb_netlink *inspections;
+  struct file_ahead *ahead; /* by enum lb_file; NULL: the own namespace */
 };
 
 static bool is_inspection(enum lb_query_kind kind) {
@@ -81,12 +93,21 @@ static int reach_netns(struct kernel_transport *kernel,
 
 /* --- queries ------------------------------------------------------------- */
 
+/* What was read before a sample is not of the sample. Inspections run beside
+ * samples. */
+static void forget_files(struct kernel_transport *kernel) {
+  for (int i = 0; i < LB_FILES && kernel->ahead; i++)
+    kernel->ahead[i].len = 0;
+}
+
 /* An error closes the socket, so each dump may have to open it. */
 static int kernel_dump(struct lb_transport *transport, enum lb_query_kind kind,
                        struct nlmsghdr *request,
                        struct lb_datagram_handler handler) {
   struct kernel_transport *kernel = (struct kernel_transport *)transport;
   struct lb_netlink *netlink = netlink_for(kernel, kind);
+  if (!is_inspection(kind))
+    forget_files(kernel);
   int err = reach_netns(kernel, netlink);
   return err ? err : lb_netlink_dump(netlink, request, handler);
 }
@@ -147,24 +168,61 @@ static const char *name_under_proc(enum lb_file file, bool own) {
   }
 }
 
-static int read_in_netns(struct kernel_transport *kernel,
+static int name_file(const struct kernel_transport *kernel, enum lb_file which,
+                     struct file_read *file) {
+  int n = snprintf(file->path, sizeof(file->path), "%s/%s", kernel->proc,
+                   name_under_proc(which, !kernel->netns));
+  return n < 0 || (size_t)n >= sizeof(file->path) ? -ENAMETOOLONG : 0;
+}
+
+struct file_visit {
+  struct kernel_transport *kernel;
+  enum lb_file which;
+  struct file_read *file;
+};
+
+/* An error of those ahead counts when they are asked for. */
+static int read_files(void *data) {
+  const struct file_visit *visit = data;
+  read_whole_file(visit->file);
+  for (int next = (int)visit->which + 1; next < LB_FILES; next++) {
+    struct file_ahead *ahead = &visit->kernel->ahead[next];
+    struct file_read file = {.buf = ahead->text, .size = sizeof(ahead->text)};
+    if (!name_file(visit->kernel, (enum lb_file)next, &file))
+      read_whole_file(&file);
+    ahead->len = file.len > 0 ? file.len : 0;
+  }
+  return 0;
+}
+
+/* Each is taken once. */
+static bool take_ahead(struct file_ahead *ahead, struct file_read *file) {
+  if (ahead->len == 0 || (size_t)ahead->len >= file->size)
+    return false;
+  memcpy(file->buf, ahead->text, (size_t)ahead->len + 1);
+  file->len = ahead->len;
+  ahead->len = 0;
+  return true;
+}
+
+static int read_in_netns(struct kernel_transport *kernel, enum lb_file which,
                          struct file_read *file) {
   if (!kernel->netns)
     return read_whole_file(file);
   int err = check_netns_id(kernel, kernel->samples);
-  return err ? err
-             : lb_netns_run(kernel->netns, &kernel->id, read_whole_file, file);
+  if (err || take_ahead(&kernel->ahead[which], file))
+    return err;
+  struct file_visit visit = {kernel, which, file};
+  return lb_netns_run(kernel->netns, &kernel->id, read_files, &visit);
 }
 
 static ssize_t kernel_read_file(struct lb_transport *transport,
                                 enum lb_file which, char *buf, size_t size) {
   struct kernel_transport *kernel = (struct kernel_transport *)transport;
   struct file_read file = {.buf = buf, .size = size};
-  int n = snprintf(file.path, sizeof(file.path), "%s/%s", kernel->proc,
-                   name_under_proc(which, !kernel->netns));
-  if (n < 0 || (size_t)n >= sizeof(file.path))
-    return -ENAMETOOLONG;
-  int err = read_in_netns(kernel, &file);
+  int err = name_file(kernel, which, &file);
+  if (!err)
+    err = read_in_netns(kernel, which, &file);
   return err ? err : file.len;
 }
 
@@ -182,13 +240,22 @@ static void kernel_rest(struct lb_transport *transport) {
   struct kernel_transport *kernel = (struct kernel_transport *)transport;
   lb_netlink_close(kernel->samples);
   lb_netlink_close(kernel->inspections);
+  forget_files(kernel);
 }
 
 static void kernel_close(struct lb_transport *transport) {
   struct kernel_transport *kernel = (struct kernel_transport *)transport;
   lb_netlink_free(kernel->samples);
   lb_netlink_free(kernel->inspections);
+  free(kernel->ahead);
   free(kernel);
+}
+
+static int prepare_netns(struct kernel_transport *kernel,
+                         const struct lb_netns_id *id) {
+  kernel->id = *id;
+  kernel->ahead = calloc(LB_FILES, sizeof(*kernel->ahead));
+  return kernel->ahead ? 0 : -ENOMEM;
 }
 
 int lb_kernel_transport_new(const char *proc, const char *netns,
@@ -205,9 +272,9 @@ int lb_kernel_transport_new(const char *proc, const char *netns,
                                             .check_file = kernel_check_file};
   kernel->proc = proc;
   kernel->netns = netns;
-  if (netns)
-    kernel->id = *id;
-  int err = lb_netlink_new(&kernel->samples);
+  int err = netns ? prepare_netns(kernel, id) : 0;
+  if (!err)
+    err = lb_netlink_new(&kernel->samples);
   if (!err)
     err = lb_netlink_new(&kernel->inspections);
   if (err) {

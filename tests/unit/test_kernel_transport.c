@@ -533,6 +533,42 @@ THERE_TEST(elsewhere_there_are_other_files) {
                           netstat_here.at); /* its clients are fewer */
 }
 
+static void set_somaxconn_there(const char *text) {
+  int own_fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+  enter(there.path);
+  write_text("/proc/sys/net/core/somaxconn", text);
+  assert_int_equal(setns(own_fd, CLONE_NEWNET), 0);
+  close(own_fd);
+}
+
+static void check_somaxconn_there(const char *want) {
+  char buf[64], small[3];
+  assert_int_equal(lb_source_read_file(&there.source, LB_FILE_SOMAXCONN, small,
+                                       sizeof(small)),
+                   -EFBIG); /* and does not take what is read ahead */
+  assert_int_equal(
+      lb_source_read_file(&there.source, LB_FILE_SOMAXCONN, buf, sizeof(buf)),
+      strlen(want));
+  assert_string_equal(buf, want);
+}
+
+/* A visit costs more than reading a file. */
+THERE_TEST(elsewhere_one_visit_reads_the_files_of_a_sample_for_one_time) {
+  char netstat[65536];
+  for (int i = 0; i < 3; i++) {
+    set_somaxconn_there("78");
+    assert_true(lb_source_read_file(&there.source, LB_FILE_NETSTAT, netstat,
+                                    sizeof(netstat)) > 0);
+    set_somaxconn_there("79");
+    if (i == 1)
+      say_query(&there.got, &there.source, &there.servers, LB_QUERY_CONNS);
+    if (i == 2)
+      say_query(&there.got, &there.source, &there.servers, LB_QUERY_TCP_SOCKS);
+    check_somaxconn_there(i == 2 ? "79\n" : "78\n");
+    check_somaxconn_there("79\n");
+  }
+}
+
 THERE_TEST(elsewhere_a_socket_closed_by_an_error_is_opened_there_again) {
   calls.lost = 1;
   say_query(&there.got, &there.source, &there.servers, LB_QUERY_TCP_SOCKS);
