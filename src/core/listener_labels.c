@@ -90,13 +90,17 @@ static void note_conflict_of(struct lb_listeners *listeners, uint32_t which,
     *claim = (struct lb_claim){.err = err, .number = listeners->conflicts++};
 }
 
+/* Without memory a listener keeps the label that it had before a new name. */
 struct lb_label_parts
 lb_listeners_label_parts(const struct lb_listeners *listeners, size_t i) {
   const char *prefix = prefix_of(listeners, (uint32_t)i);
-  size_t skip = *prefix ? strlen(prefix) + 1 : 0;
+  const char *label = listeners->v[i].listener.label;
+  size_t len = strlen(prefix);
+  bool has_prefix =
+      len && strncmp(label, prefix, len) == 0 && label[len] == ':';
   return (struct lb_label_parts){
       .netns = *prefix ? prefix : listeners->netns->label,
-      .name = listeners->v[i].listener.label + skip,
+      .name = has_prefix ? label + len + 1 : label,
   };
 }
 

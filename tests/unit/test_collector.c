@@ -433,6 +433,17 @@ TEST_CASE(readings_have_the_namespace_and_the_name_of_a_listener_apart) {
   }
 }
 
+TEST_ON_KERNEL(a_listener_that_kept_an_old_label_has_it_as_its_name) {
+  struct fixture *fixture = *state;
+  struct text got = {.len = 0};
+  play(fixture, "netns b; listen 1 80; end");
+  fixture->netns.label = "a-name-that-is-longer-than-the-label";
+  lb_collector_visit_readings(fixture->collector, say_label_parts, &got);
+  assert_string_equal(got.at,
+                      "b = 'b' '', "
+                      "b:80 = 'a-name-that-is-longer-than-the-label' 'b:80', ");
+}
+
 TEST_ON_KERNEL(sockets_of_the_namespace_before_are_forgotten) {
   struct fixture *fixture = *state;
   struct kernel other = new_kernel();
