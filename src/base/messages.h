@@ -231,7 +231,7 @@
   "usage: listen_backlog-probe [OPTION]... [PORT|PATH]...\n"                   \
   "Shows the accept queue of each listening TCP port, or of the given ports\n" \
   "(number, range 8000-8010 or service name) and listening UNIX sockets\n"     \
-  "(path, @name or pattern '/run/php/*.sock').\n"                                                         \
+  "(path, @name or pattern '/run/php/*.sock').\n"                              \
   "\n"                                                                         \
   "  -x, --unix              show every listening UNIX socket\n"               \
   "  -t, --tcp               show every listening TCP port, too\n"             \

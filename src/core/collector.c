@@ -128,6 +128,9 @@ static int dump_sockets(struct lb_collector *collector, unsigned parts,
     err = lb_socket_table_merge(table, &collector->socks, now_ms);
   for (size_t i = table->first_new; i < table->len && !err; i++)
     err = lb_listeners_match(collector->listeners, &table->v[i].sock);
+  if (!err && lb_has_part(parts, LB_PART_UNIX))
+    lb_unix_files_find(&collector->files, table, collector->listeners,
+                       collector->source);
   if (!err)
     lb_unix_files_check_new(table, collector->listeners, collector->source);
   for (size_t i = table->first_new; i < table->len && !err; i++)

@@ -55,6 +55,11 @@ static int apply_settings(struct lb_listeners *listeners) {
       err = add_selection(listeners, &settings->selections[i]);
   for (size_t i = 0; i < settings->ignored_paths_len && !err; i++)
     err = lb_link_unix_name(listeners, &settings->ignored_paths[i], LB_IGNORED);
+  if (!err && listeners->selected_unix) {
+    listeners->files =
+        calloc(listeners->selected_unix, sizeof(*listeners->files));
+    err = listeners->files ? 0 : -ENOMEM;
+  }
   return err;
 }
 
@@ -90,6 +95,7 @@ void lb_listeners_free(struct lb_listeners *listeners) {
   free(listeners->nodes);
   free(listeners->ports);
   free(listeners->unix_heads);
+  free(listeners->files);
   free(listeners);
 }
 
@@ -157,7 +163,8 @@ static bool needs_listener(struct lb_listeners *listeners,
   struct lb_visit visit = lb_listeners_visit(listeners, sock);
   bool matched = sock->family == AF_UNIX && is_matched(listeners, sock);
   for (struct lb_listener *each; (each = lb_listeners_next(&visit));)
-    if (!matched || !each->selection || each->selection->by == LB_BY_LOCAL_PATH)
+    if (!matched || !each->selection ||
+        (each->selection->by == LB_BY_LOCAL_PATH && !visit.file))
       return false;
   return matched || !visit.found;
 }

@@ -76,6 +76,19 @@ bool lb_listeners_check_file(const struct lb_listeners *listeners,
 int lb_listeners_own_file(struct lb_listeners *listeners,
                           const struct lb_listen_sock *sock);
 
+/* The number of configured UNIX names: they have the first numbers. */
+size_t lb_listeners_configured_names(const struct lb_listeners *listeners);
+
+/* A socket is the file of a configured name, under whatever name it was bound:
+ * it counts for the listeners of that name, in place of the socket that was the
+ * file before. cookie 0: its file is a socket with this very name. Returns
+ * whether that is new. */
+bool lb_listeners_set_file(struct lb_listeners *listeners, uint32_t number,
+                           uint64_t cookie);
+/* After the last of some calls that returned true. */
+void lb_listeners_link_files(struct lb_listeners *listeners,
+                             struct lb_socket_table *table);
+
 /* Forgets the UNIX names that neither the configuration nor a socket of the
  * table has, and their listeners. */
 void lb_listeners_sweep_unix(struct lb_listeners *listeners,
@@ -91,6 +104,8 @@ struct lb_visit {
   struct lb_listeners *listeners;
   const struct lb_listen_sock *sock;
   uint32_t node; /* the next one */
+  uint32_t file; /* of the chain of a configured name whose file the socket is:
+                    number + 1; 0: the chain of its own name */
   bool found;    /* a selection wants the socket, or it is ignored */
 };
 

@@ -25,12 +25,19 @@ struct lb_listener_entry {
 struct lb_chain_node {
   uint32_t listener; /* index, LB_IGNORED or LB_MATCHED */
   uint32_t next;     /* node index + 1; 0: last */
+  bool by_pattern;   /* that matches the name, so it is none of its file */
 };
 
 /* The chain of a UNIX name. */
 struct lb_unix_head {
   uint32_t first;   /* node index + 1; 0: none */
   bool has_matched; /* the listeners of patterns are in it */
+};
+
+/* The socket that is the file of a configured UNIX name. */
+struct lb_configured_file {
+  uint64_t cookie; /* 0: none */
+  uint32_t next;   /* of the same socket: number + 1 of the name; 0: none */
 };
 
 struct lb_listeners {
@@ -54,7 +61,8 @@ struct lb_listeners {
   struct lb_unix_head *unix_heads; /* by number of the UNIX name */
   size_t unix_heads_len;
   size_t selected_unix; /* numbers below this are the configuration's */
-  bool applies;         /* what names no namespace */
+  struct lb_configured_file *files; /* by these numbers */
+  bool applies;                     /* what names no namespace */
   bool finds_ports;
   bool finds_unix;
   bool wants_unix;

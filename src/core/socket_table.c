@@ -70,6 +70,11 @@ static struct lb_socket *find_socket(const struct lb_socket_table *table,
   return slot ? &table->v[slot - 1] : NULL;
 }
 
+struct lb_socket *lb_socket_table_find(const struct lb_socket_table *table,
+                                       uint64_t cookie) {
+  return find_socket(table, 0, cookie);
+}
+
 /* The rest of the row follows in merge_row(), which compares sk_drops with 0:
  * all drops of a new socket are movement. */
 static struct lb_socket *add_socket(struct lb_socket_table *table,
@@ -113,10 +118,11 @@ static void merge_row(struct merged *merged, struct lb_socket *socket,
   merged->drops_moved |= before->sk_drops != row->sk_drops;
   merged->lacks_drops |= !row->has_drops && row->family != AF_UNIX;
   bool is_foreign = before->is_foreign;
-  uint32_t owner = before->owner;
+  uint32_t owner = before->owner, by_file = before->by_file;
   socket->sock = *row;
   socket->sock.is_foreign = is_foreign;
   socket->sock.owner = owner;
+  socket->sock.by_file = by_file;
   socket->seen_ms = now_ms;
   socket->full_now |= lb_is_full(row->queue, row->limit);
   if (lb_is_nearly_full(row->queue, row->limit))

@@ -42,6 +42,7 @@ struct lb_socket {
     bool is_checked; /* at least once */
     bool is_own;     /* the file at its path, at some check */
     bool is_told;    /* that it is foreign */
+    bool is_noted;   /* as a reason to look at the configured paths */
   } files;
   struct {
     uint32_t full_interval; /* the last one that counts it as full */
@@ -78,6 +79,10 @@ void lb_socket_table_begin_sample(struct lb_socket_table *table);
  * rows. */
 int lb_socket_table_merge(struct lb_socket_table *table,
                           const struct lb_listen_socks *rows, uint64_t now_ms);
+
+/* The socket with a cookie, or NULL. */
+struct lb_socket *lb_socket_table_find(const struct lb_socket_table *table,
+                                       uint64_t cookie);
 
 /* Counts the sockets of these parts in the last complete sample as present, for
  * a sample that did not or could not ask the kernel for them. */

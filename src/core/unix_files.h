@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether UNIX sockets are the files at their paths. In a user namespace any
- * user can bind any path: such a socket is not the service that has the path in
- * the file system of this process, and no listener has it.
+/* Which UNIX sockets are the files of configured paths, under whatever name
+ * they were bound: through a link such as /var/run, with a relative name, or
+ * renamed since. Each such path has at most one of them, that of the last look.
+ * It stays until another socket is the file.
+ *
+ * And whether UNIX sockets are the files at their own paths. In a user
+ * namespace any user can bind any path: such a socket is not the service that
+ * has the path in the file system of this process, and no listener has it.
  *
  * Only another file at the path makes a socket foreign, not a missing or an
  * unreachable one. A socket that was the file once stays its listener's, also
@@ -15,8 +20,19 @@
 
 /* All 0 at first. */
 struct lb_unix_files {
-  size_t next; /* index of a socket, so that all get their turn */
+  size_t next;        /* index of a socket, so that all get their turn */
+  uint32_t next_name; /* number of a configured name, for the same */
+  size_t names_left;  /* to look at */
+  bool has_found;     /* all of them were looked at once */
 };
+
+/* Looks at the configured paths after a new socket and once per interval, at up
+ * to 64 per sample. In every network namespace: a file has one number in all of
+ * them. */
+void lb_unix_files_find(struct lb_unix_files *files,
+                        struct lb_socket_table *table,
+                        struct lb_listeners *listeners,
+                        struct lb_source *source);
 
 /* Checks the sockets that are new in the table and that a listener may want. */
 void lb_unix_files_check_new(struct lb_socket_table *table,

@@ -7,14 +7,13 @@
  * get any inode number. */
 #include "kernel/file_check.h"
 
+#include "kernel/local_path.h"
+#include "kernel/mount.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 #ifndef STATX_INO /* musl before 1.2.5 */
 #include <linux/stat.h>
@@ -45,69 +44,37 @@ static int open_cached(const char *path) {
   return fd < 0 ? -errno : (int)fd;
 }
 
-/* MKDEV(), include/linux/kdev_t.h */
-static uint32_t kernel_dev(unsigned major, unsigned minor) {
-  return major << 20 | minor;
-}
-
-/* The mount of an open file, or -1. */
-static long mount_of(const char *proc, int fd) {
-  static const char name[] = "mnt_id:";
-  char path[256], line[128];
-  long mount = -1;
-  snprintf(path, sizeof(path), "%s/self/fdinfo/%d", proc, fd);
-  FILE *file = fopen(path, "re");
-  while (file && mount < 0 && fgets(line, sizeof(line), file))
-    if (strncmp(line, name, sizeof(name) - 1) == 0)
-      mount = strtol(line + sizeof(name) - 1, NULL, 10);
-  if (file)
-    fclose(file);
-  return mount;
-}
-
-/* "MOUNT PARENT MAJOR:MINOR ...", if it is this mount. */
-static bool get_dev(const char *line, long mount, uint32_t *dev) {
-  char *end;
-  if (strtol(line, &end, 10) != mount)
-    return false;
-  (void)strtol(end, &end, 10);
-  unsigned long major = strtoul(end, &end, 10);
-  if (*end != ':')
-    return false;
-  *dev = kernel_dev((unsigned)major, (unsigned)strtoul(end + 1, NULL, 10));
-  return true;
-}
-
-/* A line can be longer than the buffer. */
-static int find_dev(const char *proc, long mount, uint32_t *dev) {
-  char path[256], line[512];
-  bool is_found = false, begins = true;
-  snprintf(path, sizeof(path), "%s/self/mountinfo", proc);
-  FILE *file = fopen(path, "re");
-  while (file && !is_found && fgets(line, sizeof(line), file)) {
-    is_found = begins && get_dev(line, mount, dev);
-    begins = strchr(line, '\n') != NULL;
-  }
-  if (file)
-    fclose(file);
-  return is_found ? 0 : -ENODATA;
+int lb_stat_cached(int fd, struct lb_stat *out) {
+  struct statx found;
+  if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+              STATX_INO | STATX_TYPE, &found))
+    return -errno;
+  *out = (struct lb_stat){
+      .inode = (uint32_t)found.stx_ino,
+      .dev = lb_kernel_dev(found.stx_dev_major, found.stx_dev_minor),
+      .has_disk = found.stx_dev_major != 0,
+      .is_dir = S_ISDIR(found.stx_mode),
+      .is_link = S_ISLNK(found.stx_mode),
+      .is_sock = S_ISSOCK(found.stx_mode),
+  };
+  return 0;
 }
 
 static int compare_file(const char *proc, int fd,
                         const struct lb_file_id *file) {
-  struct statx found;
-  uint32_t dev = 0;
-  if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO,
-              &found))
-    return -errno;
-  if ((uint32_t)found.stx_ino != file->inode)
-    return -ESTALE;
-  if (kernel_dev(found.stx_dev_major, found.stx_dev_minor) == file->dev)
-    return 0;
-  int err = find_dev(proc, mount_of(proc, fd), &dev);
+  struct lb_stat found;
+  struct lb_mount mount;
+  int err = lb_stat_cached(fd, &found);
   if (err)
     return err;
-  return dev == file->dev ? 0 : -ESTALE;
+  if (found.inode != file->inode)
+    return -ESTALE;
+  if (found.dev == file->dev)
+    return 0;
+  err = lb_mount_of(proc, fd, &mount);
+  if (err)
+    return err;
+  return mount.dev == file->dev ? 0 : -ESTALE;
 }
 
 int lb_file_check(const char *proc, const char *path,
@@ -116,6 +83,36 @@ int lb_file_check(const char *proc, const char *path,
   if (fd < 0)
     return fd;
   int err = compare_file(proc, fd, file);
+  close(fd);
+  return err;
+}
+
+/* --- configured paths ---------------------------------------------------- */
+
+static int identify(const char *proc, int fd, bool by_mount,
+                    struct lb_file_id *out) {
+  struct lb_stat found;
+  struct lb_mount mount;
+  int err = lb_stat_cached(fd, &found);
+  if (!err && !found.is_sock)
+    err = -ENOTSOCK;
+  if (!err && by_mount)
+    err = lb_mount_of(proc, fd, &mount);
+  if (!err)
+    *out = (struct lb_file_id){found.inode, by_mount ? mount.dev : found.dev};
+  return err;
+}
+
+/* The kernel's memory has nearly every path; not a link that nothing has
+ * followed for a day, nor one that had to make room. */
+int lb_file_find(const char *proc, const char *path, bool by_mount,
+                 struct lb_file_id *out) {
+  int fd = open_cached(path);
+  if (fd == -EAGAIN || fd == -ENOSYS || fd == -EINVAL)
+    fd = lb_local_path_open(proc, path);
+  if (fd < 0)
+    return fd;
+  int err = identify(proc, fd, by_mount, out);
   close(fd);
   return err;
 }

@@ -234,6 +234,13 @@ static int kernel_check_file(struct lb_transport *transport, const char *path,
   return lb_file_check(kernel->proc, path, file);
 }
 
+static int kernel_find_file(struct lb_transport *transport, const char *path,
+                            bool by_mount, struct lb_file_id *out) {
+  const struct kernel_transport *kernel =
+      (const struct kernel_transport *)transport;
+  return lb_file_find(kernel->proc, path, by_mount, out);
+}
+
 /* --- life ---------------------------------------------------------------- */
 
 static void kernel_rest(struct lb_transport *transport) {
@@ -269,7 +276,8 @@ int lb_kernel_transport_new(const char *proc, const char *netns,
                                             .read_file = kernel_read_file,
                                             .rest = kernel_rest,
                                             .close = kernel_close,
-                                            .check_file = kernel_check_file};
+                                            .check_file = kernel_check_file,
+                                            .find_file = kernel_find_file};
   kernel->proc = proc;
   kernel->netns = netns;
   int err = netns ? prepare_netns(kernel, id) : 0;

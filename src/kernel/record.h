@@ -39,7 +39,16 @@ enum lb_record_kind {
   LB_RECORD_UNIX_CONNS,
   LB_RECORD_CHECK =
       LB_RECORD_FILE + 48, /* struct lb_file_id and a path had this status */
+  LB_RECORD_FIND,          /* struct lb_found_file and a path had this status */
 };
+
+/* What a path of the configuration led to. */
+struct lb_found_file {
+  struct lb_file_id file;
+  uint32_t by_mount;
+};
+
+enum { LB_FIND_SIZE = sizeof(struct lb_found_file) + LB_UNIX_NAME_SIZE + 1 };
 
 enum { LB_CHECK_SIZE = sizeof(struct lb_file_id) + LB_UNIX_NAME_SIZE + 1 };
 
@@ -51,6 +60,16 @@ static inline size_t lb_record_check(char bytes[static LB_CHECK_SIZE],
   int n = snprintf(bytes + sizeof(*file), LB_CHECK_SIZE - sizeof(*file), "%s",
                    path);
   return sizeof(*file) + (size_t)n;
+}
+
+/* The same of an LB_RECORD_FIND. */
+static inline size_t lb_record_find(char bytes[static LB_FIND_SIZE],
+                                    const char *path,
+                                    const struct lb_found_file *found) {
+  memcpy(bytes, found, sizeof(*found));
+  int n = snprintf(bytes + sizeof(*found), LB_FIND_SIZE - sizeof(*found), "%s",
+                   path);
+  return sizeof(*found) + (size_t)n;
 }
 
 struct lb_record {

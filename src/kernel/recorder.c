@@ -106,6 +106,23 @@ static int recorder_check_file(struct lb_transport *transport, const char *path,
   return status;
 }
 
+static int recorder_find_file(struct lb_transport *transport, const char *path,
+                              bool by_mount, struct lb_file_id *out) {
+  struct lb_recorder *recorder = (struct lb_recorder *)transport;
+  struct lb_found_file found = {.by_mount = by_mount};
+  int status =
+      recorder->inner->find_file(recorder->inner, path, by_mount, &found.file);
+  char bytes[LB_FIND_SIZE];
+  size_t len = lb_record_find(bytes, path, &found);
+  write_record(
+      recorder,
+      (struct lb_record){.kind = LB_RECORD_FIND, .status = status, .len = len},
+      bytes);
+  if (!status)
+    *out = found.file;
+  return status;
+}
+
 static void recorder_rest(struct lb_transport *transport) {
   struct lb_recorder *recorder = (struct lb_recorder *)transport;
   recorder->inner->rest(recorder->inner);
@@ -126,13 +143,13 @@ int lb_recorder_open(const char *path, struct lb_recorder **out) {
     free(recorder);
     return err;
   }
-  recorder->transport =
-      (struct lb_transport){.dump = recorder_dump,
-                            .end_query = recorder_end_query,
-                            .read_file = recorder_read_file,
-                            .rest = recorder_rest,
-                            .close = recorder_close_inner,
-                            .check_file = recorder_check_file};
+  recorder->transport = (struct lb_transport){.dump = recorder_dump,
+                                              .end_query = recorder_end_query,
+                                              .read_file = recorder_read_file,
+                                              .rest = recorder_rest,
+                                              .close = recorder_close_inner,
+                                              .check_file = recorder_check_file,
+                                              .find_file = recorder_find_file};
   write_bytes(recorder, &lb_record_expected, sizeof(lb_record_expected));
   recorder->len = sizeof(lb_record_expected);
   *out = recorder;

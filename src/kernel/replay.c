@@ -191,6 +191,28 @@ static int replay_check_file(struct lb_transport *transport, const char *path,
   return -ENODATA;
 }
 
+static int replay_find_file(struct lb_transport *transport, const char *path,
+                            bool by_mount, struct lb_file_id *out) {
+  const struct lb_replay *replay = (const struct lb_replay *)transport;
+  struct lb_found_file found;
+  size_t len = strlen(path), at = replay->sample;
+  while ((at = find_record(replay, at, LB_RECORD_FIND)) < replay->end) {
+    struct lb_record record = record_at(replay, at);
+    const char *bytes = bytes_at(replay, at);
+    at = after_record(replay, at);
+    if (record.len != sizeof(found) + len ||
+        memcmp(bytes + sizeof(found), path, len) != 0)
+      continue;
+    memcpy(&found, bytes, sizeof(found));
+    if (found.by_mount != by_mount)
+      continue;
+    if (record.status == 0)
+      *out = found.file;
+    return record.status;
+  }
+  return -ENODATA;
+}
+
 /* --- life ---------------------------------------------------------------- */
 
 /* There is nothing to close: the owner frees it. */
@@ -223,7 +245,8 @@ static int adopt(char *bytes, size_t len, struct lb_replay **out) {
                     .read_file = replay_read_file,
                     .rest = replay_close,
                     .close = replay_close,
-                    .check_file = replay_check_file},
+                    .check_file = replay_check_file,
+                    .find_file = replay_find_file},
       .bytes = bytes,
       .len = len,
       .sample = sizeof(struct lb_record_header),

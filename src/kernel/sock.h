@@ -31,8 +31,10 @@ struct lb_listen_sock {
   uint32_t sk_drops;   /* dropped segments, wraps at 32 bits; see has_drops */
   uint32_t ifindex;    /* SO_BINDTODEVICE or VRF; 0: any device */
   uint32_t inode;
-  uint32_t owner; /* TCP: number of its container: see listener_owners.c; 0:
-                     none */
+  uint32_t owner;   /* TCP: number of its container: see listener_owners.c; 0:
+                       none */
+  uint32_t by_file; /* AF_UNIX: number + 1 of a configured name whose file it
+                       is; 0: none; see unix_files.h */
   struct lb_file_id file; /* AF_UNIX: that it was bound to */
   uint16_t port;          /* host order */
   uint8_t family;         /* AF_INET, AF_INET6 or AF_UNIX, which has no port */

@@ -257,6 +257,11 @@ int lb_source_check_file(struct lb_source *source, const char *path,
   return source->transport->check_file(source->transport, path, file);
 }
 
+int lb_source_find_file(struct lb_source *source, const char *path,
+                        bool by_mount, struct lb_file_id *out) {
+  return source->transport->find_file(source->transport, path, by_mount, out);
+}
+
 ssize_t lb_source_read_file(struct lb_source *source, enum lb_file file,
                             char *buf, size_t size) {
   return source->transport->read_file(source->transport, file, buf, size);

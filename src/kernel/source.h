@@ -51,6 +51,11 @@ int lb_source_unix_socks(struct lb_source *source,
 int lb_source_check_file(struct lb_source *source, const char *path,
                          const struct lb_file_id *file);
 
+/* Finds the file at a path of the configuration. by_mount: with the device of
+ * its mount. 0 or -errno, and out is unchanged. */
+int lb_source_find_file(struct lb_source *source, const char *path,
+                        bool by_mount, struct lb_file_id *out);
+
 /* The functions below are for inspections: they may run in another thread than
  * the others. They add the CPU time that they took, in ns, to *cost_ns, also if
  * they fail. */

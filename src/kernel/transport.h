@@ -76,6 +76,10 @@ struct lb_transport {
   /* Checks the file at a path, for the own namespace: see file_check.h. */
   int (*check_file)(struct lb_transport *transport, const char *path,
                     const struct lb_file_id *file);
+
+  /* Finds the file at a path of the configuration: see file_check.h. */
+  int (*find_file)(struct lb_transport *transport, const char *path,
+                   bool by_mount, struct lb_file_id *out);
 };
 
 #endif

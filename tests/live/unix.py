@@ -264,6 +264,79 @@ def _():
         mentions(line, f'LocalPath "{value}": not the name of a UNIX socket, expected a path like "/run/app.sock"')
 
 
+def renamed(name, n, limit=LIMIT):
+    """A listening socket with n waiting clients, bound and renamed as HAProxy does."""
+    server = fill(UnixListener(f"{name}.{n}.tmp", limit), n)
+    os.rename(server.path, name)
+    return server
+
+
+@test("a LocalPath has the socket that is its file, whatever name the server bound: through links, a relative name, "
+      "or renamed as HAProxy does, with one label over restarts, and it is not found by its name again")
+def _():
+    private_run()
+    here = scratch()
+    os.mkdir("/run/one")
+    os.symlink("/run/one", f"{here}/var-run")
+    os.symlink("app.sock", "/run/one/now.sock")
+    os.chdir("/run/one")
+    servers = [fill(UnixListener(b"/run/one/app.sock", 30), 1), fill(UnixListener(b"rel.sock", 30), 2)]
+    os.chdir("/")
+    old = renamed("/run/one/admin.sock", 3)
+    mine = label(here.encode())
+    daemon = Collectd(f"""
+        LocalPath "/run/one/admin.sock" "/run/one/rel.sock" "/run/one/now.sock" "/run/one/none.sock"
+        LocalPath "{here}/var-run/app.sock"
+        ListeningPaths true
+        <Listener "all">
+          LocalPath "/run/one/admin.sock" "{here}/var-run/admin.sock" "/run/one/rel.sock"
+          LocalPath "/run/one/app.sock" "/run/one/now.sock"
+        </Listener>""")
+    want = {"run-one-admin.sock": 3, "run-one-rel.sock": 2, "run-one-now.sock": 1, "run-one-none.sock": None,
+            f"{mine}-var-run-app.sock": 1, "all": 6}
+    equal(found(daemon.read()), want)
+    equal(found(probe("/run/one/admin.sock", f"{here}/var-run/rel.sock")),
+          {"run-one-admin.sock": 3, f"{mine}-var-run-rel.sock": 2}, "the probe")
+    mentions(probe_run("--explain", "-i", "0.3", "/run/one/admin.sock").stdout, "run-one-admin.sock: healthy")
+    for n in 4, 5:
+        new = renamed("/run/one/admin.sock", n)
+        old.close()
+        old = new
+        want.update({"run-one-admin.sock": n, "all": 3 + n})
+        until(lambda: found(daemon.read()) == want, f"restart {n}")
+        check(all(table["run-one-admin.sock"]["sockets"] for _, table in daemon.reads()), "it always has a socket")
+    for server in (*servers, old):
+        server.close()
+    until(lambda: found(daemon.read()) == {name: None for name in want}, "all have gone")
+    equal((daemon.instances(), daemon.errors()), ({"", *want}, []), "all labels there ever were, and errors")
+
+
+@test("IgnoreSelected leaves a socket out by its file, and a name of another file system is no service's")
+def _():
+    private_run()
+    here = scratch()
+    os.mkdir("/run/two")
+    os.symlink("/run/two", f"{here}/run")
+    fill(UnixListener("/run/two/noise.sock"), 1)
+    fill(UnixListener("/run/two/app.sock"), 2)
+    renamed("/run/two/admin.sock", 3)
+    intruders = [intruder("/run/two/admin.sock", "/run/two/app.sock", root=root) for root in (None, "/")]
+    daemon = Collectd(f"""
+        LocalPath "{here}/run/noise.sock"
+        IgnoreSelected true
+        ListeningPaths true
+        <Listener "admin">
+          LocalPath "/run/two/admin.sock"
+        </Listener>
+        <Listener "all">
+          LocalPath "/run/two/*.sock"
+        </Listener>""")
+    equal(found(daemon.read()), {"admin": 3, "all": 3})
+    equal(daemon.errors(), [])
+    mentions(daemon.said("LB_MSG_OTHER_FILE")[0], "/run/two/app.sock", "/run/two/admin.sock")
+    del intruders
+
+
 @test("a <Listener> of UNIX sockets adds them up, and with a port has its counters and its wait as well")
 def _():
     first, second, tcp = UnixListener(path(), 10), UnixListener(b"\0second", 20), Listener(8080, backlog=4)

@@ -100,6 +100,32 @@ static void close_one(struct kernel *kernel, const struct words *words) {
   close_socket(kernel, number_at(words, 1));
 }
 
+/* The last one counts. The path is one of the script, which lasts. */
+static void link_path(struct kernel *kernel, const struct words *words) {
+  static char paths[LEN(kernel->links)][32];
+  struct linked *linked = kernel->links;
+  while (linked < kernel->links + kernel->links_len &&
+         strcmp(linked->path, words->v[1]) != 0)
+    linked++;
+  size_t i = (size_t)(linked - kernel->links);
+  assert_in_range(i, 0, LEN(kernel->links) - 1);
+  snprintf(paths[i], sizeof(paths[i]), "%s", words->v[1]);
+  kernel->links_len += i == kernel->links_len;
+  *linked = (struct linked){
+      .path = paths[i],
+      .file = socket_of(kernel, number_at(words, 2))->file,
+  };
+  if (words->len > 3) {
+    linked->mounted_dev = linked->file.dev;
+    linked->file.dev++;
+  }
+}
+
+static void unlink_paths(struct kernel *kernel, const struct words *words) {
+  (void)words;
+  kernel->links_len = 0;
+}
+
 static void connect_client(struct kernel *kernel, const struct words *words) {
   const char *at = text_after(words, "at");
   enum lb_conn_kind kind = *words->v[0] == 'w'   ? LB_CONN_WAITING
@@ -150,6 +176,7 @@ static const struct {
   void (*play)(struct kernel *kernel, const struct words *words);
 } verbs[] = {
     {"listen", add_listening},    {"set", set_socket},
+    {"link", link_path},          {"unlink", unlink_paths},
     {"close", close_one},         {"overflow", move_drops},
     {"noise", move_drops},        {"drops", move_drops},
     {"overflows", move_drops},    {"waiting", connect_client},

@@ -27,6 +27,8 @@ bool is_name(const char *text); /* not a number */
  * socket; file own|foreign|unknown: what a check of the path of a UNIX socket
  * finds
  * - close COOKIE
+ * - link PATH COOKIE [mount]: a look at a configured path finds the file of
+ * this socket, with "mount" on another device than stat() has; unlink
  * - overflow COOKIE N, noise COOKIE N: see scripted_kernel.h
  * - overflows N, drops N: counted for no socket
  * - waiting PORT MS [at ADDRESS] [dev N], closed ..., mptcp_closed ...,

@@ -269,13 +269,30 @@ static int script_check_file(struct lb_transport *transport, const char *path,
   return -ENOENT; /* it has gone since */
 }
 
+static int script_find_file(struct lb_transport *transport, const char *path,
+                            bool by_mount, struct lb_file_id *out) {
+  struct kernel *kernel = (struct kernel *)transport;
+  kernel->finds++;
+  for (size_t i = 0; i < kernel->links_len; i++) {
+    const struct linked *linked = &kernel->links[i];
+    if (strcmp(linked->path, path) != 0)
+      continue;
+    *out = linked->file;
+    if (by_mount && linked->mounted_dev)
+      out->dev = linked->mounted_dev;
+    return 0;
+  }
+  return -ENOENT;
+}
+
 /* The test owns it. */
 static void script_close(struct lb_transport *transport) { (void)transport; }
 
 struct kernel new_kernel(void) {
   return (struct kernel){.transport = {script_dump, script_end_query,
                                        script_read_file, script_close,
-                                       script_close, script_check_file},
+                                       script_close, script_check_file,
+                                       script_find_file},
                          .somaxconn = 4096,
                          .seed = 3};
 }

@@ -22,6 +22,13 @@ struct listening {
   int file_err;             /* of each check of the file at its path */
 };
 
+/* A path of the configuration that leads to a file. */
+struct linked {
+  const char *path;
+  struct lb_file_id file;
+  uint32_t mounted_dev; /* if stat() has another device than the mount */
+};
+
 struct kernel {
   struct lb_transport transport; /* first: a kernel is a transport */
   struct lb_source source;       /* of source_of() */
@@ -33,6 +40,9 @@ struct kernel {
   uint64_t syn_drops, cookies;
   uint64_t arrivals;  /* PassiveOpens; 0: a kernel without it */
   unsigned somaxconn; /* 0: cannot be read */
+
+  struct linked links[4];
+  size_t links_len;
 
   uint64_t hidden;   /* cookie that the next dumps leave out */
   int hidden_dumps;  /* so many of them; 0: one */
@@ -57,6 +67,7 @@ struct kernel {
   int inspections;
   int pendings;
   int checks;
+  int finds;
   int mptcps;
   int unix_conns;
   bool is_asking[LB_QUERY_KINDS]; /* a query that has begun, but not ended */

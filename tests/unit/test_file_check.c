@@ -118,6 +118,11 @@ FILE_TEST(if_stat_has_another_device_that_of_the_mount_counts) {
            "35 34 259:65537 / /a rw - btrfs /dev/sdb rw\n");
   write_proc(&folder, "self/mountinfo", line);
   check("a", id, 0);
+  struct lb_file_id got = {0};
+  assert_int_equal(lb_file_find(folder.root, path_of("a"), true, &got), 0);
+  assert_memory_equal(&got, &id, sizeof(id));
+  assert_int_equal(lb_file_find(folder.root, path_of("a"), false, &got), 0);
+  assert_int_equal(got.dev, dev);
   id.dev++;
   check("a", id, -ESTALE);
   id.dev = dev;

@@ -504,6 +504,30 @@ REPLAY_TEST(a_check_of_a_file_is_that_of_the_sample) {
   }
 }
 
+/* Of the path and the kind of look, in the current sample. */
+REPLAY_TEST(a_file_that_was_found_is_that_of_the_sample) {
+  const struct lb_found_file found[] = {{{6, 7}, 0}, {{6, 8}, 1}};
+  struct lb_file_id got = {0};
+  struct text ignored = {.len = 0};
+  struct recording recording = recording_of("F 2");
+  char bytes[LB_FIND_SIZE];
+  for (int i = 0; i < 2; i++)
+    add_record(&recording, LB_RECORD_FIND, 0, 0, bytes,
+               lb_record_find(bytes, "/a", &found[i]));
+  add_record(&recording, LB_RECORD_FIND, -ENOENT, 0, bytes,
+             lb_record_find(bytes, "/b", &found[0]));
+  open_recording(&recording);
+  say_sample(&ignored);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(lb_source_find_file(&source, "/a", i, &got), 0);
+    assert_memory_equal(&got, &found[i].file, sizeof(got));
+  }
+  assert_int_equal(lb_source_find_file(&source, "/b", false, &got), -ENOENT);
+  assert_int_equal(lb_source_find_file(&source, "/b", true, &got), -ENODATA);
+  assert_int_equal(lb_source_find_file(&source, "/", false, &got), -ENODATA);
+  assert_int_equal(got.dev, 8);
+}
+
 /* --- the recorder -------------------------------------------------------- */
 
 /* A transport whose every answer is the same; it logs what it is asked. */
@@ -555,9 +579,17 @@ static int inner_check_file(struct lb_transport *transport, const char *path,
   return inner_status;
 }
 
-static struct lb_transport inner = {inner_dump,      inner_end_query,
-                                    inner_read_file, inner_rest,
-                                    inner_close,     inner_check_file};
+static int inner_find_file(struct lb_transport *transport, const char *path,
+                           bool by_mount, struct lb_file_id *out) {
+  (void)transport;
+  say(&asked, "find %s %d, ", path, by_mount);
+  *out = (struct lb_file_id){8, 9};
+  return inner_status;
+}
+
+static struct lb_transport inner = {
+    inner_dump,  inner_end_query,  inner_read_file, inner_rest,
+    inner_close, inner_check_file, inner_find_file};
 
 static int count_datagram(void *data, const void *bytes, size_t len) {
   say(data, "%.*s, ", (int)len, (const char *)bytes);
@@ -619,11 +651,19 @@ TEST_CASE(the_recorder_passes_all_on_and_writes_the_answers) {
   const struct lb_file_id id = {6, 7};
   inner_status = -ESTALE;
   assert_int_equal(transport->check_file(transport, "/a", &id), -ESTALE);
+  struct lb_file_id found = {0};
+  assert_int_equal(transport->find_file(transport, "/a", true, &found),
+                   -ESTALE);
+  assert_int_equal(found.inode, 0);
+  inner_status = 0;
+  assert_int_equal(transport->find_file(transport, "/b", false, &found), 0);
+  assert_int_equal(found.inode, 8);
   transport->rest(transport);
   transport->close(transport);
   assert_int_equal(lb_recorder_close(recorder), 0);
   assert_string_equal(asked.at, "dump 2 seq 5, dump 3 seq 5, end 3 -105, "
-                                "file 1, file 0, check /a 7:6, rest, close");
+                                "file 1, file 0, check /a 7:6, find /a 1, "
+                                "find /b 0, rest, close");
   assert_string_equal(seen.at, "one, eightful, one, eightful, ");
 
   static const char *const ends[] = {"D c",
@@ -638,17 +678,24 @@ TEST_CASE(the_recorder_passes_all_on_and_writes_the_answers) {
   memcpy(check, &id, sizeof(id));
   add_record(&want, LB_RECORD_FILE, -EACCES, 0, NULL, 0);
   add_record(&want, LB_RECORD_CHECK, -ESTALE, 0, check, 10);
+  char find[] = "............/a";
+  memcpy(find, (const uint32_t[]){8, 9, 1}, 12);
+  add_record(&want, LB_RECORD_FIND, -ESTALE, 0, find, 14);
+  memcpy(find, (const uint32_t[]){8, 9, 0}, 12);
+  find[13] = 'b';
+  add_record(&want, LB_RECORD_FIND, 0, 0, find, 14);
   check_file(&file, &want);
 }
 
 /* Recordings of older versions stay readable. */
 TEST_CASE(the_numbers_of_the_format_do_not_change) {
   static const uint32_t ends[] = {4, 22, 23, 24, 25, 26};
-  static const int numbers[] = {
-      LB_RECORD_FINAL_SAMPLE, LB_RECORD_DATAGRAM, LB_RECORD_DUMP,
-      LB_RECORD_FILE,         LB_RECORD_SAMPLE,   LB_FILE_NETSTAT,
-      LB_FILE_SOMAXCONN,      LB_FILE_SNMP,       LB_RECORD_CHECK};
-  static const int want[] = {1, 2, 3, 5, 21, 0, 1, 2, 53};
+  static const int numbers[] = {LB_RECORD_FINAL_SAMPLE, LB_RECORD_DATAGRAM,
+                                LB_RECORD_DUMP,         LB_RECORD_FILE,
+                                LB_RECORD_SAMPLE,       LB_FILE_NETSTAT,
+                                LB_FILE_SOMAXCONN,      LB_FILE_SNMP,
+                                LB_RECORD_CHECK,        LB_RECORD_FIND};
+  static const int want[] = {1, 2, 3, 5, 21, 0, 1, 2, 53, 54};
   static const char header[] = "lbacklog\1\0\0\0\4\3\2\1";
   if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
     assert_memory_equal(&lb_record_expected, header, 16);

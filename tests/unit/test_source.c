@@ -139,9 +139,17 @@ static int script_check_file(struct lb_transport *transport, const char *path,
   return script.status;
 }
 
-static struct lb_transport transport = {script_dump,      script_end_query,
-                                        script_read_file, script_rest,
-                                        script_close,     script_check_file};
+static int script_find_file(struct lb_transport *transport, const char *path,
+                            bool by_mount, struct lb_file_id *out) {
+  (void)transport;
+  say(&script.log, "find %s%s", path, by_mount ? " by mount" : "");
+  *out = (struct lb_file_id){6, 7};
+  return script.status;
+}
+
+static struct lb_transport transport = {
+    script_dump,  script_end_query,  script_read_file, script_rest,
+    script_close, script_check_file, script_find_file};
 
 /* --- the source ---------------------------------------------------------- */
 
@@ -396,10 +404,14 @@ TEST_WITH(without_memory_no_connections_are_asked_for, set_up, tear_down) {
 
 TEST_WITH(files_rest_and_close_are_those_of_the_transport, set_up, tear_down) {
   const struct lb_file_id id = {6, 7};
+  struct lb_file_id found;
   char buf[16];
   script.status = -ESTALE;
   assert_int_equal(lb_source_check_file(&source, "/a", &id), -ESTALE);
   assert_string_equal(script.log.at, "check /a 7:6");
+  script.log.len = 0;
+  assert_int_equal(lb_source_find_file(&source, "/a", true, &found), -ESTALE);
+  assert_string_equal(script.log.at, "find /a by mount");
   script.log.len = 0;
   assert_int_equal(lb_source_read_file(&source, LB_FILE_SOMAXCONN, buf, 16), 6);
   assert_string_equal(buf, "file 1");
