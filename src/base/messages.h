@@ -54,6 +54,14 @@
 #define LB_MSG_NETNS_UNSEEN                                                    \
   "NetNamespace \"*\": only namespaces with a file are found. For those of "   \
   "processes allow CAP_SYS_PTRACE, as 20-listen_backlog-netns.conf does."
+/* A directory. */
+#define LB_MSG_NAMES_HIDDEN                                                    \
+  "NetNamespace \"*\": containers have 12 digits of their ID for a name. To "  \
+  "read %s allow CAP_DAC_READ_SEARCH, as 20-listen_backlog-netns.conf does."
+/* The label and the name. */
+#define LB_MSG_NAME_TAKEN                                                      \
+  "The network namespace %s keeps the name of its file: another one is "       \
+  "already called %s."
 #define LB_MSG_RECOVERED "%s works again."
 #define LB_MSG_NETNS_RECOVERED LB_WHAT_NETNS " %s works again."
 

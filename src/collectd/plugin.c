@@ -195,6 +195,12 @@ static void send_all(uint64_t stamp) {
   lb_backend_flush();
 }
 
+static void report_hidden_names(void) {
+  const char *dir = lb_monitor_hidden_names(plugin.monitor);
+  if (dir)
+    lb_report_hidden_names(&plugin.report, dir);
+}
+
 static void read_at(uint64_t stamp) {
   if (plugin.is_starting)
     start_or_retry();
@@ -212,6 +218,7 @@ static void read_at(uint64_t stamp) {
   send_all(stamp);
   if (lb_monitor_misses_processes(plugin.monitor))
     lb_report_unseen_processes(&plugin.report);
+  report_hidden_names();
   lb_report_end(&plugin.report, lb_monitor_listing_error(plugin.monitor),
                 lb_monitor_slowdowns(plugin.monitor),
                 lb_sampler_take_counts(plugin.sampler));

@@ -187,6 +187,8 @@ void lb_report_outcome(struct lb_report *report,
     note_lost(report, outcome);
   else
     note_found(report, outcome);
+  if (outcome->taken)
+    lb_log(LOG_NOTICE, LB_MSG_NAME_TAKEN, outcome->label, outcome->taken);
   if (outcome->err)
     return;
   if (outcome->collector)
@@ -200,6 +202,10 @@ void lb_report_outcome(struct lb_report *report,
 
 void lb_report_unseen_processes(struct lb_report *report) {
   lb_log_once(&report->unseen, LOG_INFO, LB_MSG_NETNS_UNSEEN);
+}
+
+void lb_report_hidden_names(struct lb_report *report, const char *dir) {
+  lb_log_once(&report->hidden, LOG_INFO, LB_MSG_NAMES_HIDDEN, dir);
 }
 
 void lb_report_end(struct lb_report *report, int list_err,

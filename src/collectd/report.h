@@ -38,6 +38,7 @@ struct lb_report {
   struct lb_condition missed_samples;
   c_complain_t netns;
   c_complain_t unseen;
+  c_complain_t hidden;
   c_complain_t slowed;
   struct lb_condition slowed_samples[LB_PARTS];
   struct lb_condition slowed_namespaces;
@@ -61,6 +62,9 @@ void lb_report_outcome(struct lb_report *report,
 
 /* Some processes hide their namespaces from "*". */
 void lb_report_unseen_processes(struct lb_report *report);
+
+/* This directory may not be read, so containers have no names. */
+void lb_report_hidden_names(struct lb_report *report, const char *dir);
 
 /* list_err: of listing the namespaces, or 0. */
 void lb_report_end(struct lb_report *report, int list_err,

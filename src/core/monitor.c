@@ -267,6 +267,7 @@ static void find_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
     struct lb_namespace *ns = monitor->all.v[i];
     lb_inspection_clear(&ns->inspection);
     ns->is_sampled = ns->is_counted = false;
+    ns->taken[0] = '\0';
     ns->early_ns = 0;
     if (!lb_namespace_is_open(ns))
       ns->inspection.err = 0;
@@ -361,7 +362,7 @@ static size_t finish_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
     finished += is_open;
     if (n && all_finished)
       monitor->next_finished = i;
-    ns->unmounted = ns->err == -EINVAL ? ns->unmounted + 1 : 0;
+    lb_namespace_note_mount(ns, now_ms);
   }
   return finished;
 }
@@ -408,30 +409,18 @@ struct lb_slowdowns lb_monitor_slowdowns(const struct lb_monitor *monitor) {
   return slowdowns;
 }
 
-/* What runs without a network has no values, nor a container a name yet. */
-static bool is_silent(const struct lb_namespace *ns) {
-  return (ns->origin == LB_NETNS_PROCESS || ns->ref.containers) && !ns->err &&
-         !ns->has_listened;
-}
-
-/* "ip netns add" makes the file first and mounts the namespace on it then, so
- * that one interval with the file alone is normal. */
-static bool is_coming_or_gone(const struct lb_namespace *ns) {
-  return ns->origin != LB_NETNS_CONFIGURED &&
-         (ns->err == -ENOENT || ns->unmounted == 1);
-}
-
 void lb_monitor_visit(struct lb_monitor *monitor,
                       void (*visit)(void *data,
                                     const struct lb_outcome *outcome),
                       void *data) {
   for (size_t i = 0; i < monitor->all.len; i++) {
     struct lb_namespace *ns = monitor->all.v[i];
-    if (is_coming_or_gone(ns) || is_silent(ns) || ns->is_waiting)
+    if (!lb_namespace_is_news(ns))
       continue;
     struct lb_outcome outcome = {
         .label = ns->ref.label,
         .path = ns->ref.path,
+        .taken = ns->taken[0] ? ns->taken : NULL,
         .err = ns->err,
         .inspection_err = ns->inspection.err,
         .errors = ns->errors,
@@ -447,4 +436,9 @@ int lb_monitor_listing_error(const struct lb_monitor *monitor) {
 
 bool lb_monitor_misses_processes(const struct lb_monitor *monitor) {
   return monitor->all.processes.was_denied;
+}
+
+const char *lb_monitor_hidden_names(const struct lb_monitor *monitor) {
+  const struct lb_containers *containers = monitor->all.containers;
+  return containers ? lb_containers_hidden(containers) : NULL;
 }

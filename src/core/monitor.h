@@ -105,6 +105,8 @@ struct lb_slowdowns lb_monitor_slowdowns(const struct lb_monitor *monitor);
 struct lb_outcome {
   const char *label;  /* "": our own namespace */
   const char *path;   /* NULL: our own namespace */
+  const char *taken;  /* the name that it would have if no other one had it, as
+                         this interval found out; else NULL */
   int err;            /* -errno: nothing is reported */
   int inspection_err; /* -errno of the last inspection, until one succeeds */
   struct lb_sample_errors errors; /* if err is 0 */
@@ -126,5 +128,9 @@ int lb_monitor_listing_error(const struct lb_monitor *monitor);
 
 /* Whether that could not see in which namespaces some processes are. */
 bool lb_monitor_misses_processes(const struct lb_monitor *monitor);
+
+/* The directory that may not be read, so that containers have their IDs for
+ * names; or NULL. */
+const char *lb_monitor_hidden_names(const struct lb_monitor *monitor);
 
 #endif

@@ -145,7 +145,7 @@ static void name_second(struct lb_namespace *ns,
                         char label[static LB_LABEL_SIZE]) {
   struct lb_found_netns found = as_found(ns);
   ns->ref.containers = NULL;
-  ns->is_second = true;
+  memcpy(ns->taken, label, sizeof(ns->taken));
   if (!found.file || lb_label_of_netns(label, found.file))
     lb_netns_last_name(&found, label);
 }

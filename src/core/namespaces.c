@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LEFT_OVER_MS = 120000 }; /* a file with nothing mounted on it */
+
 void lb_namespace_free(struct lb_namespace *ns) {
   lb_collector_free(ns->collector);
   lb_source_close(&ns->source);
@@ -138,6 +140,35 @@ void lb_namespaces_free(struct lb_namespaces *all) {
 
 /* --- one of them -----------------------------------------------------------
  */
+
+/* What runs without a network has no values, nor a container a name yet. */
+static bool is_silent(const struct lb_namespace *ns) {
+  return (ns->origin == LB_NETNS_PROCESS || ns->ref.containers) && !ns->err &&
+         !ns->has_listened;
+}
+
+void lb_namespace_note_mount(struct lb_namespace *ns, uint64_t now_ms) {
+  bool is_mounted = ns->err != -EINVAL;
+  if (is_mounted || !ns->unmounted)
+    ns->mounted_ms = now_ms;
+  ns->unmounted = is_mounted ? 0 : ns->unmounted + 1;
+  ns->is_fresh = now_ms - ns->mounted_ms < LEFT_OVER_MS;
+  if (ns->collector && lb_namespace_is_open(ns))
+    lb_collector_set_gone(ns->collector, !is_mounted);
+}
+
+/* "ip netns add" makes the file first and mounts the namespace on it then, so
+ * that one interval with the file alone is normal. After the end of a container
+ * Docker keeps the file for up to a minute. */
+static bool is_coming_or_gone(const struct lb_namespace *ns) {
+  return ns->origin != LB_NETNS_CONFIGURED &&
+         (ns->err == -ENOENT || ns->unmounted == 1 ||
+          (ns->unmounted && ns->is_fresh && ns->ref.containers));
+}
+
+bool lb_namespace_is_news(const struct lb_namespace *ns) {
+  return !is_coming_or_gone(ns) && !is_silent(ns) && !ns->is_waiting;
+}
 
 bool lb_namespace_is_replaced(const struct lb_namespace *ns) {
   struct lb_netns_id id;

@@ -34,12 +34,12 @@ struct lb_namespace {
   bool is_named;  /* by what is in it, not only by its path */
   bool is_listed; /* found by "*" at the end of the last interval */
   bool is_lost; /* its process has ended; the next walk may find another one */
-  bool is_absent;    /* as last found: there is none at the path */
-  uint64_t found_ms; /* when it first was there, before it has a name */
-  uint64_t seen_ms;  /* when it was last there */
-  uint64_t owners;   /* that it is named after: lb_collector_owners() */
-  bool is_settled;   /* its name is, as long as these are its owners */
-  bool is_second;    /* another one has its name, which is not told yet */
+  bool is_absent;            /* as last found: there is none at the path */
+  uint64_t found_ms;         /* when it first was there, before it has a name */
+  uint64_t seen_ms;          /* when it was last there */
+  uint64_t owners;           /* that it is named after: lb_collector_owners() */
+  bool is_settled;           /* its name is, as long as these are its owners */
+  char taken[LB_LABEL_SIZE]; /* as struct lb_outcome; "": nothing */
 
   struct lb_netns_id id;          /* of what the source is for */
   struct lb_source source;        /* closed: the namespace is not there */
@@ -47,8 +47,10 @@ struct lb_namespace {
   struct lb_inspection inspection;
   bool has_listened; /* in some sample that ended an interval */
 
-  int err;            /* of the last sample, or why there is no source */
-  unsigned unmounted; /* intervals in a row with nothing mounted at the path */
+  int err;             /* of the last sample, or why there is no source */
+  unsigned unmounted;  /* intervals in a row with nothing mounted at the path */
+  uint64_t mounted_ms; /* when there last was, or the first of these ended */
+  bool is_fresh;       /* that is less than two minutes ago */
   struct lb_sample_errors errors;
   uint64_t sample_ns; /* CPU time of the last sample that ended an interval */
   uint64_t rest_ns;   /* CPU time of the last end of an interval, without the
@@ -116,6 +118,13 @@ void lb_namespace_leave(struct lb_namespace *ns, int err);
 /* Closes the source, unless another process may lead to the namespace: the next
  * search decides. */
 void lb_namespace_lose(struct lb_namespace *ns);
+
+/* Notes after a sample whether a namespace is mounted at the path. */
+void lb_namespace_note_mount(struct lb_namespace *ns, uint64_t now_ms);
+
+/* Whether the interval of the namespace has ended and there is something to
+ * tell of it. */
+bool lb_namespace_is_news(const struct lb_namespace *ns);
 
 /* After a sample: whether another namespace has taken the path and, by chance,
  * the id. */

@@ -5,6 +5,8 @@
 
 #include "core/namespaces.h"
 
+#include <errno.h>
+
 /* path NULL: our own namespace. Returns NULL without memory. */
 struct lb_namespace *lb_namespaces_add(struct lb_namespaces *all,
                                        enum lb_netns_origin origin,
@@ -13,7 +15,8 @@ void lb_namespace_free(struct lb_namespace *ns);
 
 /* Whether it is to be sampled, as far as the last listing knows. */
 static inline bool lb_namespace_is_there(const struct lb_namespace *ns) {
-  return ns->origin == LB_NETNS_CONFIGURED || ns->is_listed;
+  return ns->origin == LB_NETNS_CONFIGURED ||
+         (ns->is_listed && ns->err != -EINVAL);
 }
 
 /* As lb_namespace_enter(), for the namespace that the collector is for

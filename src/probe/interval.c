@@ -109,6 +109,8 @@ int lb_interval_print(const struct lb_arguments *arguments,
     puts("]}");
   if (number == 1 && lb_monitor_misses_processes(monitor))
     lb_probe_error("%s", LB_MSG_NETNS_UNSEEN);
+  if (number == 1 && lb_monitor_hidden_names(monitor))
+    lb_probe_error(LB_MSG_NAMES_HIDDEN, lb_monitor_hidden_names(monitor));
   interval.is_partial |=
       lb_probe_task_error(LB_TASK_LIST, "", lb_monitor_listing_error(monitor));
   if (!arguments->sockets)

@@ -145,6 +145,29 @@ TEST_WITH(processes_that_hide_their_namespaces_are_one_line, set_up,
   }
 }
 
+TEST_WITH(names_of_containers_that_may_not_be_read_are_one_line, set_up,
+          tear_down) {
+  for (int i = 0; i < 3; i++) {
+    collectd.now += (cdtime_t)100 * collectd.interval;
+    lb_report_begin(&report);
+    lb_report_hidden_names(&report, "/var/lib/docker/containers");
+    lb_report_end(&report, 0, (struct lb_slowdowns){0},
+                  (struct lb_sample_counts){0});
+    check_log(i ? ""
+                : "INFO: " PLUGIN
+                  "NetNamespace \"*\": containers have 12 digits of their ID "
+                  "for a name. To read /var/lib/docker/containers allow "
+                  "CAP_DAC_READ_SEARCH, as 20-listen_backlog-netns.conf "
+                  "does.\n");
+  }
+}
+
+TEST_WITH(a_name_that_another_namespace_has_is_told, set_up, tear_down) {
+  OUTCOMES(OWN(), AT(RED, "0123456789ab", .taken = "web"));
+  check_log("NOTICE: " PLUGIN "The network namespace 0123456789ab keeps "
+            "the name of its file: another one is already called web.\n");
+}
+
 TEST_WITH(the_first_namespace_with_an_error_is_named, set_up, tear_down) {
   OUTCOMES(OWN(), AT(RED, "red", .errors.netstat = -EIO),
            AT(BLUE, "blue", .errors.netstat = -EACCES));
