@@ -109,7 +109,8 @@ lb_listeners_label_parts(const struct lb_listeners *listeners, size_t i) {
 static void lose_label(void *data, uint32_t which) {
   struct lb_listeners *listeners = data;
   *label_of(listeners, which) = NULL;
-  note_conflict_of(listeners, which, -EEXIST);
+  note_conflict_of(listeners, which,
+                   lb_listeners_has_gone_on(listeners, which) ? 0 : -EEXIST);
 }
 
 int lb_listeners_claim(struct lb_listeners *listeners, uint32_t which) {
@@ -133,11 +134,16 @@ void lb_listeners_release(struct lb_listeners *listeners, uint32_t which) {
   *label = NULL;
 }
 
+static bool may_claim(const struct lb_listeners *listeners, uint32_t which) {
+  return is_in_use(&listeners->v[which].listener) &&
+         !lb_listeners_has_gone_on(listeners, which);
+}
+
 void lb_listeners_claim_again(struct lb_listeners *listeners) {
   if (!listeners->netns_label)
     lb_listeners_claim(listeners, LB_OF_NETNS);
   for (size_t i = 0; i < listeners->len; i++)
-    if (!listeners->v[i].listener.label && is_in_use(&listeners->v[i].listener))
+    if (!listeners->v[i].listener.label && may_claim(listeners, (uint32_t)i))
       lb_listeners_claim(listeners, (uint32_t)i);
 }
 
@@ -158,7 +164,7 @@ static int rename_one(struct lb_listeners *listeners, uint32_t which) {
 int lb_listeners_rename(struct lb_listeners *listeners) {
   int err = rename_one(listeners, LB_OF_NETNS);
   for (size_t i = 0; i < listeners->len && !err; i++)
-    if (is_in_use(&listeners->v[i].listener))
+    if (may_claim(listeners, (uint32_t)i))
       err = rename_one(listeners, (uint32_t)i);
   return err;
 }

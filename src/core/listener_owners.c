@@ -42,11 +42,16 @@ lb_listeners_owner(const struct lb_listeners *listeners, uint32_t number) {
 
 void lb_listeners_set_gone(struct lb_listeners *listeners, bool is_gone) {
   listeners->is_gone = is_gone;
+  listeners->is_stale |= is_gone;
 }
 
-/* A container can go on in another namespace while this one stays. */
-static bool has_gone_on(const struct lb_listener_entry *entry) {
-  return entry->owner && entry->listener.sample.sockets == 0;
+bool lb_listeners_has_gone_on(const struct lb_listeners *listeners,
+                              uint32_t which) {
+  if (which == LB_OF_NETNS)
+    return false;
+  const struct lb_listener_entry *entry = &listeners->v[which];
+  return entry->owner &&
+         (listeners->is_stale || entry->listener.sample.sockets == 0);
 }
 
 static void add_counters(struct lb_listener_attribution *sum,
@@ -70,7 +75,7 @@ bool lb_listeners_yield(void *data, uint32_t which,
   if (which == LB_OF_NETNS)
     return listeners->is_gone;
   struct lb_listener_entry *gone = &listeners->v[which];
-  if (!listeners->is_gone && !has_gone_on(gone))
+  if (!listeners->is_gone && !lb_listeners_has_gone_on(listeners, which))
     return false;
   if (to->which != LB_OF_NETNS)
     continue_counters(&heirs->v[to->which].listener, &gone->listener);

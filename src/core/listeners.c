@@ -294,6 +294,7 @@ void lb_listeners_begin_interval(struct lb_listeners *listeners) {
 
 void lb_listeners_begin_sample(struct lb_listeners *listeners, unsigned known) {
   listeners->known = known;
+  listeners->is_stale = false;
   for (size_t i = 0; i < listeners->len; i++)
     listeners->v[i].listener.sample = (struct lb_listener_sample){.queue = 0};
 }

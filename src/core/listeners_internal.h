@@ -69,6 +69,7 @@ struct lb_listeners {
   bool has_patterns;
   unsigned known; /* parts of the last sample */
   bool is_gone;   /* see lb_listeners_set_gone() */
+  bool is_stale;  /* it was, after the last sample */
 };
 
 /* --- listener_chains.c --------------------------------------------------- */
@@ -109,6 +110,11 @@ uint32_t *lb_chain_of(const struct lb_listeners *listeners,
 /* Claims the label of a listener by its index, or that of the namespace.
  * Returns 0 also after a conflict, without a label, or -ENOMEM. */
 int lb_listeners_claim(struct lb_listeners *listeners, uint32_t which);
+
+/* Whether a listener of a container has no socket any more. The container may
+ * have gone on in another namespace. */
+bool lb_listeners_has_gone_on(const struct lb_listeners *listeners,
+                              uint32_t which);
 
 /* Whether the holder of a label is gone. If so, the new one, of which data are
  * listeners, too, continues its counters. */

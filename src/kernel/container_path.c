@@ -51,6 +51,7 @@ static bool take_id(struct lb_container_path *out, struct part part) {
   const char *id = part.text + part.len - ID_DIGITS;
   if ((id > part.text && id[-1] != '-') || !are_digits(id, ID_DIGITS))
     return false;
+  out->is_podman = id - part.text >= 7 && memcmp(id - 7, "libpod-", 7) == 0;
   memcpy(out->id, id, ID_DIGITS);
   out->id[ID_DIGITS] = '\0';
   return true;

@@ -5,6 +5,8 @@
 
 #include "base/label.h"
 
+#include <stdbool.h>
+
 #define LB_CONTAINER_ID_SIZE 65 /* 64 hexadecimal digits and the NUL */
 #define LB_POD_UID_SIZE 37
 
@@ -12,6 +14,7 @@ struct lb_container_path {
   char id[LB_CONTAINER_ID_SIZE]; /* "": no container */
   char pod[LB_POD_UID_SIZE];     /* UID of the Kubernetes pod; "": none */
   char machine[LB_LABEL_SIZE];   /* of systemd-nspawn or LXC; "": none */
+  bool is_podman;                /* the container is one of Podman's */
   unsigned user;                 /* whose processes they are; 0: root's */
 };
 

@@ -59,7 +59,7 @@ void lb_containers_free(struct lb_containers *containers) {
 /* --- files --------------------------------------------------------------- */
 
 static void note_denial(struct lb_containers *containers, const char *dir) {
-  if (errno == EACCES || errno == EPERM)
+  if ((errno == EACCES || errno == EPERM) && !containers->denied)
     containers->denied = dir;
 }
 
@@ -283,7 +283,7 @@ static bool write_name(struct lb_containers *containers,
   struct naming naming = {path->id, label};
   if (path->pod[0])
     return name_pod(containers, path->pod, label);
-  return name_in_docker(containers, path->id, label) ||
+  return (!path->is_podman && name_in_docker(containers, path->id, label)) ||
          visit_podman(containers, path->user, name_in_podman, &naming);
 }
 

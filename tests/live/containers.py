@@ -65,8 +65,11 @@ def reported(daemon, *want):
 class Engine:
     """What Docker and Podman have in common."""
 
+    def __init__(self):
+        self.env, self.made = {}, set()
+
     def __call__(self, *words):
-        return command(*self.words, *words)
+        return command(*self.words, *words, env=self.env)
 
     def image(self):
         root = scratch()
@@ -79,7 +82,9 @@ class Engine:
     def run(self, name, port, network=None):
         self("run", "-d", *self.options, "--name", name, "--network", network or self.network, "box",
              "/bin/busybox", "httpd", "-f", "-p", port)
-        at_end(self, "rm", "-f", name)
+        if name not in self.made:
+            at_end(self, "rm", "-f", name)
+        self.made.add(name)
 
     def connect(self, name, port, count):
         """Makes connections within the namespace of a container."""
@@ -101,6 +106,7 @@ class Docker(Engine):
     network = "none"
 
     def __init__(self):
+        super().__init__()
         daemon = Process(["dockerd", "--storage-driver", "vfs", "--iptables=false", "--bridge=none",
                           "--exec-opt", "native.cgroupdriver=cgroupfs"])
         until(lambda: "API listen on" in daemon.text(), "dockerd listens")
@@ -113,7 +119,8 @@ class Podman(Engine):
     network = "bridge"
 
     def __init__(self):
-        os.environ["CONTAINERS_CONF"] = write(f"{scratch()}/conf", """
+        super().__init__()
+        self.env["CONTAINERS_CONF"] = write(f"{scratch()}/conf", """
 [containers]
 pids_limit = 0
 [network]
