@@ -1,18 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Containers under their own names: of Docker and Podman, if these are installed, on a host of mounts and namespaces of
-its own, and of Kubernetes by its files. With LB_RESTARTS=20, as in "make check-containers", both must be there, and
-containers restart that often."""
+"""Containers under their own names, on a host of mounts and namespaces of its own: by the files of Docker, Podman and
+Kubernetes; and with LB_RESTARTS=20, as in "make check-containers", those of the real Docker and Podman, which restart that
+often. A failure of "docker run" or "podman run" here need not be the plugin's."""
+import contextlib
 import functools
 import json
 import os
 import shutil
 import socket
-import time
 
 from lb import *
 
-RESTARTS = int(os.environ.get("LB_RESTARTS", 3))
+RESTARTS = int(os.environ.get("LB_RESTARTS", 0))  # 0: without Docker and Podman
 GROUPS = "/sys/fs/cgroup"
 ID = "18b5c53ce42a385a623ece63ec3bced5f00b418edb80b124d53a6f6f9c80a2cd"
 OTHER_ID = "a11991f49754a94150ddd32ff2b3a640dfa63c4eab1cd1dfaa38d87ac0981efa"
@@ -42,10 +42,12 @@ def labels(table):
 
 
 def watch(**options):
-    """A daemon that also writes RRD files."""
-    private_host()
-    return Collectd('NetNamespace "*"', plugins=["rrdtool"], interval=1,
-                    extra='<Plugin rrdtool>\n  DataDir "@DIR@/rrd"\n  StepSize 1\n  HeartBeat 10\n</Plugin>', **options)
+    return Collectd('NetNamespace "*"', **options)
+
+
+def watch_with_rrd():
+    return watch(plugins=["rrdtool"], interval=1,
+                    extra='<Plugin rrdtool>\n  DataDir "@DIR@/rrd"\n  StepSize 1\n  HeartBeat 10\n</Plugin>')
 
 
 def folders(daemon, kind):
@@ -62,11 +64,17 @@ def reported(daemon, *want):
 
 # -------------------------------------------------------------------- engines
 
+def remove_group(path):
+    with contextlib.suppress(OSError):
+        os.rmdir(GROUPS + path)
+
+
 class Engine:
     """What Docker and Podman have in common."""
 
     def __init__(self):
         self.env, self.made = {}, set()
+        at_end(remove_group, self.parent)
 
     def __call__(self, *words):
         return command(*self.words, *words, env=self.env)
@@ -104,6 +112,7 @@ class Docker(Engine):
     words = "docker",
     options = ()
     network = "none"
+    parent = "/docker"
 
     def __init__(self):
         super().__init__()
@@ -117,6 +126,7 @@ class Podman(Engine):
     words = "podman", "--storage-driver", "vfs", "--runtime", "runc", "--log-level", "error"
     options = "--privileged", "--ulimit", "host"
     network = "bridge"
+    parent = "/libpod_parent"
 
     def __init__(self):
         super().__init__()
@@ -132,16 +142,11 @@ events_logger = "file"
         self.image()
 
 
-ENGINES = [engine for engine, program in ((Docker, "dockerd"), (Podman, "podman")) if shutil.which(program)]
-if RESTARTS >= 20 and len(ENGINES) < 2:
-    raise SystemExit("docker.io and podman are not installed")
-
-
-for engine in ENGINES:
+for engine in (Docker, Podman) if RESTARTS else ():
     @test(f"a container of {engine.__name__} has one label and one folder however often it restarts or is made anew, and "
           "its counters go on")
     def _(engine=engine):
-        daemon = watch()
+        daemon = watch_with_rrd()
         engine = engine()
         engine.run("web", 80)
         made = 0
@@ -163,7 +168,7 @@ for engine in ENGINES:
     @test(f"containers of {engine.__name__} that share a namespace have their own names, and go on when the one that it "
           "was made for restarts")
     def _(engine=engine):
-        daemon = watch()
+        daemon = watch_with_rrd()
         engine = engine()
         engine.run("web", 80)
         engine.run("side", 9000, "container:web")
@@ -180,7 +185,10 @@ class Pod:
     """A server in a namespace and a control group."""
 
     def __init__(self, namespace, group, *ports):
-        os.makedirs(GROUPS + group, exist_ok=True)
+        for end in (i for i, c in enumerate(group + "/") if c == "/" and i):
+            if not os.path.isdir(GROUPS + group[:end]):
+                os.mkdir(GROUPS + group[:end])
+                at_end(remove_group, group[:end])
         with namespace.inside():
             self.server = Process(["sh", "-c", 'echo 0 >"$0" && exec python3 "$@"', f"{GROUPS}{group}/cgroup.procs",
                                    "-c", SERVER, *map(str, ports)])
@@ -194,7 +202,6 @@ def docker_file(id_, name):
 
 @test("the containers of a Kubernetes pod are one, under namespace and name of the pod")
 def _():
-    private_host()
     daemon = watch()
     os.makedirs(f"/var/log/pods/shop_cart-0_{UID}", exist_ok=True)
     place = Namespace("cni-14115dc3-159f-2f81-7816-29509556532b")
@@ -207,31 +214,29 @@ def _():
 
 @test("without the right to read their names containers have 12 digits of their ID, and one line says what is missing")
 def _():
-    private_host()
     docker_file(ID, "web")
     Pod(Namespace("netns-14115dc3-159f-2f81-7816-29509556532b"), f"/docker/{ID}", 80)
     for path in "/var/lib/docker", "/run/docker":
         os.makedirs(path, exist_ok=True)
         os.chmod(path, 0o700)
     os.chmod("/run", 0o755)
-    rights = "-all,+sys_admin"
-    daemon = watch(command=["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", rights,
-                            "--ambient-caps", rights, "--"])
+
+    def watch_with(rights):
+        return watch(command=["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", rights,
+                              "--ambient-caps", rights, "--"])
+    daemon = watch_with("-all,+sys_admin")
     reported(daemon, ID[:12], ID[:12] + ":80")
     daemon.await_reads(5)
     line, = daemon.said("LB_MSG_NAMES_HIDDEN")
     note(line)
     daemon.stop()
-    rights += ",+dac_read_search"
-    daemon = watch(command=["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", rights,
-                            "--ambient-caps", rights, "--"])
+    daemon = watch_with("-all,+sys_admin,+dac_read_search")
     reported(daemon, "web", "web:80")
     equal(daemon.said("LB_MSG_NAMES_HIDDEN"), [])
 
 
 @test("a second container of the same name keeps the name of its file, and one line says so")
 def _():
-    private_host()
     docker_file(ID, "web")
     docker_file(OTHER_ID, "web")
     file = "netns-14115dc3-159f-2f81-7816-29509556532b"
@@ -245,5 +250,9 @@ def _():
 
 
 if __name__ == "__main__":
-    private_host()
+    try:
+        private_host()
+    except OSError as error:
+        print("1..0 # SKIP there are no control groups of version 2 here:", error)
+        raise SystemExit from error
     main()
