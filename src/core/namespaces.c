@@ -33,8 +33,8 @@ struct lb_namespace *lb_namespaces_add(struct lb_namespaces *all,
   if (!ns)
     return NULL;
   ns->origin = origin;
-  if (origin == LB_NETNS_PROCESS ||
-      (origin == LB_NETNS_FILE && lb_netns_is_generated(path)))
+  if (path && (origin == LB_NETNS_PROCESS ||
+               (origin == LB_NETNS_FILE && lb_netns_is_generated(path))))
     ns->ref.containers = all->containers;
   ns->ref.path = path ? copy_path(path) : NULL;
   ns->ref.label = strdup(label);
