@@ -264,11 +264,20 @@ def _():
         mentions(line, f'LocalPath "{value}": not the name of a UNIX socket, expected a path like "/run/app.sock"')
 
 
-def renamed(name, n, limit=LIMIT):
-    """A listening socket with n waiting clients, bound and renamed as HAProxy does."""
-    server = fill(UnixListener(f"{name}.{n}.tmp", limit), n)
-    os.rename(server.path, name)
-    return server
+class Renamed(UnixListener):
+    """A socket that is bound and renamed before it listens, as HAProxy does."""
+
+    def begin(self, address, backlog):
+        self.bound = f"{address}.{os.urandom(4).hex()}.tmp"
+        super().begin(self.bound, backlog)
+
+    def listen(self, backlog):
+        os.rename(self.bound, self.path)
+        super().listen(backlog)
+
+
+def renamed(name, n):
+    return fill(Renamed(name, 30), n)
 
 
 @test("a LocalPath has the socket that is its file, whatever name the server bound: through links, a relative name, "
@@ -309,6 +318,24 @@ def _():
         server.close()
     until(lambda: found(daemon.read()) == {name: None for name in want}, "all have gone")
     equal((daemon.instances(), daemon.errors()), ({"", *want}, []), "all labels there ever were, and errors")
+
+
+@test("a path into a file system that never answers is unknown, and makes nothing wait")
+def _():
+    private_run()
+    os.makedirs("/run/hangs")
+    try:
+        fuse = os.open("/dev/fuse", os.O_RDWR)
+        mount("none", "/run/hangs", "fuse", data=f"fd={fuse},rootmode=40000,user_id=0,group_id=0,allow_other")
+    except OSError as error:
+        raise Skip(f"no FUSE: {error}") from error
+    os.symlink("/run/hangs", "/run/leads")
+    at_end(lambda: os.close(fuse))
+    server = fill(UnixListener(path()), 1)
+    daemon = Collectd("\n".join(f'LocalPath "{name}"' for name in (
+        "/run/hangs/a.sock", "/run/hangs/a/b.sock", "/run/leads/c.sock", "/run/hangs", server.path)))
+    equal(found(daemon.read()), {label(server.path.encode()): 1, "run-hangs-a.sock": None, "run-hangs": None,
+                                 "run-hangs-a-b.sock": None, "run-leads-c.sock": None})
 
 
 @test("IgnoreSelected leaves a socket out by its file, and a name of another file system is no service's")

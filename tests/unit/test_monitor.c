@@ -132,7 +132,7 @@ static int open_netns(void *data, const char *path,
     return -ENOMEM;
   *to = (struct netns_transport){.transport = {netns_dump, netns_end_query,
                                                netns_read_file, netns_rest,
-                                               netns_close, NULL},
+                                               netns_close, NULL, NULL},
                                  .path = path,
                                  .life = -1,
                                  .ino = path ? id->ino : OWN_INO};

@@ -21,8 +21,9 @@ def _call(function, *args):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), args)
 
 
-def mount(source, target, kind=None, flags=0):
-    _call(libc.mount, *[each and each.encode() for each in (source, target, kind)], ctypes.c_ulong(flags), None)
+def mount(source, target, kind=None, flags=0, data=None):
+    source, target, kind, data = (each and each.encode() for each in (source, target, kind, data))
+    _call(libc.mount, source, target, kind, ctypes.c_ulong(flags), data)
 
 
 def new_network():
