@@ -136,7 +136,7 @@ static int name_after_owners(const struct lb_namespaces *all,
   if (ns->owners && name_of_maker(all, ns, label))
     return 0;
   ns->pid = found.pid = lb_netns_processes_pid(&all->processes, &ns->id);
-  ns->is_settled = ns->pid != 0;
+  ns->is_settled = ns->owners || ns->pid;
   return lb_netns_name(all->containers, &found, label);
 }
 

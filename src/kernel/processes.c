@@ -93,19 +93,30 @@ int lb_processes_find(const char *proc, struct lb_holders *holders, size_t len,
   return err;
 }
 
-/* The line of version 2 is "0::PATH". */
+/* The line of version 2 is "0::PATH"; beside version 1 the path can be "/", and
+ * systemd's "1:name=systemd:PATH" says more. */
+static const char *cgroup_in(const char *line, bool has_path) {
+  static const char systemd[] = ":name=systemd:";
+  if (strncmp(line, "0::", 3) == 0)
+    return has_path && strcmp(line + 3, "/") == 0 ? NULL : line + 3;
+  const char *found = has_path ? NULL : strstr(line, systemd);
+  return found ? found + strlen(systemd) : NULL;
+}
+
 bool lb_process_cgroup(const char *proc, pid_t pid, char *path, size_t size) {
   char name[300], line[4096];
-  bool is_found = false;
+  bool has_path = false;
   snprintf(name, sizeof(name), "%s/%d/cgroup", proc, (int)pid);
   FILE *file = fopen(name, "re");
-  while (file && !is_found && fgets(line, sizeof(line), file)) {
+  while (file && fgets(line, sizeof(line), file)) {
     line[strcspn(line, "\n")] = '\0';
-    is_found = strncmp(line, "0::", 3) == 0;
-    if (is_found)
-      snprintf(path, size, "%s", line + 3);
+    const char *found = cgroup_in(line, has_path);
+    if (!found)
+      continue;
+    snprintf(path, size, "%s", found);
+    has_path = true;
   }
   if (file)
     fclose(file);
-  return is_found;
+  return has_path;
 }

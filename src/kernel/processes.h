@@ -25,8 +25,8 @@ struct lb_holders {
 int lb_processes_find(const char *proc, struct lb_holders *holders, size_t len,
                       bool *was_denied);
 
-/* Writes the path of the cgroup of version 2 that a process is in. Returns
- * false if it is unknown. */
+/* Writes the path of the control group that a process is in: that of version 2,
+ * or of systemd if it has none there. Returns false if it is unknown. */
 bool lb_process_cgroup(const char *proc, pid_t pid, char *path, size_t size);
 
 #endif

@@ -136,8 +136,8 @@ TREE_TEST(names_are_those_of_docker_podman_kubernetes_and_machines) {
                      "ann:x:1000:1000::/home/ann:/bin/sh\n");
   put("/home/ann/.local/share/containers" STORAGE "containers.json",
       "[{\"id\":\"" ID_B "\",\"names\":[\"ann's\"]}]");
-  put("/var/log/pods/shop_cart-0_" UID "/", NULL);
-  put("/var/log/pods/kube-system_etcd-master_" UID_STATIC "/", NULL);
+  put("/var/log/pods/shop_cart-0_" UID "/", "");
+  put("/var/log/pods/kube-system_etcd-master_" UID_STATIC "/", "");
   static const struct {
     const char *path, *label;
   } cases[] = {
@@ -199,7 +199,7 @@ TREE_TEST(a_directory_that_may_not_be_read_is_named_if_a_name_is_missing) {
   for (size_t i = 0; i < LEN(cases); i++) {
     char dir[256];
     snprintf(dir, sizeof(dir), "%s%s", tree.root, cases[i].dir);
-    put(cases[i].dir, NULL);
+    put(cases[i].dir, "");
     assert_int_equal(chmod(dir, 0), 0);
     bool is_root = geteuid() == 0;
     assert_false(is_root && seteuid(65534));
@@ -244,7 +244,7 @@ TREE_TEST(a_group_is_looked_up_once) {
   struct lb_container got;
   struct stat status;
   put("/sys/fs/cgroup/cgroup.controllers", "");
-  put("/sys/fs/cgroup/docker/" ID_A "/", NULL);
+  put("/sys/fs/cgroup/docker/" ID_A "/", "");
   put(DOCKER ID_A "/config.v2.json", "{\"Name\":\"/cart\"}");
   char dir[256];
   snprintf(dir, sizeof(dir), "%s/sys/fs/cgroup/docker/" ID_A, tree.root);

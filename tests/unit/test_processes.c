@@ -43,14 +43,12 @@ static int set_up(void **state) {
         symlink(links[i].target, proc_path(&folder, links[i].name)), 0);
   write_proc(&folder, "7/comm", "master of all\n");
   write_proc(&folder, "30/comm", "worker\n");
-  write_proc(&folder, "7/cgroup", "1:name=systemd:/other\n0::/a.service\n");
-  write_proc(&folder, "30/cgroup", "1:name=systemd:/other\n");
+  write_proc(&folder, "7/cgroup", "");
   return 0;
 }
 
 static int tear_down(void **state) {
-  static const char *const files[] = {"7/comm", "30/comm", "7/cgroup",
-                                      "30/cgroup"};
+  static const char *const files[] = {"7/comm", "30/comm", "7/cgroup"};
   (void)state;
   for (size_t i = 0; i < LEN(links); i++)
     unlink(proc_path(&folder, links[i].name));
@@ -80,11 +78,26 @@ PROC_TEST(each_process_counts_once_and_the_lowest_pid_is_named) {
   assert_int_equal(count_fds(), fds);
 }
 
-PROC_TEST(the_cgroup_of_a_process_is_that_of_version_2) {
+PROC_TEST(the_cgroup_of_a_process_is_that_of_version_2_or_of_systemd) {
+  static const struct {
+    const char *text, *want;
+  } cases[] = {
+      {"1:name=systemd:/other\n0::/a.service\n", "/a.service"},
+      {"0::/a.service\n", "/a.service"},
+      {"0::/\n", "/"},
+      {"9:name=systemd:/docker/1\n8:pids:/docker/2\n0::/\n", "/docker/1"},
+      {"8:pids:/docker/2\n9:name=systemd:/docker/1\n", "/docker/1"},
+      {"8:pids:/docker/2\n", NULL},
+      {"", NULL},
+  };
   char path[64];
-  assert_true(lb_process_cgroup(folder.root, 7, path, sizeof(path)));
-  assert_string_equal(path, "/a.service");
-  assert_false(lb_process_cgroup(folder.root, 30, path, sizeof(path)));
+  for (size_t i = 0; i < LEN(cases); i++) {
+    write_proc(&folder, "7/cgroup", cases[i].text);
+    assert_int_equal(lb_process_cgroup(folder.root, 7, path, sizeof(path)),
+                     cases[i].want != NULL);
+    if (cases[i].want)
+      assert_string_equal(path, cases[i].want);
+  }
   assert_false(lb_process_cgroup(folder.root, 31, path, sizeof(path)));
 }
 
