@@ -4,8 +4,8 @@
 depend on speed, records what each kernel answers, and prints a table. The folder kernels/ keeps what was downloaded.
 
 LB_KERNELS has versions, such as "5.10 7.3". Without it, the kernels are the oldest and the newest one that the package
-mirror has, and those of Debian 12 and 13. LB_CASES is a part of lines in the file "cases", to run those alone. The
-recordings go to the folder LB_RECORD."""
+mirror has, and those of Debian 12 and 13. LB_CASES is an expression for lines of the file "cases", to run those
+alone. The recordings go to the folder LB_RECORD."""
 import base64
 import os
 import re
@@ -162,7 +162,7 @@ def main():
         sys.exit(f"check-kernels: expected these packages: {' '.join(missing)}")
     os.makedirs(CACHE, exist_ok=True)
     with open(f"{HERE}/cases", encoding="utf-8") as file:
-        cases = [case for case in [RECORDED, *file.read().splitlines()] if os.environ.get("LB_CASES", "") in case]
+        cases = [case for case in [RECORDED, *file.read().splitlines()] if re.search(os.environ.get("LB_CASES", ""), case)]
     mirror = Mirror(CACHE)
     kernels = mirror.kernels()
     if not kernels:

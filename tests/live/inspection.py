@@ -13,7 +13,7 @@ from lb import *
 from lb.servers import Gunicorn
 
 INSPECT = "InspectQueue true"
-EXACT = 0.02  # seconds: how exact wait has to be
+EXACT = max(0.02, SHORTEST)  # seconds: how exact wait has to be
 
 
 def agree(daemon, port=8080, label=None, **want):
@@ -49,7 +49,8 @@ def oldest(arrival, daemon, port=8080, label=None):
         seen = [(when, table[label or str(port)]["wait"]) for when, table in daemon.reads_since(now)
                 if "wait" in table.get(label or str(port), ())]
         for when, wait in seen:
-            check(arrival.is_as_old(wait, arrival.before, when + half), f"wait at {when} is {wait}")
+            check(arrival.is_as_old(wait, arrival.before, when + half),
+                  f"wait at {when} is {wait}, and the client came between {arrival.after} and {arrival.before}")
         return any(arrival.is_as_old(wait, when - half, when + half) for when, wait in seen)
     until(is_seen, f"wait is the age of the client that connected at {arrival.before}")
     if not label:

@@ -28,6 +28,6 @@ from .probe import (
     COUNTERS, GAUGES, INSPECTED, NAMESPACE, READINGS, UNIX_GAUGES, intervals, printed, probe, probe_output,
     probe_process, probe_run, tables, told)
 from .messages import matches, message
-from .collectd import PLUGIN, VALGRIND, Collectd, Daemon, part, plugin_dir, queues
+from .collectd import PLUGIN, SHORTEST, VALGRIND, Collectd, Daemon, part, plugin_dir, queues
 from .counters import agrees_with_kernel, counters, never_back, quiet, settled
 from .subtests import Skip, main, test
