@@ -117,7 +117,9 @@ def in_group(path, *words):
 
 
 def remove_groups(path):
-    """Once their processes have ended."""
+    """Ends what is left in them: a machine outlives the program that has started it."""
+    if os.path.exists(f"{GROUPS}{path}/cgroup.kill"):
+        write(f"{GROUPS}{path}/cgroup.kill", "1")
     for folder, _, _ in os.walk(GROUPS + path, topdown=False):
         until(lambda folder=folder: not content(folder + "/cgroup.procs"), "its processes have ended")
         os.rmdir(folder)
@@ -154,17 +156,34 @@ def _():
     equal({name for name in daemon.instances() if name}, {"shop", "shop:80"}, "all labels so far")
 
 
+def nspawn(*words):
+    return Process(in_group("/machine.slice/systemd-nspawn@deb.service", "systemd-nspawn", "-q", "-M", "deb",
+                            "--register=no", "--keep-unit", *words))
+
+
 if shutil.which("systemd-nspawn") and shutil.which("busybox"):
     @test("a container of systemd-nspawn with --private-network has the name of its machine")
     def _():
         daemon = Collectd(EVERYWHERE)
-        root = busybox_root()
-        machine = Process(in_group(
-            "/machine.slice/systemd-nspawn@deb.service", "systemd-nspawn", "-q", "-D", root, "-M", "deb",
-            "--private-network", "--register=no", "--keep-unit", "--as-pid2", *HTTPD))
+        machine = nspawn("-D", busybox_root(), "--private-network", "--as-pid2", *HTTPD)
         reported(daemon, "deb")
         machine.stop()
         until(lambda: set(daemon.read()) == {""}, "it is gone")
+
+    @test("a unit with PrivateNetwork=yes of a real systemd, in a machine that has no network of its own, is found")
+    def _():
+        daemon = Collectd(EVERYWHERE)
+        path = scratch()
+        write(path + "/shop.service", f"""
+[Unit]
+DefaultDependencies=no
+[Service]
+PrivateNetwork=yes
+ExecStart={shutil.which("busybox")} {" ".join(HTTPD[1:])}
+""")
+        nspawn("-D", "/", "--volatile=yes", "--console=pipe", "--boot",
+               f"--bind-ro={path}/shop.service:/run/systemd/system/shop.service", "--", "--unit=shop.service")
+        reported(daemon, "deb")
 
 
 if shutil.which("lxc-execute") and shutil.which("busybox"):
