@@ -17,7 +17,7 @@ WRONG_USAGE = (["--nonsense"], ["65536"], ["nosuchservice"], ["90-80"], ["--coun
                ["--format", "xml"], ["--format", "prometheus", "--sockets"], ["--format", "prometheus", "-i", "1"],
                ["--format", "prometheus", "--explain"], ["--format", "prometheus", "--replay", "a"], ["--explain", "-s"],
                ["--explain", "-n", "2"], ["--explain", "--record", "a"], ["--explain", "--replay", "a"],
-               ["--explain", "a/b"], ["--explain", ""])
+               ["--explain", "a/"], ["--explain", ""], ["unix:/run/a"], ["/run/a;"])
 
 
 @test("the exit status is 2 for wrong usage, 1 for a file that is no recording, and the reason is on stderr alone")
