@@ -39,7 +39,7 @@ def _():
         server.clients.pop().close()
     seen = len(shown())
     # On a slow machine an inspection may take too long for one in each interval.
-    table = until(lambda: next((table for table in shown()[seen + 1:] if "syn" in table["8008"]), None), "an inspection")
+    table = until(lambda: next((each for each in shown()[seen + 1:] if "syn" in each["8008"]), None), "an inspection")
     equal(program.stop(), 0, "exit status")
     equal({name: row["queue"] for name, row in table.items() if name}, {
         **{str(port): 3 for port in KINDS}, "8007": 0, "8008": 0, "8080": 5,

@@ -162,7 +162,8 @@ def main():
         sys.exit(f"check-kernels: expected these packages: {' '.join(missing)}")
     os.makedirs(CACHE, exist_ok=True)
     with open(f"{HERE}/cases", encoding="utf-8") as file:
-        cases = [case for case in [RECORDED, *file.read().splitlines()] if re.search(os.environ.get("LB_CASES", ""), case)]
+        listed = [RECORDED, *file.read().splitlines()]
+    cases = [case for case in listed if re.search(os.environ.get("LB_CASES", ""), case)]
     mirror = Mirror(CACHE)
     kernels = mirror.kernels()
     if not kernels:
