@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # build-rpm.sh TARBALL DIR: builds the RPM packages from a tarball of make dist, in DIR. make rpm calls it.
+# RPMBUILD_OPTIONS: more options, such as --nocheck.
 # On a system with dpkg rpmbuild knows neither the installed packages nor the flags of a distribution: pass them.
 set -eu
 export LC_ALL=C
@@ -22,4 +23,5 @@ if command -v dpkg-buildflags >/dev/null; then
 else
     set --
 fi
-exec rpmbuild -ta --define "_topdir $dir" --define "_smp_mflags -j$(nproc)" "$@" "$tarball"
+# shellcheck disable=SC2086
+exec rpmbuild -ta ${RPMBUILD_OPTIONS-} --define "_topdir $dir" --define "_smp_mflags -j$(nproc)" "$@" "$tarball"

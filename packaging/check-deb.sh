@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-deb.sh DIR: checks the packages that build-deb.sh made in DIR, installs them below a temporary directory and
-# runs debian/tests with them. It does not change this system. TAP.
+# check-deb.sh [--tested] DIR: checks the packages that build-deb.sh made in DIR, installs them below a temporary directory
+# and runs debian/tests with them, unless autopkgtest has done so. It does not change this system. TAP.
 set -u
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
-[ $# = 1 ] || { echo "Usage: $0 DIR" >&2 && exit 2; }
+tested=
+[ "${1-}" != --tested ] || { tested=yes && shift; }
+[ $# = 1 ] || { echo "Usage: $0 [--tested] DIR" >&2 && exit 2; }
 # dpkg changes the owner of the files it installs.
-[ "$(id -u)" = 0 ] || exec unshare --map-root-user "$0" "$@"
+[ "$(id -u)" = 0 ] || exec unshare --map-root-user "$0" ${tested:+--tested} "$@"
 src=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(cd "$1" && pwd) || exit 1
 # shellcheck source=tests/support/tap.sh
@@ -97,7 +99,7 @@ removes() {
 series=$(dpkg-query -W -f '${Version}' collectd-dev | sed 's/\([0-9]*\.[0-9]*\).*/\1/')
 after=${series%.*}.$((${series#*.} + 1))
 
-echo 1..12
+if [ "$tested" ]; then echo 1..11; else echo 1..12; fi
 check 'lintian has nothing to say' silent "$dir/$name"_*.changes
 check 'debian/copyright names each file that autoreconf has added' copyright_names_others
 check 'with names and addresses in packaging/publication lintian has nothing to say' lintian_is_silent_when_filled_in
@@ -110,7 +112,7 @@ check 'dpkg installs them' installs
 check 'the programs run' programs_run
 check 'plugin and probe are hardened' "$src/packaging/check-elf.sh" \
     "$root/usr/lib/collectd/listen_backlog.so" "$root/usr/bin/listen_backlog-probe"
-check 'the installed plugin in the packaged collectd shows what ss does' installed_test
+[ "$tested" ] || check 'the installed plugin in the packaged collectd shows what ss does' installed_test
 check 'removal warns of a configuration that loads the plugin' removal_warns
 check 'dpkg removes all of them' removes
 all_ok
