@@ -31,8 +31,10 @@ this_mirror() {
 }
 
 debootstraps() {
-    mmdebstrap --variant=apt --dpkgopt=force-unsafe-io --skip=cleanup/apt/lists "${SUITE:-$(this_suite)}" "$builder" \
-        "${MIRROR:-$(this_mirror)}" && cp -a "$builder" "$tested" &&
+    mmdebstrap --variant=apt --dpkgopt=force-unsafe-io --aptopt='Acquire::Languages "none"' \
+        --skip=cleanup/apt/lists "${SUITE:-$(this_suite)}" "$builder" \
+        "${MIRROR:-$(this_mirror)}" &&
+        cp -a "$builder" "$tested" &&
         mount -t proc proc "$builder/proc" && mount -t proc proc "$tested/proc"
 }
 
@@ -45,7 +47,7 @@ as_builder() { chroot "$builder" su builder -c "cd /build/*/ && $1"; }
 
 builds() {
     chroot "$builder" sh -c 'useradd builder && chown -R builder /build' &&
-        as_builder "dpkg-buildpackage --build=binary --no-sign -j$(nproc)"
+        as_builder "dpkg-buildpackage --no-sign -j$(nproc)"
 }
 
 cleans() {
@@ -64,5 +66,6 @@ check 'a new Debian' debootstraps &&
     check 'a user builds the packages there, and their tests pass' builds &&
     check 'debian/rules clean leaves the sources as they were' cleans &&
     check 'autopkgtest passes where nothing but the packages is installed' autopkgtest_passes
-rm -f "$dir/collectd-listen-backlog"*.* && cp "$builder"/build/collectd-listen-backlog_* "$builder"/build/*.deb "$dir/"
+find "$dir" -maxdepth 1 -name 'collectd-listen-backlog[-_]*' -type f -exec rm {} +
+find "$builder/build" -maxdepth 1 -type f -exec cp {} "$dir/" \;
 all_ok
