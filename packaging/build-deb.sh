@@ -9,23 +9,27 @@ unset MAKEFLAGS MFLAGS MAKELEVEL TAR_OPTIONS
 only=
 [ "${1-}" != --source ] || { only=yes && shift; }
 [ $# = 2 ] || { echo "Usage: $0 [--source] TARBALL DIR" >&2 && exit 2; }
-changelog=$(cd "$(dirname "$0")/../debian" && pwd)/changelog
+here=$(cd "$(dirname "$0")" && pwd)
+# In a tarball, and in a clone
+debian=$here/debian
+[ -d "$debian" ] || debian=$(dirname "$here")/debian
 tarball=$(realpath "$1")
 mkdir -p "$2"
 cd "$2"
 
-source=$(dpkg-parsechangelog -l "$changelog" -S Source)
-version=$(dpkg-parsechangelog -l "$changelog" -S Version)
+source=$(dpkg-parsechangelog -l "$debian/changelog" -S Source)
+version=$(dpkg-parsechangelog -l "$debian/changelog" -S Version)
 upstream=${version%-*}
 case $tarball in
 *-"$upstream".tar.gz) ;;
-*) echo "$changelog is of $upstream, which $tarball is not" >&2 && exit 1 ;;
+*) echo "$debian/changelog is of $upstream, which $tarball is not" >&2 && exit 1 ;;
 esac
 
 rm -rf "$source-$upstream" "$source"[-_]*
 mkdir "$source-$upstream"
 cp "$tarball" "${source}_$upstream.orig.tar.gz"
 tar -xzf "$tarball" -C "$source-$upstream" --strip-components=1
+cp -R "$source-$upstream/packaging/debian" "$source-$upstream/"
 cd "$source-$upstream"
 if [ "$only" ]; then
     exec dpkg-source -b .

@@ -19,6 +19,8 @@ scratch
 chmod 755 "$tmp"
 root=$tmp/root
 name=collectd-listen-backlog
+debian=$src/packaging/debian # in a tarball
+[ -d "$debian" ] || debian=$src/debian
 
 # The newest Standards-Version depends on the version of lintian.
 silent() {
@@ -30,7 +32,7 @@ silent() {
 # Every file of the tarball that is not by the authors of the plugin
 copyright_names_others() {
     mkdir "$tmp/orig" && tar -xzf "$dir/$name"_*.orig.tar.gz -C "$tmp/orig" --strip-components=1 &&
-        cd "$tmp/orig" && grep -rlE '(Free Software [F]oundation|X [C]onsortium)' --exclude-dir=debian . |
+        cd "$tmp/orig" && cp -R packaging/debian . && grep -rlE '(Free Software [F]oundation|X [C]onsortium)' --exclude-dir=debian . |
         sed 's|^./||' | sort >"$tmp/others" && [ -s "$tmp/others" ] &&
         sed -n '/^Files:/,/^Copyright:/s/^ \([^ ]*[./][^ ]*\|configure\)$/\1/p' debian/copyright | sort |
         diff "$tmp/others" -
@@ -79,7 +81,7 @@ programs_run() {
 
 installed_test() {
     cp /usr/lib/collectd/csv.so /usr/lib/collectd/logfile.so "$root/usr/lib/collectd/" &&
-        LB_ROOT=$root "$src/debian/tests/installed"
+        LB_ROOT=$root LB_SRCDIR=$src "$debian/tests/installed"
 }
 
 removal_warns() { # what the prerm says with a configuration that loads the plugin

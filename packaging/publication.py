@@ -160,12 +160,14 @@ def main(arguments):
     wrong = complain(given)
     if wrong:
         sys.exit(f"{publication}: {wrong}")
-    given["signed"] = (tree / SIGNING_KEY).exists()
+    given["signed"] = any((tree / folder / SIGNING_KEY).exists() for folder in (".", "packaging"))
     stale = 0
     for name, writer in WRITERS.items():
         if "--debian" in options and not name.startswith("debian/"):
             continue
         path = tree / name
+        if not path.parent.exists():  # in a tarball
+            path = tree / "packaging" / name
         before = path.read_text() if path.exists() else ""
         after = writer(before, given | {"package": path.name.partition(".")[0]})
         if before == after:

@@ -80,11 +80,19 @@ debian_alone() {
 
 unchanged() { # unchanged PART...
   for part; do
-    diff -r "$src/$part" "$tree/$part" || return
+    diff -r --exclude=debian "$src/$part" "$tree/$part" || return
   done
 }
 
-mkdir "$tree" && cp -R "$src/configure.ac" "$src/debian" "$src/packaging" "$tree/" && chmod -R u+w "$tree"
+unchanged_all() { unchanged configure.ac packaging && diff -r "$debian" "$tree/debian"; }
+
+mkdir "$tree" && cp -R "$src/configure.ac" "$src/packaging" "$tree/" || exit
+debian=$src/debian
+if [ -d "$src/packaging/debian" ]; then # in a tarball
+  debian=$src/packaging/debian
+  rm -r "$tree/packaging/debian"
+fi
+cp -R "$debian" "$tree/" && chmod -R u+w "$tree"
 echo 1..9
 check 'the files are as packaging/publication says' "$src/packaging/publication.py" --check
 check 'with --debian it leaves the sources as they were released' debian_alone
@@ -95,4 +103,4 @@ check 'once more, it has nothing to write' write --check "$filled" "$tree"
 check 'with a signing key uscan checks signatures' takes_a_signing_key
 check 'it refuses mistakes, and says what it expects' refuses_mistakes
 write "$tree/packaging/publication" "$tree"
-check 'what is taken out of the publication leaves no trace' unchanged configure.ac debian packaging
+check 'what is taken out of the publication leaves no trace' unchanged_all
