@@ -43,7 +43,8 @@ finds_build_depends() {
         chroot "$builder" sh -c 'apt-get -qq -y --no-install-recommends build-dep /build/*.dsc' </dev/null
 }
 
-as_builder() { chroot "$builder" su builder -c "cd /build/*/ && $1"; }
+# Not with su, which would need a password of this user.
+as_builder() { chroot --userspec=builder:builder "$builder" env HOME=/build sh -c "cd /build/*/ && $1"; }
 
 builds() {
     # Not every release has useradd in its smallest system.
