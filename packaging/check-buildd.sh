@@ -19,7 +19,7 @@ dir=$(cd "$2" && pwd) || exit 1
 . "$src/tests/support/tap.sh"
 scratch
 # Nothing outside may be lost, even if an unmount fails.
-trap 'umount "$tmp"/*/proc 2>/dev/null; rm -rf --one-file-system "$tmp"' EXIT
+trap 'umount -l "$tmp"/*/proc 2>/dev/null; rm -rf --one-file-system "$tmp"' EXIT
 chmod 755 "$tmp"
 builder=$tmp/builder
 tested=$tmp/tested
