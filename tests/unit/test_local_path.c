@@ -111,9 +111,25 @@ FILE_TEST(what_is_too_long_is_refused) {
   assert_leads(path, 0, -ENAMETOOLONG);
 }
 
+/* In a chroot to a plain folder, as on build machines, the kernel shows no
+ * mount at "/", and so not the type of its file system. */
+static bool root_is_mounted(void) {
+  FILE *mounts = fopen("/proc/self/mountinfo", "r");
+  char line[4096], at[8];
+  bool is_there = false;
+  while (mounts && fgets(line, sizeof(line), mounts))
+    is_there |=
+        sscanf(line, "%*s %*s %*s %*s %7s", at) == 1 && !strcmp(at, "/");
+  if (mounts)
+    fclose(mounts);
+  return is_there;
+}
+
 /* Also a link with a time of access that must be written: the kernel's memory
  * alone says -EAGAIN. */
 FILE_TEST(the_file_of_a_configured_path_is_found_at_once) {
+  if (!root_is_mounted())
+    skip();
   struct lb_file_id want = bind_file("sock"), got = {.inode = 1};
   int fds = count_fds();
   make_link("sock", "relative");
