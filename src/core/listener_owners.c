@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Whose sockets are: several containers can share one network namespace, and
- * each has listeners of its own, also of one port. */
+/* The containers that sockets belong to: several can share one network
+ * namespace, and each has listeners of its own, also of one port. */
 #include "core/listeners_internal.h"
 
 #include "base/array.h"

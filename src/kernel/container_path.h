@@ -15,7 +15,7 @@ struct lb_container_path {
   char pod[LB_POD_UID_SIZE];     /* UID of the Kubernetes pod; "": none */
   char machine[LB_LABEL_SIZE];   /* of systemd-nspawn or LXC; "": none */
   bool is_podman;                /* the container is one of Podman's */
-  unsigned user;                 /* whose processes they are; 0: root's */
+  unsigned user;                 /* its user ID, if it is rootless; else 0 */
 };
 
 /* The innermost one, if containers run in containers:

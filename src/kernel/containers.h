@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose a control group is: the name of a container, a pod or a machine, which
+/* Which container, pod or machine a control group belongs to: its name, which
  * it keeps when it restarts.
  *
  * The path of the group shows the ID of the container. What Docker and Podman
@@ -27,10 +27,10 @@ struct lb_containers;
 int lb_containers_new(const char *root, struct lb_containers **out);
 void lb_containers_free(struct lb_containers *containers); /* or NULL */
 
-/* Whose the control group with an id (struct lb_listen_sock) is. Writes *out,
- * with label "" if it belongs to no container or is unknown. An id that is
- * asked for the first time costs what lb_cgroups_path() says, and reading a few
- * files; the last 256 are remembered. */
+/* Finds the container of the control group with an id (struct lb_listen_sock).
+ * Writes *out, with label "" if it belongs to no container or is unknown. An id
+ * that is asked for the first time costs what lb_cgroups_path() says, and
+ * reading a few files; the last 256 are remembered. */
 void lb_containers_of_cgroup(struct lb_containers *containers, uint64_t id,
                              struct lb_container *out);
 
