@@ -1,4 +1,16 @@
 # SPDX-License-Identifier: MIT
+# LB_INODES
+# Sets INODE_CPPFLAGS: what gives 32-bit programs inodes of 64 bits, those of control groups and of large disks. Without
+# it stat(2) of such a file is EOVERFLOW. AC_SYS_LARGEFILE would put it into DEFS, which the Makefile has of its own.
+AC_DEFUN([LB_INODES], [
+  AC_CACHE_CHECK([for the option that gives inodes 64 bits], [lb_cv_inode_cppflags],
+    [AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <sys/types.h>]],
+        [[char is_large[sizeof(ino_t) < 8 ? -1 : 1] = ""; return is_large[0];]])],
+      [lb_cv_inode_cppflags=none], [lb_cv_inode_cppflags=-D_FILE_OFFSET_BITS=64])])
+  AS_CASE([$lb_cv_inode_cppflags], [none], [INODE_CPPFLAGS=], [INODE_CPPFLAGS=$lb_cv_inode_cppflags])
+  AC_SUBST([INODE_CPPFLAGS])
+])
+
 # LB_COLLECTD_HEADERS
 # Finds the headers for collectd plugins by compiling with them. Sets
 #   COLLECTD_CPPFLAGS  for files that include collectd.h,
@@ -9,8 +21,13 @@ AC_DEFUN([LB_COLLECTD_HEADERS], [
   AC_ARG_WITH([collectd-headers],
     [AS_HELP_STRING([--with-collectd-headers=DIR],
       [where collectd's headers are: an include directory, or a collectd source tree in which ./configure was run])])
+  # They have the types and settings of the machine that collectd was built for.
   AS_CASE([$with_collectd_headers],
-    [''|yes|no], [lb_roots="/usr/include /usr/local/include /opt/collectd/include"],
+    [''|yes|no],
+    [AS_IF([test "$cross_compiling" = yes],
+       [AC_MSG_ERROR([collectd's headers in /usr/include are those of this machine, and the build is for $host.
+  Give the headers of its collectd to --with-collectd-headers=DIR])])
+     lb_roots="/usr/include /usr/local/include /opt/collectd/include"],
     [test -d "$with_collectd_headers" ||
        AC_MSG_ERROR([--with-collectd-headers: no directory $with_collectd_headers])
      lb_dir=`cd "$with_collectd_headers" && pwd`
@@ -100,7 +117,8 @@ AC_DEFUN([_LB_TRY_LAYOUT], [
 ])
 
 # LB_COLLECTD_PLUGINDIR
-# Sets plugindir: the directory of collectd's plugins. On Debian it is /usr/lib/collectd, even if libdir differs.
+# Sets plugindir: the directory of collectd's plugins. On Debian it is /usr/lib/collectd, even if libdir differs. The
+# directories of this machine say nothing about another one.
 AC_DEFUN([LB_COLLECTD_PLUGINDIR], [
   AC_ARG_WITH([plugindir],
     [AS_HELP_STRING([--with-plugindir=DIR],
@@ -111,7 +129,9 @@ AC_DEFUN([LB_COLLECTD_PLUGINDIR], [
     [plugindir='${libdir}/collectd'
      AS_CASE([$prefix], [NONE], [lb_prefix=$ac_default_prefix], [lb_prefix=$prefix])
      lb_libdir=`prefix=$lb_prefix; exec_prefix=$lb_prefix; eval AS_ECHO(["$libdir"])`
-     for lb_dir in "$lb_prefix/lib/collectd" /usr/lib/collectd /usr/lib64/collectd "$lb_libdir/collectd"; do
+     AS_IF([test "$cross_compiling" = yes], [lb_dirs=],
+       [lb_dirs="$lb_prefix/lib/collectd /usr/lib/collectd /usr/lib64/collectd $lb_libdir/collectd"])
+     for lb_dir in $lb_dirs; do
        AS_IF([ls "$lb_dir"/*.so >/dev/null 2>&1], [plugindir=$lb_dir; break])
      done],
     [plugindir=$with_plugindir])

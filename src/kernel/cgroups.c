@@ -18,6 +18,9 @@ enum {
   PATH_BYTES = 4096,
 };
 
+/* The id of a group is its inode, also for a 32-bit program. */
+_Static_assert(sizeof(ino_t) == 8, "-D_FILE_OFFSET_BITS=64 is missing");
+
 static void forget_groups(struct lb_cgroups *cgroups) {
   for (size_t i = 0; i < cgroups->len; i++)
     free(cgroups->v[i].path);

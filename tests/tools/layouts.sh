@@ -50,6 +50,19 @@ rewrite() { # rewrite DIR: gives its headers the includes that collectd's own so
     find "$1" -name '*.h' -exec sed -i 's|#include "collectd/core/\(daemon/\)\{0,1\}|#include "|' {} +
 }
 
+refuses_option() { # refuses_option WORDS OPTION...: configure fails, and says the words
+    words=$1
+    shift
+    ! configure build-option "$@" >"$tmp/out" 2>&1 || return 1
+    grep '^configure: error' -A 2 "$tmp/out" | grep -q -e "$words" || { cat "$tmp/out" && return 1; }
+}
+
+takes_no_plugindir_of_this_machine() {
+    # shellcheck disable=SC2086,SC2016
+    configure build-cross --with-collectd-headers="$tmp/debian" --prefix="$tmp/prefix" $other \
+        >"$tmp/out" 2>&1 && grep 'plugin goes to  *${libdir}/collectd$' "$tmp/out"
+}
+
 (
     cd "$tmp" && mkdir -p debian/include folders/include flat tree tree-5.7 empty prefix/lib/collectd
     cp -R "$installed" debian/include/
@@ -77,7 +90,12 @@ rewrite() { # rewrite DIR: gives its headers the includes that collectd's own so
     touch prefix/lib/collectd/csv.so
 )
 
-echo 1..12
+# The compiler is that of this machine, but configure believes that it builds for another one.
+here=$("$LB_SRCDIR/build-aux/config.guess") || exit 1
+there=${here%%-*}-other-linux-gnu
+other="--cache-file=$tmp/cache-other --build=$here --host=$there"
+
+echo 1..15
 check 'configure takes the headers as Debian installs them' builds debian
 check 'configure takes the headers in one folder per library' builds folders
 check 'configure takes the headers in one flat folder' builds flat
@@ -92,3 +110,8 @@ check 'configure says what it looked for and where, and names the package' refus
     'collectd.h, plugin.h, utils_complain.h' "Looked in: $tmp/empty" 'no collectd.h' collectd-dev
 check 'configure refuses a directory that does not exist' refuses absent "no directory $tmp/absent"
 check "the plugin goes where collectd's plugins are" takes_plugindir
+check 'configure refuses --disable-shared' refuses_option 'leave out --disable-shared' --disable-shared
+# shellcheck disable=SC2086
+check "for another machine, configure does not take this machine's headers" refuses_option \
+    "for $there" $other
+check "for another machine, this machine's directories do not count" takes_no_plugindir_of_this_machine
