@@ -66,13 +66,13 @@ static void check_program(const struct program *program,
   CHECK(passes_audit(program));
   for (size_t i = 0; i < len; i++)
     for (long by = -1; by <= 1; by++) {
-      check_port(program, ports, len, ports[i].first + by);
-      check_port(program, ports, len, ports[i].last + by);
+      check_port(program, ports, len, (long)ports[i].first + by);
+      check_port(program, ports, len, (long)ports[i].last + by);
     }
   check_port(program, ports, len, 0);
   check_port(program, ports, len, PORTS - 1);
-  check_port(program, ports, len, others[0]);
-  check_port(program, ports, len, others[1]);
+  check_port(program, ports, len, (long)others[0]);
+  check_port(program, ports, len, (long)others[1]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {

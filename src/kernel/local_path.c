@@ -60,9 +60,11 @@ static int follow(struct walk *walk, int link) {
     return -errno;
   if (++walk->links > MOST_LINKS)
     return -ELOOP;
-  if ((size_t)len + 1 + strlen(walk->left) >= sizeof(path))
+  size_t left = strlen(walk->left);
+  if ((size_t)len + 1 + left >= sizeof(path))
     return -ENAMETOOLONG;
-  snprintf(path + len, sizeof(path) - (size_t)len, "/%s", walk->left);
+  path[len] = '/';
+  memcpy(path + len + 1, walk->left, left + 1);
   memcpy(walk->left, path, sizeof(path));
   return path[0] == '/' ? enter_root(walk) : 0;
 }

@@ -93,8 +93,9 @@ static inline bool lb_record_begins_sample(const struct lb_record *record) {
          record->kind == LB_RECORD_SAMPLE;
 }
 
-static inline size_t lb_record_padded(size_t len) {
-  return (len + 7) & ~(size_t)7;
+/* len is at most LB_RECORDING_MAX. */
+static inline size_t lb_record_padded(uint64_t len) {
+  return ((size_t)len + 7) & ~(size_t)7;
 }
 
 #endif

@@ -24,7 +24,8 @@ static void write_bytes(struct lb_recorder *recorder, const void *bytes,
 static void write_record(struct lb_recorder *recorder, struct lb_record record,
                          const void *bytes) {
   static const char zeros[8];
-  size_t len = sizeof(record) + lb_record_padded(record.len);
+  size_t size = (size_t)record.len, padded = lb_record_padded(size);
+  size_t len = sizeof(record) + padded;
   if (len > LB_RECORDING_MAX - recorder->len) {
     recorder->len = LB_RECORDING_MAX; /* no more records */
     if (!recorder->err)
@@ -33,8 +34,8 @@ static void write_record(struct lb_recorder *recorder, struct lb_record record,
   }
   recorder->len += len;
   write_bytes(recorder, &record, sizeof(record));
-  write_bytes(recorder, bytes, record.len);
-  write_bytes(recorder, zeros, lb_record_padded(record.len) - record.len);
+  write_bytes(recorder, bytes, size);
+  write_bytes(recorder, zeros, padded - size);
 }
 
 struct recorded_dump {

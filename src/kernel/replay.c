@@ -122,7 +122,8 @@ static int replay_dump(struct lb_transport *transport, enum lb_query_kind kind,
     if (record.number != kind)
       continue;
     if (record.kind == LB_RECORD_DATAGRAM && more > 0)
-      more = handler.handle(handler.data, bytes_at(replay, at), record.len);
+      more = handler.handle(handler.data, bytes_at(replay, at),
+                            (size_t)record.len);
     if (record.kind == LB_RECORD_DUMP) {
       cursor->at = after_record(replay, at);
       return dump_outcome(more, record.status);
@@ -156,7 +157,7 @@ static ssize_t read_file_at(const struct lb_replay *replay, size_t at,
     return record.status;
   if (record.len >= size)
     return -EFBIG;
-  memcpy(buf, bytes_at(replay, at), record.len);
+  memcpy(buf, bytes_at(replay, at), (size_t)record.len);
   buf[record.len] = '\0';
   return (ssize_t)record.len;
 }
