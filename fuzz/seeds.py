@@ -11,7 +11,8 @@ import struct
 import sys
 
 HEADER = 16
-RECORD = struct.Struct("=IiQQ")  # src/kernel/record.h: struct lb_record
+BYTE_ORDER = 12, 0x01020304  # src/kernel/record.h: struct lb_record_header
+RECORD = "IiQQ"  # struct lb_record
 # enum lb_record_kind
 FINAL_SAMPLE, DATAGRAM, DUMP, NETSTAT, SOMAXCONN, SAMPLE = 1, 2, 3, 5, 6, 21
 # enum lb_query_kind; the kinds after these have no target of their own.
@@ -22,24 +23,32 @@ ASKED, SINGLE = 1, 2  # flags of fuzz_dump.h
 REPLAYS = (0x01, 0x1f, 0x5f, 0xe7)
 
 
+def byte_order(recording):
+    """That of the machine of the recording, for struct: a replay on another one
+    is refused, but the answers in it are seeds for each."""
+    at, value = BYTE_ORDER
+    return "<" if struct.unpack_from("<I", recording, at)[0] == value else ">"
+
+
 def records(recording):
     """(kind, number, bytes that follow, the whole record) of each."""
+    record = struct.Struct(byte_order(recording) + RECORD)
     at = HEADER
     while at < len(recording):
-        kind, _, number, size = RECORD.unpack_from(recording, at)
-        end = at + RECORD.size + (size + 7) // 8 * 8
-        start = at + RECORD.size
+        kind, _, number, size = record.unpack_from(recording, at)
+        end = at + record.size + (size + 7) // 8 * 8
+        start = at + record.size
         yield kind, number, recording[start:start + size], recording[at:end]
         at = end
 
 
-def shape(datagrams):
-    """Types and lengths of the messages."""
+def shape(datagrams, order):
+    """Types and lengths of the messages, which are in this byte order."""
     found = []
     for datagram in datagrams:
         at = 0
         while at + 16 <= len(datagram):
-            size, kind = struct.unpack_from("=IH", datagram, at)
+            size, kind = struct.unpack_from(order + "IH", datagram, at)
             found.append((kind, size))
             at += (size + 3) // 4 * 4
         found.append(None)
@@ -74,7 +83,7 @@ class Seeds:
                 framed = b"".join(struct.pack("<H", len(each)) + each
                                   for each in answers[number])
                 self.put(target, bytes([flags]) + framed,
-                         shape(answers[number]))
+                         shape(answers[number], byte_order(recording)))
                 answers[number] = []
             elif kind in (NETSTAT, SOMAXCONN):
                 self.put("netstat", content, (kind,))
