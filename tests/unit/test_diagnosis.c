@@ -268,7 +268,7 @@ static int begin_capture(FILE **file) {
 /* Returns the text; the caller frees it. */
 static char *end_capture(int before, FILE *file) {
   fflush(stdout);
-  long len = lseek(fileno(file), 0, SEEK_END);
+  long len = (long)lseek(fileno(file), 0, SEEK_END);
   char *text = calloc(1, (size_t)len + 1);
   assert_int_equal(pread(fileno(file), text, (size_t)len, 0), len);
   dup2(before, STDOUT_FILENO);

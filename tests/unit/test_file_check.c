@@ -63,8 +63,11 @@ static int check_cached(const char *path, struct lb_file_id id) {
 static void check(const char *name, struct lb_file_id id, int want) {
   int fds = count_fds();
   int err = check_cached(path_of(name), id);
-  if (err == -ENOSYS || (err == -EINVAL && want != err))
+  if (err == -ENOSYS || (err == -EINVAL && want != err)) {
+    unlink(path_of("a"));
+    unlink(path_of("b"));
     skip(); /* Linux before 5.12 */
+  }
   assert_int_equal(err, want);
   assert_int_equal(count_fds(), fds);
 }

@@ -147,6 +147,8 @@ static void check_blocked(const sigset_t *blocked, bool all) {
 }
 
 TEST_CASE(elsewhere_all_signals_are_blocked) {
+  if (getenv("LB_EMULATOR"))
+    skip(); /* it keeps some for itself */
   struct other other = open_other();
   struct visit visit = {.calls = 0};
   sigset_t before = block_one(), after;
@@ -207,6 +209,8 @@ TEST_CASE(if_the_thread_or_the_check_fails_none_is_entered) {
   check_refused(OWN_NETNS, &own, -EINVAL);
   errors.attr = ENOMEM;
   check_refused(OWN_NETNS, &own, -ENOMEM);
+  if (sizeof(void *) == 4)
+    return; /* the linker sees another name of fstat(): fstat64() */
   errors.fstat = EIO;
   check_refused(OWN_NETNS, &own, -EIO);
 }
@@ -335,6 +339,8 @@ TEST_WITH(a_directory_that_is_missing_or_unreadable_costs_only_itself,
 }
 
 TEST_CASE(without_memory_or_descriptors_the_list_is_an_error) {
+  if (sizeof(void *) == 4)
+    skip(); /* the linker sees another name of scandir(): scandir64() */
   static const int codes[] = {ENOMEM, EMFILE, ENFILE, EACCES};
   struct list list = {.stop_at = NULL};
   for (size_t i = 0; i < LEN(codes); i++) {
