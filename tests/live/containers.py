@@ -32,9 +32,10 @@ def private_host():
     private_run()
     libc.umount2(GROUPS.encode(), 2)
     mount("cgroup2", GROUPS, "cgroup2")
-    for path in "/var/lib/docker", "/var/lib/containers", "/var/log":
-        os.makedirs(path, exist_ok=True)
+    for path in "/var/lib", "/var/log":
         mount("tmpfs", path, "tmpfs")
+    for path in "/var/lib/docker", "/var/lib/containers":
+        os.mkdir(path)
 
 
 def labels(table):

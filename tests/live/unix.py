@@ -320,22 +320,28 @@ def _():
     equal((daemon.instances(), daemon.errors()), ({"", *want}, []), "all labels there ever were, and errors")
 
 
-@test("a path into a file system that never answers is unknown, and makes nothing wait")
-def _():
-    private_run()
-    os.makedirs("/run/hangs")
+def fuse():
+    """A descriptor of /dev/fuse; None if this machine has no FUSE."""
     try:
-        fuse = os.open("/dev/fuse", os.O_RDWR)
-        mount("none", "/run/hangs", "fuse", data=f"fd={fuse},rootmode=40000,user_id=0,group_id=0,allow_other")
-    except OSError as error:
-        raise Skip(f"no FUSE: {error}") from error
-    os.symlink("/run/hangs", "/run/leads")
-    at_end(lambda: os.close(fuse))
-    server = fill(UnixListener(path()), 1)
-    daemon = Collectd("\n".join(f'LocalPath "{name}"' for name in (
-        "/run/hangs/a.sock", "/run/hangs/a/b.sock", "/run/leads/c.sock", "/run/hangs", server.path)))
-    equal(found(daemon.read()), {label(server.path.encode()): 1, "run-hangs-a.sock": None, "run-hangs": None,
-                                 "run-hangs-a-b.sock": None, "run-leads-c.sock": None})
+        return os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+FUSE = fuse()
+if FUSE is not None:
+    @test("a path into a file system that never answers is unknown, and makes nothing wait")
+    def _():
+        private_run()
+        os.makedirs("/run/hangs")
+        at_end(os.close, FUSE)
+        mount("none", "/run/hangs", "fuse", data=f"fd={FUSE},rootmode=40000,user_id=0,group_id=0,allow_other")
+        os.symlink("/run/hangs", "/run/leads")
+        server = fill(UnixListener(path()), 1)
+        daemon = Collectd("\n".join(f'LocalPath "{name}"' for name in (
+            "/run/hangs/a.sock", "/run/hangs/a/b.sock", "/run/leads/c.sock", "/run/hangs", server.path)))
+        equal(found(daemon.read()), {label(server.path.encode()): 1, "run-hangs-a.sock": None, "run-hangs": None,
+                                     "run-hangs-a-b.sock": None, "run-leads-c.sock": None})
 
 
 @test("IgnoreSelected leaves a socket out by its file, and a name of another file system is no service's")
