@@ -128,8 +128,6 @@ static bool root_is_mounted(void) {
 /* Also a link with a time of access that must be written: the kernel's memory
  * alone says -EAGAIN. */
 FILE_TEST(the_file_of_a_configured_path_is_found_at_once) {
-  if (!root_is_mounted())
-    skip();
   struct lb_file_id want = bind_file("sock"), got = {.inode = 1};
   int fds = count_fds();
   make_link("sock", "relative");
@@ -182,4 +180,10 @@ TEST_CASE(a_file_system_is_local_by_its_type) {
   remove_proc(&folder);
 }
 
-int main(void) { return run_all_tests(NULL, NULL); }
+int main(void) {
+  if (!root_is_mounted()) {
+    printf("# no mount at / is shown here: no file of a path is looked for\n");
+    cmocka_set_skip_filter("the_file_of_*");
+  }
+  return run_all_tests(NULL, NULL);
+}
