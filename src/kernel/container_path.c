@@ -18,6 +18,10 @@ struct part {
   size_t len;
 };
 
+static bool is_part(struct part part, const char *text) {
+  return part.len == strlen(text) && memcmp(part.text, text, part.len) == 0;
+}
+
 static bool take_prefix(struct part *part, const char *prefix) {
   size_t len = strlen(prefix);
   if (part->len <= len || memcmp(part->text, prefix, len) != 0)
@@ -99,32 +103,56 @@ static bool take_machine(struct lb_container_path *out, struct part part,
     return take_prefix(&part, "machine-") && take_name(out, part);
   if (take_suffix(&part, ".service"))
     return take_prefix(&part, "systemd-nspawn@") && take_name(out, part);
-  bool is_lxc = parent.len == 3 && memcmp(parent.text, "lxc", 3) == 0;
-  return (is_lxc || take_prefix(&part, "lxc.payload.")) && take_name(out, part);
+  return (is_part(parent, "lxc") || take_prefix(&part, "lxc.payload.")) &&
+         take_name(out, part);
 }
 
-static void take_user(struct lb_container_path *out, struct part part) {
-  if (take_prefix(&part, "user-") && take_suffix(&part, ".slice"))
-    out->user = (unsigned)strtoul(part.text, NULL, 10);
+/* "user-1000.slice". systemd has no other form of the number. */
+static unsigned user_of(struct part part) {
+  char canonical[sizeof("4294967295")];
+  if (!take_prefix(&part, "user-") || !take_suffix(&part, ".slice"))
+    return 0;
+  unsigned user = (unsigned)strtoul(part.text, NULL, 10);
+  snprintf(canonical, sizeof(canonical), "%u", user);
+  return is_part(part, canonical) ? user : 0;
 }
 
-/* What is inside of a machine or a container is named after that alone. */
+/* Only root makes groups in "/user.slice", but any user below the own one. */
+static void take_slice(struct lb_container_path *out, struct part part,
+                       struct part parent, unsigned depth) {
+  if (depth != 1 || !is_part(parent, "user.slice"))
+    return;
+  out->user = user_of(part);
+  out->is_foreign = !is_part(part, "user-0.slice");
+}
+
+static void take_part(struct lb_container_path *out, struct part part,
+                      struct part parent) {
+  struct lb_container_path inner = {
+      .user = out->user,
+      .is_foreign = out->is_foreign || out->id[0] || out->machine[0]};
+  if (take_id(&inner, part)) {
+    memcpy(inner.pod, out->pod, sizeof(inner.pod));
+    *out = inner;
+  } else if (take_pod(&inner, part) || take_machine(&inner, part, parent)) {
+    *out = inner;
+  }
+}
+
+/* What is inside of a machine or a container is named after that alone. ".."
+ * is outside of the namespace of control groups that collectd is in. */
 struct lb_container_path lb_container_path_parse(const char *path) {
   struct lb_container_path out = {.user = 0};
   struct part parent = {"", 0};
+  unsigned depth = 0;
   while (*path) {
     path += *path == '/';
     struct part part = {path, strcspn(path, "/")};
     path += part.len;
-    struct lb_container_path inner = {.user = out.user};
-    take_user(&inner, part);
-    out.user = inner.user;
-    if (take_id(&inner, part)) {
-      memcpy(inner.pod, out.pod, sizeof(inner.pod));
-      out = inner;
-    } else if (take_pod(&inner, part) || take_machine(&inner, part, parent)) {
-      out = inner;
-    }
+    if (part.len == 0 || is_part(part, ".."))
+      continue;
+    take_slice(&out, part, parent, depth++);
+    take_part(&out, part, parent);
     parent = part;
   }
   return out;

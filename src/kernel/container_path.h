@@ -15,7 +15,10 @@ struct lb_container_path {
   char pod[LB_POD_UID_SIZE];     /* UID of the Kubernetes pod; "": none */
   char machine[LB_LABEL_SIZE];   /* of systemd-nspawn or LXC; "": none */
   bool is_podman;                /* the container is one of Podman's */
-  unsigned user;                 /* its user ID, if it is rootless; else 0 */
+  bool is_foreign; /* root on this host did not choose these names: any user
+                      makes groups below the own slice, as a container does
+                      below its group */
+  unsigned user;   /* below the slice of this user; 0: of none, or of root */
 };
 
 /* The innermost one, if containers run in containers:
@@ -25,7 +28,9 @@ struct lb_container_path {
  *   /kubepods.slice/.../...-podUID.slice/cri-containerd-ID.scope
  *   /kubepods/.../podUID/ID        (or crio-ID)
  *   /machine.slice/machine-NAME.scope/..., .../systemd-nspawn@NAME.service/...
- *   /lxc.payload.NAME/..., before LXC 4: /lxc/NAME/... */
+ *   /lxc.payload.NAME/..., before LXC 4: /lxc/NAME/...
+ *
+ * A user's are below /user.slice/user-N.slice. */
 struct lb_container_path lb_container_path_parse(const char *path);
 
 #endif

@@ -3,15 +3,14 @@
 
 #include "kernel/cgroups.h"
 #include "kernel/json_find.h"
+#include "kernel/netns_processes.h"
+#include "kernel/owned_file.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define DOCKER_DIR "/var/lib/docker/containers"
 #define PODMAN_DIR "/var/lib/containers/storage"
@@ -22,8 +21,9 @@ enum {
   REMEMBERED = 256,
   PATH_BYTES = 1024,
   ID_SHOWN = 12,
-  MOST_BYTES = 64 << 20, /* of a file */
-  UNKNOWN_CGROUP = 1,    /* the kernel's id of a group of version 1 */
+  MOST_BYTES = 16 << 20,      /* of a file of root */
+  MOST_USERS_BYTES = 1 << 20, /* of a user's file */
+  UNKNOWN_CGROUP = 1,         /* the kernel's id of a group of version 1 */
 };
 
 struct known {
@@ -58,38 +58,28 @@ void lb_containers_free(struct lb_containers *containers) {
 
 /* --- files --------------------------------------------------------------- */
 
-static void note_denial(struct lb_containers *containers, const char *dir) {
-  if ((errno == EACCES || errno == EPERM) && !containers->denied)
+static void note_denial(struct lb_containers *containers, const char *dir,
+                        int err) {
+  if ((err == -EACCES || err == -EPERM) && !containers->denied)
     containers->denied = dir;
-}
-
-static char *read_opened(int fd) {
-  struct stat status;
-  if (fstat(fd, &status) || status.st_size > MOST_BYTES)
-    return NULL;
-  size_t size = (size_t)status.st_size;
-  char *text = malloc(size + 1);
-  ssize_t len = text ? read(fd, text, size) : -1;
-  if (len < 0) {
-    free(text);
-    return NULL;
-  }
-  text[len] = '\0';
-  return text;
 }
 
 /* dir: which one is reported if the file may not be read. NULL without a file
  * or memory; the caller frees the text. */
 static char *read_file_of(struct lb_containers *containers, const char *dir,
                           const char *path) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) {
-    note_denial(containers, dir);
-    return NULL;
-  }
-  char *text = read_opened(fd);
-  close(fd);
-  return text;
+  char *text = NULL;
+  int err = lb_owned_file_read(LB_PROC, path, LB_ANY_OWNER, MOST_BYTES, &text);
+  note_denial(containers, dir, err);
+  return err ? NULL : text;
+}
+
+static char *read_users_file(struct lb_containers *containers, unsigned user,
+                             const char *path) {
+  char *text = NULL;
+  int err = lb_owned_file_read(LB_PROC, path, user, MOST_USERS_BYTES, &text);
+  note_denial(containers, "~" PODMAN_HOME, err);
+  return err ? NULL : text;
 }
 
 /* --- Docker --------------------------------------------------------------- */
@@ -167,85 +157,68 @@ static bool write_podman_dir(const struct lb_containers *containers,
   return len < PATH_BYTES;
 }
 
-/* Visits "overlay-containers" and those of other drivers, until visit returns
- * true. */
-static bool visit_podman(struct lb_containers *containers, unsigned user,
-                         bool (*visit)(struct lb_containers *containers,
-                                       const char *dir, void *data),
-                         void *data) {
-  char storage[PATH_BYTES], dir[PATH_BYTES];
-  if (!write_podman_dir(containers, user, storage))
-    return false;
-  DIR *drivers = opendir(storage);
-  if (!drivers) {
-    note_denial(containers, user ? "~" PODMAN_HOME : PODMAN_DIR);
-    return false;
-  }
-  bool is_found = false;
-  for (struct dirent *entry;
-       !is_found &&
-       (entry = readdir(drivers));) { // NOLINT(concurrency-mt-unsafe): our own
-    const char *end = strstr(entry->d_name, "-containers");
-    int len = snprintf(dir, sizeof(dir), "%s/%s", storage, entry->d_name);
-    if (end && strcmp(end, "-containers") == 0 && len < (int)sizeof(dir))
-      is_found = visit(containers, dir, data);
-  }
-  closedir(drivers);
-  return is_found;
+/* The text of a file of a driver's directory. NULL as of read_file_of(). */
+static char *read_podman(struct lb_containers *containers, unsigned user,
+                         const char *driver, const char *name) {
+  char dir[PATH_BYTES], path[PATH_BYTES];
+  if (!write_podman_dir(containers, user, dir))
+    return NULL;
+  int len =
+      snprintf(path, sizeof(path), "%s/%s-containers/%s", dir, driver, name);
+  if (len >= (int)sizeof(path))
+    return NULL;
+  return user ? read_users_file(containers, user, path)
+              : read_file_of(containers, PODMAN_DIR, path);
 }
 
-struct naming {
-  const char *id;
-  char *label;
-};
+static const char *const drivers[] = {"overlay", "vfs",          "btrfs",
+                                      "zfs",     "devicemapper", "aufs"};
+enum { DRIVERS = sizeof(drivers) / sizeof(drivers[0]) };
 
-static bool name_in_list(const char *list, const struct naming *naming) {
+static bool name_in_list(const char *list, const char *id,
+                         char label[static LB_LABEL_SIZE]) {
   char name[LB_LABEL_SIZE];
   for (const char *each = lb_json_first(list); each; each = lb_json_next(each))
-    if (lb_json_is(lb_json_member(each, "id"), naming->id))
+    if (lb_json_is(lb_json_member(each, "id"), id))
       return lb_json_copy(lb_json_first(lb_json_member(each, "names")), name,
                           sizeof(name)) &&
-             !lb_label_of_netns(naming->label, name);
+             !lb_label_of_netns(label, name);
   return false;
 }
 
 /* Containers that end with the host are listed apart. */
-static bool name_in_podman(struct lb_containers *containers, const char *dir,
-                           void *data) {
+static bool name_in_podman(struct lb_containers *containers, unsigned user,
+                           const char *id, char label[static LB_LABEL_SIZE]) {
   static const char *const lists[] = {"containers.json",
                                       "volatile-containers.json"};
-  char path[PATH_BYTES];
   bool is_named = false;
-  for (int i = 0; i < 2 && !is_named; i++) {
-    snprintf(path, sizeof(path), "%s/%s", dir, lists[i]);
-    char *list = read_file_of(containers, PODMAN_DIR, path);
-    is_named = list && name_in_list(list, data);
+  for (int i = 0; i < 2 * DRIVERS && !is_named; i++) {
+    char *list = read_podman(containers, user, drivers[i / 2], lists[i % 2]);
+    is_named = list && name_in_list(list, id, label);
     free(list);
   }
   return is_named;
 }
 
-struct ownership {
-  const char *id;
-  const char *netns;
-};
-
-/* A container that has joined another one has a path under /proc there. */
-static bool owns_in_podman(struct lb_containers *containers, const char *dir,
-                           void *data) {
-  const struct ownership *ownership = data;
-  char path[PATH_BYTES];
-  snprintf(path, sizeof(path), "%s/%s/userdata/config.json", dir,
-           ownership->id);
-  char *text = read_file_of(containers, PODMAN_DIR, path);
-  const char *each = text ? lb_json_first(lb_json_member(
-                                lb_json_member(text, "linux"), "namespaces"))
-                          : NULL;
+static bool is_made_for(const char *config, const char *netns) {
+  const char *each = lb_json_first(
+      lb_json_member(lb_json_member(config, "linux"), "namespaces"));
   while (each && !lb_json_is(lb_json_member(each, "type"), "network"))
     each = lb_json_next(each);
-  bool owns =
-      each && lb_json_is(lb_json_member(each, "path"), ownership->netns);
-  free(text);
+  return each && lb_json_is(lb_json_member(each, "path"), netns);
+}
+
+/* A container that has joined another one has a path under /proc there. */
+static bool owns_in_podman(struct lb_containers *containers, const char *id,
+                           const char *netns) {
+  char name[LB_CONTAINER_ID_SIZE + sizeof("/userdata/config.json")];
+  bool owns = false;
+  snprintf(name, sizeof(name), "%s/userdata/config.json", id);
+  for (int i = 0; i < DRIVERS && !owns; i++) {
+    char *text = read_podman(containers, 0, drivers[i], name);
+    owns = text && is_made_for(text, netns);
+    free(text);
+  }
   return owns;
 }
 
@@ -258,7 +231,7 @@ static bool name_pod(struct lb_containers *containers, const char *uid,
   snprintf(path, sizeof(path), "%s" PODS_DIR, containers->root);
   DIR *pods = opendir(path);
   if (!pods) {
-    note_denial(containers, PODS_DIR);
+    note_denial(containers, PODS_DIR, -errno);
     return false;
   }
   bool is_named = false;
@@ -277,20 +250,24 @@ static bool name_pod(struct lb_containers *containers, const char *uid,
 
 /* --- containers ----------------------------------------------------------- */
 
+/* The files of root know nothing of a container that root did not start, nor of
+ * one within another; but its group can have any ID. */
 static bool write_name(struct lb_containers *containers,
                        const struct lb_container_path *path,
                        char label[static LB_LABEL_SIZE]) {
-  struct naming naming = {path->id, label};
+  if (path->is_foreign)
+    return path->user &&
+           name_in_podman(containers, path->user, path->id, label);
   if (path->pod[0])
     return name_pod(containers, path->pod, label);
   return (!path->is_podman && name_in_docker(containers, path->id, label)) ||
-         visit_podman(containers, path->user, name_in_podman, &naming);
+         name_in_podman(containers, 0, path->id, label);
 }
 
 void lb_containers_of_path(struct lb_containers *containers, const char *path,
                            struct lb_container *out) {
   struct lb_container_path parsed = lb_container_path_parse(path);
-  *out = (struct lb_container){.label = ""};
+  *out = (struct lb_container){.is_foreign = parsed.is_foreign};
   memcpy(out->id, parsed.id, sizeof(out->id));
   if (parsed.machine[0])
     lb_label_of_netns(out->label, parsed.machine);
@@ -325,10 +302,9 @@ void lb_containers_of_cgroup(struct lb_containers *containers, uint64_t id,
 bool lb_containers_owns(struct lb_containers *containers,
                         const struct lb_container *container,
                         const char *netns) {
-  struct ownership ownership = {container->id, netns};
-  return container->id[0] && strchr(netns, '/') &&
+  return container->id[0] && !container->is_foreign && strchr(netns, '/') &&
          (owns_in_docker(containers, container->id, netns) ||
-          visit_podman(containers, 0, owns_in_podman, &ownership));
+          owns_in_podman(containers, container->id, netns));
 }
 
 const char *lb_containers_hidden(const struct lb_containers *containers) {

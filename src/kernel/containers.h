@@ -18,6 +18,7 @@
 struct lb_container {
   char label[LB_LABEL_SIZE];     /* name, or 12 digits of the ID; "": none */
   char id[LB_CONTAINER_ID_SIZE]; /* "": it has none */
+  bool is_foreign;               /* as struct lb_container_path */
 };
 
 struct lb_containers;

@@ -18,6 +18,7 @@
 #define UID_STATIC "8ab4a2d7c9e03f16b5d8e7c6a5b4c3d2"
 #define DOCKER "/var/lib/docker/containers/"
 #define STORAGE "/storage/overlay-containers/"
+#define USERS "/user.slice/"
 #define NETNS "/run/netns/netns-7d8c85c0-1daa-d470-619d-745845de27e1"
 
 static struct proc tree;
@@ -38,6 +39,28 @@ static void put(const char *path, const char *text) {
   assert_non_null(file);
   fputs(text, file);
   fclose(file);
+}
+
+/* A user has to own the files; only root can give them to another one. */
+static unsigned ann(void) { return getuid() ? getuid() : 1000; }
+
+#define ANNS_STORAGE "/home/ann/.local/share/containers" STORAGE
+
+static void give_to_ann(const char *path) {
+  char full[512];
+  snprintf(full, sizeof(full), "%s%s", tree.root, path);
+  assert_int_equal(lchown(full, ann(), (gid_t)-1), 0);
+}
+
+static void put_ann(void) {
+  char text[64];
+  snprintf(text, sizeof(text), "ann:x:%u:1000::/home/ann:/bin/sh\n", ann());
+  put("/etc/passwd", text);
+}
+
+static void put_of_ann(const char *path, const char *text) {
+  put(path, text);
+  give_to_ann(path);
 }
 
 static int remove_one(const char *path, const struct stat *status, int type,
@@ -65,46 +88,72 @@ TEST_CASE(a_path_of_a_control_group_says_container_pod_or_machine) {
   static const struct {
     const char *path, *id, *pod, *machine;
     unsigned user;
+    bool is_foreign;
   } cases[] = {
-      {"/system.slice/docker-" ID_A ".scope", ID_A, "", "", 0},
-      {"/docker/" ID_A, ID_A, "", "", 0},
-      {"/docker/" ID_A "/system.slice/nginx.service", ID_A, "", "", 0},
-      {"/docker/" ID_A "/docker/" ID_B, ID_B, "", "", 0},
-      {"/machine.slice/libpod-" ID_A ".scope/container", ID_A, "", "", 0},
-      {"/libpod_parent/libpod-" ID_A, ID_A, "", "", 0},
+      {"/system.slice/docker-" ID_A ".scope", ID_A, "", "", 0, false},
+      {"/docker/" ID_A, ID_A, "", "", 0, false},
+      {"/docker/" ID_A "/system.slice/nginx.service", ID_A, "", "", 0, false},
+      {"/docker/" ID_A "/docker/" ID_B, ID_B, "", "", 0, true},
+      {"/machine.slice/libpod-" ID_A ".scope/container", ID_A, "", "", 0,
+       false},
+      {"/libpod_parent/libpod-" ID_A, ID_A, "", "", 0, false},
       {"/machine.slice/machine-libpod_pod_" ID_B ".slice/libpod-" ID_A ".scope",
-       ID_A, "", "", 0},
+       ID_A, "", "", 0, false},
       {"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID_A
        ".scope/container",
-       ID_A, "", "", 1000},
+       ID_A, "", "", 1000, true},
       {"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" //
        UID_SLICE ".slice/cri-containerd-" ID_A ".scope",
-       ID_A, UID, "", 0},
+       ID_A, UID, "", 0, false},
       {"/kubepods.slice/kubepods-pod" UID_SLICE ".slice/crio-" ID_A ".scope",
-       ID_A, UID, "", 0},
-      {"/kubepods/besteffort/pod" UID "/" ID_A, ID_A, UID, "", 0},
-      {"/kubepods/pod" UID_STATIC "/" ID_A, ID_A, UID_STATIC, "", 0},
+       ID_A, UID, "", 0, false},
+      {"/kubepods/besteffort/pod" UID "/" ID_A, ID_A, UID, "", 0, false},
+      {"/kubepods/pod" UID_STATIC "/" ID_A, ID_A, UID_STATIC, "", 0, false},
       {"/kubepods.slice/kubepods-pod" UID_STATIC ".slice/docker-" ID_A ".scope",
-       ID_A, UID_STATIC, "", 0},
-      {"/docker/" ID_B "/kubelet/kubepods/pod" UID "/" ID_A, ID_A, UID, "", 0},
+       ID_A, UID_STATIC, "", 0, false},
+      {"/docker/" ID_B "/kubelet/kubepods/pod" UID "/" ID_A, ID_A, UID, "", 0,
+       true},
       {"/machine.slice/machine-web.scope/payload/system.slice/a.service", "",
-       "", "web", 0},
-      {"/machine.slice/machine-web\\x2d1.scope", "", "", "web-1", 0},
+       "", "web", 0, false},
+      {"/machine.slice/machine-web\\x2d1.scope", "", "", "web-1", 0, false},
       {"/machine.slice/systemd-nspawn@deb\\x2d12.service/payload", "", "",
-       "deb-12", 0},
-      {"/lxc.payload.mail/system.slice/a.service", "", "", "mail", 0},
-      {"/lxc/mail/system.slice", "", "", "mail", 0},
+       "deb-12", 0, false},
+      {"/lxc.payload.mail/system.slice/a.service", "", "", "mail", 0, false},
+      {"/lxc/mail/system.slice", "", "", "mail", 0, false},
       {"/machine.slice/machine-web.scope/system.slice/docker-" ID_A ".scope",
-       ID_A, "", "", 0},
-      {"/system.slice/nginx.service", "", "", "", 0},
-      {"/system.slice/x" ID_A ".scope", "", "", "", 0},
+       ID_A, "", "", 0, true},
+      {"/machine.slice/libpod-" ID_A ".scope/lxc.payload.mail", "", "", "mail",
+       0, true},
+      {USERS "user-1000.slice/user@1000.service/docker-" ID_A ".scope", ID_A,
+       "", "", 1000, true},
+      {USERS "user-1000.slice/user@1000.service/user-0.slice/libpod-" ID_A,
+       ID_A, "", "", 1000, true},
+      {USERS "user-1000.slice/user@1000.service/user.slice/user-7.slice/"
+             "machine-web.scope",
+       "", "", "web", 1000, true},
+      {USERS "user-1000.slice/kubepods/pod" UID "/" ID_A, ID_A, UID, "", 1000,
+       true},
+      {USERS "user-1000.slice/user-runtime-dir@1000.service/docker/" ID_A, ID_A,
+       "", "", 1000, true},
+      {USERS "user-1000x.slice/" ID_A, ID_A, "", "", 0, true},
+      {USERS "user-01000.slice/" ID_A, ID_A, "", "", 0, true},
+      {USERS "user-4294968296.slice/" ID_A, ID_A, "", "", 0, true},
+      {USERS "user- 1000.slice/" ID_A, ID_A, "", "", 0, true},
+      {USERS "x.slice/" ID_A, ID_A, "", "", 0, true},
+      {"/user.slice//user-1000.slice/" ID_A, ID_A, "", "", 1000, true},
+      {"/../user.slice/user-1000.slice/" ID_A, ID_A, "", "", 1000, true},
+      {USERS "user-0.slice/libpod-" ID_A, ID_A, "", "", 0, false},
+      {"/x.slice/user.slice/user-1000.slice/docker-" ID_A, ID_A, "", "", 0,
+       false},
+      {"/system.slice/nginx.service", "", "", "", 0, false},
+      {"/system.slice/x" ID_A ".scope", "", "", "", 0, false},
       {"/docker/18b5c53ce42a385a623ece63ec3bced5f00b418edb80b124d53a6f6f9c80a2",
-       "", "", "", 0},
-      {"/kubepods/tripod" UID, "", "", "", 0},
-      {"/kubepods/podless", "", "", "", 0},
-      {"/machine.slice/machine-.scope", "", "", "", 0},
-      {"/", "", "", "", 0},
-      {"", "", "", "", 0},
+       "", "", "", 0, false},
+      {"/kubepods/tripod" UID, "", "", "", 0, false},
+      {"/kubepods/podless", "", "", "", 0, false},
+      {"/machine.slice/machine-.scope", "", "", "", 0, false},
+      {"/", "", "", "", 0, false},
+      {"", "", "", "", 0, false},
   };
   for (size_t i = 0; i < LEN(cases); i++) {
     struct lb_container_path got = lb_container_path_parse(cases[i].path);
@@ -112,11 +161,19 @@ TEST_CASE(a_path_of_a_control_group_says_container_pod_or_machine) {
     assert_string_equal(got.pod, cases[i].pod);
     assert_string_equal(got.machine, cases[i].machine);
     assert_int_equal(got.user, cases[i].user);
+    assert_int_equal(got.is_foreign, cases[i].is_foreign);
   }
 }
 
-static void assert_label(const char *path, const char *want) {
+/* "ANN" in the path is for the slice of this user. */
+static void assert_label(const char *form, const char *want) {
   struct lb_container got;
+  char path[512];
+  const char *at = strstr(form, "ANN");
+  snprintf(path, sizeof(path), "%s", form);
+  if (at)
+    snprintf(path + (at - form), sizeof(path) - (size_t)(at - form),
+             "user-%u.slice%s", ann(), at + 3);
   lb_containers_of_path(containers, path, &got);
   assert_string_equal(got.label, want);
 }
@@ -132,10 +189,9 @@ TREE_TEST(names_are_those_of_docker_podman_kubernetes_and_machines) {
       "\",\"flags\":{\"a\":[1,{}]},\"names\":[\"web\",\"second\"]}]");
   put("/var/lib/containers/storage/vfs-containers/volatile-containers.json",
       "[{\"id\":\"" UID_STATIC UID_STATIC "\",\"names\":[\"short\"]}]");
-  put("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
-                     "ann:x:1000:1000::/home/ann:/bin/sh\n");
-  put("/home/ann/.local/share/containers" STORAGE "containers.json",
-      "[{\"id\":\"" ID_B "\",\"names\":[\"ann's\"]}]");
+  put_ann();
+  put_of_ann(ANNS_STORAGE "containers.json",
+             "[{\"id\":\"" ID_B "\",\"names\":[\"ann's\"]}]");
   put("/var/log/pods/shop_cart-0_" UID "/", "");
   put("/var/log/pods/kube-system_etcd-master_" UID_STATIC "/", "");
   static const struct {
@@ -144,10 +200,15 @@ TREE_TEST(names_are_those_of_docker_podman_kubernetes_and_machines) {
       {"/docker/" ID_A, "cart"},
       {"/machine.slice/libpod-" ID_B ".scope/container", "web"},
       {"/machine.slice/libpod-" UID_STATIC UID_STATIC ".scope", "short"},
-      {"/user.slice/user-1000.slice/libpod-" ID_B ".scope", "ann's"},
-      {"/user.slice/user-1000.slice/libpod-" UID_STATIC UID_STATIC ".scope",
-       "8ab4a2d7c9e0"},
-      {"/user.slice/user-7.slice/libpod-" ID_B ".scope", "a11991f49754"},
+      {USERS "ANN/libpod-" ID_B ".scope", "ann's"},
+      {USERS "ANN/libpod-" UID_STATIC UID_STATIC ".scope", "8ab4a2d7c9e0"},
+      {USERS "ANN/docker-" ID_A ".scope", "18b5c53ce42a"},
+      {USERS "ANN/machine-web.scope", "web"},
+      {USERS "ANN/kubepods/pod" UID "/" ID_A, "18b5c53ce42a"},
+      {USERS "user-7.slice/libpod-" ID_B ".scope", "a11991f49754"},
+      {USERS "user-7x.slice/libpod-" ID_B ".scope", "a11991f49754"},
+      {USERS "user-0.slice/libpod-" ID_B ".scope", "web"},
+      {"/lxc.payload.mail/docker/" ID_A, "18b5c53ce42a"},
       {"/kubepods/besteffort/pod" UID "/" ID_A, "shop_cart-0"},
       {"/kubepods/besteffort/pod" UID "/" ID_B, "shop_cart-0"},
       {"/kubepods/pod" UID_STATIC "/" ID_B, "kube-system_etcd-master"},
@@ -191,11 +252,11 @@ TREE_TEST(a_directory_that_may_not_be_read_is_named_if_a_name_is_missing) {
        "/var/lib/containers/storage", "a11991f49754"},
       {"/kubepods/pod" UID "/" ID_A, "/var/log/pods/", "/var/log/pods",
        "18b5c53ce42a"},
-      {"/user.slice/user-1000.slice/libpod-" ID_A ".scope",
+      {USERS "ANN/libpod-" ID_A ".scope",
        "/home/ann/.local/share/containers/storage/",
        "~/.local/share/containers/storage", "18b5c53ce42a"},
   };
-  put("/etc/passwd", "ann:x:1000:1000::/home/ann:/bin/sh\n");
+  put_ann();
   for (size_t i = 0; i < LEN(cases); i++) {
     char dir[256];
     snprintf(dir, sizeof(dir), "%s%s", tree.root, cases[i].dir);
@@ -211,9 +272,54 @@ TREE_TEST(a_directory_that_may_not_be_read_is_named_if_a_name_is_missing) {
   }
 }
 
+/* What a user has put in place of the list. */
+static void assert_unread(const char *what) {
+  char path[256];
+  snprintf(path, sizeof(path), "%s" ANNS_STORAGE "containers.json", tree.root);
+  assert_label(USERS "ANN/libpod-" ID_A ".scope", "18b5c53ce42a");
+  if (unlink(path))
+    fail_msg("%s: no file", what);
+}
+
+static void make_list_of(size_t size) {
+  static const char list[] = "[{\"id\":\"" ID_A "\",\"names\":[\"big\"]}]";
+  char path[256];
+  put_of_ann(ANNS_STORAGE "containers.json", list);
+  snprintf(path, sizeof(path), "%s" ANNS_STORAGE "containers.json", tree.root);
+  assert_int_equal(truncate(path, (off_t)size), 0);
+}
+
+TREE_TEST(of_a_user_only_a_regular_file_of_the_own_up_to_1_mb_is_read) {
+  static const char list[] = "[{\"id\":\"" ID_A "\",\"names\":[\"secret\"]}]";
+  char path[256], target[256];
+  int fds = count_fds();
+  put_ann();
+  put(ANNS_STORAGE, "");
+  put("/root/list", list);
+  snprintf(path, sizeof(path), "%s" ANNS_STORAGE "containers.json", tree.root);
+  snprintf(target, sizeof(target), "%s/root/list", tree.root);
+  assert_int_equal(mkfifo(path, 0600), 0);
+  give_to_ann(ANNS_STORAGE "containers.json");
+  assert_unread("a FIFO");
+  assert_int_equal(symlink("/dev/zero", path), 0);
+  assert_unread("a device");
+  if (geteuid() == 0) {
+    assert_int_equal(symlink(target, path), 0);
+    assert_unread("a link to a file of root");
+    assert_int_equal(link(target, path), 0);
+    assert_unread("a file of root");
+  }
+  make_list_of((1 << 20) + 1);
+  assert_unread("a file that is too large");
+  make_list_of(1 << 20);
+  assert_label(USERS "ANN/libpod-" ID_A ".scope", "big");
+  assert_int_equal(count_fds(), fds);
+}
+
 TREE_TEST(the_owner_of_a_namespace_is_the_container_that_it_was_made_for) {
-  static const struct lb_container a = {"a", ID_A}, b = {"b", ID_B},
-                                   none = {"m", ""};
+  static const struct lb_container a = {"a", ID_A, false},
+                                   b = {"b", ID_B, false},
+                                   none = {"m", "", false};
   put(DOCKER ID_A "/config.v2.json",
       "{\"NetworkSettings\":{\"Networks\":null,"
       "\"SandboxKey\":\"/var/run/docker/netns/2c1147f99f3e\"}}");
@@ -238,6 +344,9 @@ TREE_TEST(the_owner_of_a_namespace_is_the_container_that_it_was_made_for) {
   assert_false(lb_containers_owns(containers, &a, "/run/netns/blue"));
   assert_false(lb_containers_owns(containers, &b, NETNS));
   assert_true(lb_containers_owns(containers, &b, "/proc/85/ns/net"));
+
+  static const struct lb_container forged = {"a", ID_A, true};
+  assert_false(lb_containers_owns(containers, &forged, NETNS));
 }
 
 TREE_TEST(a_group_is_looked_up_once) {
