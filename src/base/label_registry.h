@@ -9,10 +9,12 @@
 struct lb_label_registry;
 
 /* A claim of a higher rank takes the label from a holder of a lower one. Anyone
- * can bind the name of a UNIX socket, so these have the lowest ranks. */
+ * can bind the name of a UNIX socket, or name an own container, so these have
+ * the lowest ranks. */
 enum lb_label_rank {
   LB_RANK_UNIX_NAME, /* a UNIX socket with some name */
   LB_RANK_UNIX_FILE, /* a UNIX socket that is the file of its name */
+  LB_RANK_FOREIGN,   /* a namespace or port under a name that a user chose */
   LB_RANK_NETNS,     /* a network namespace that "*" found */
   LB_RANK_PORT,
   LB_RANK_CONFIGURED,

@@ -60,8 +60,7 @@
   "read %s allow CAP_DAC_READ_SEARCH, as 20-listen_backlog-netns.conf does."
 /* The label and the name. */
 #define LB_MSG_NAME_TAKEN                                                      \
-  "The network namespace %s keeps the name of its file: another one is "       \
-  "already called %s."
+  "The network namespace %s has no name of its own: another one is called %s."
 #define LB_MSG_RECOVERED "%s works again."
 #define LB_MSG_NETNS_RECOVERED LB_WHAT_NETNS " %s works again."
 

@@ -24,17 +24,27 @@ static bool is_in_use(const struct lb_listener *listener) {
   return listener->has_ports || listener->has_unix;
 }
 
+bool lb_listeners_is_foreign(const struct lb_listeners *listeners,
+                             uint32_t which) {
+  uint32_t owner = which == LB_OF_NETNS ? 0 : listeners->v[which].owner;
+  return owner && listeners->netns->containers
+             ? listeners->owners[owner - 1].is_foreign
+             : listeners->netns->is_foreign;
+}
+
 static enum lb_label_rank rank_of(const struct lb_listeners *listeners,
                                   uint32_t which) {
-  if (which == LB_OF_NETNS)
-    return lb_settings_name_netns(listeners->settings, listeners->netns)
-               ? LB_RANK_CONFIGURED
-               : LB_RANK_NETNS;
+  bool is_foreign = lb_listeners_is_foreign(listeners, which);
+  if (which == LB_OF_NETNS) {
+    if (lb_settings_name_netns(listeners->settings, listeners->netns))
+      return LB_RANK_CONFIGURED;
+    return is_foreign ? LB_RANK_FOREIGN : LB_RANK_NETNS;
+  }
   const struct lb_listener *listener = &listeners->v[which].listener;
   if (listener->selection)
     return LB_RANK_CONFIGURED;
   if (listener->has_ports)
-    return LB_RANK_PORT;
+    return is_foreign ? LB_RANK_FOREIGN : LB_RANK_PORT;
   return listeners->v[which].is_file ? LB_RANK_UNIX_FILE : LB_RANK_UNIX_NAME;
 }
 

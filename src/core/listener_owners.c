@@ -8,15 +8,24 @@
 #include <string.h>
 #include <sys/socket.h>
 
+enum { MOST_OWNERS = 64 }; /* a user can make up any number of them */
+
+static bool is_named_as(const struct lb_container *a,
+                        const struct lb_container *b) {
+  return strcmp(a->label, b->label) == 0 && a->is_foreign == b->is_foreign;
+}
+
 /* A container that restarts keeps its number, but not always its ID. */
 static int number_of(struct lb_listeners *listeners,
                      const struct lb_container *owner, uint32_t *number) {
   for (size_t i = 0; i < listeners->owners_len; i++)
-    if (strcmp(listeners->owners[i].label, owner->label) == 0) {
+    if (is_named_as(&listeners->owners[i], owner)) {
       listeners->owners[i] = *owner;
       *number = (uint32_t)i + 1;
       return 0;
     }
+  if (listeners->owners_len == MOST_OWNERS)
+    return 0;
   int err = lb_append(&listeners->owners, &listeners->owners_len, owner, 1,
                       sizeof(*owner));
   if (!err)
@@ -72,6 +81,9 @@ static void continue_counters(struct lb_listener *heir,
 bool lb_listeners_yield(void *data, uint32_t which,
                         const struct lb_label_holder *to) {
   struct lb_listeners *listeners = data, *heirs = to->data;
+  if (lb_listeners_is_foreign(listeners, which) !=
+      lb_listeners_is_foreign(heirs, to->which))
+    return false;
   if (which == LB_OF_NETNS)
     return listeners->is_gone;
   struct lb_listener_entry *gone = &listeners->v[which];

@@ -111,6 +111,10 @@ uint32_t *lb_chain_of(const struct lb_listeners *listeners,
  * Returns 0 also after a conflict, without a label, or -ENOMEM. */
 int lb_listeners_claim(struct lb_listeners *listeners, uint32_t which);
 
+/* Whether a user may have chosen the name that the label begins with. */
+bool lb_listeners_is_foreign(const struct lb_listeners *listeners,
+                             uint32_t which);
+
 /* Whether a listener of a container has no socket any more. The container may
  * have gone on in another namespace. */
 bool lb_listeners_has_gone_on(const struct lb_listeners *listeners,

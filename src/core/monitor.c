@@ -267,7 +267,6 @@ static void find_namespaces(struct lb_monitor *monitor, uint64_t now_ms) {
     struct lb_namespace *ns = monitor->all.v[i];
     lb_inspection_clear(&ns->inspection);
     ns->is_sampled = ns->is_counted = false;
-    ns->taken[0] = '\0';
     ns->early_ns = 0;
     if (!lb_namespace_is_open(ns))
       ns->inspection.err = 0;

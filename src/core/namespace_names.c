@@ -17,44 +17,103 @@ static struct lb_found_netns as_found(const struct lb_namespace *ns) {
   };
 }
 
-/* What has the label: another namespace that is there, or one that this one
- * continues, being the same or gone. */
-static struct lb_namespace *find_by_label(const struct lb_namespaces *all,
-                                          const struct lb_namespace *ns,
-                                          const char *label, bool is_other) {
+/* A name that a user may have chosen gives way to one that root did. */
+struct name {
+  char label[LB_LABEL_SIZE];
+  bool is_foreign;
+};
+
+/* Whether another namespace is there, or this one may continue it, being the
+ * same or gone. */
+static bool is_other(const struct lb_namespace *known,
+                     const struct lb_namespace *ns) {
+  return lb_namespace_is_there(known) && !lb_netns_is_same(&known->id, &ns->id);
+}
+
+static bool has_label(const struct lb_namespace *known,
+                      const struct lb_namespace *ns, const struct name *name) {
+  bool is_known = known->is_named || known->origin == LB_NETNS_CONFIGURED;
+  return known != ns && is_known && strcmp(known->ref.label, name->label) == 0;
+}
+
+/* Nor does a user continue what root's container was before it is forgotten. */
+static bool is_taken(const struct lb_namespaces *all,
+                     const struct lb_namespace *ns, const struct name *name) {
+  for (size_t i = 1; i < all->len; i++) {
+    const struct lb_namespace *known = all->v[i];
+    if (!has_label(known, ns, name))
+      continue;
+    if (is_other(known, ns) ? name->is_foreign || !known->ref.is_foreign
+                            : name->is_foreign && !known->ref.is_foreign)
+      return true;
+  }
+  return false;
+}
+
+static struct lb_namespace *find_continued(const struct lb_namespaces *all,
+                                           const struct lb_namespace *ns,
+                                           const struct name *name) {
   for (size_t i = 1; i < all->len; i++) {
     struct lb_namespace *known = all->v[i];
-    bool is_known = known->is_named || known->origin == LB_NETNS_CONFIGURED;
-    if (known != ns && is_known && strcmp(known->ref.label, label) == 0 &&
-        is_other == (lb_namespace_is_there(known) &&
-                     !lb_netns_is_same(&known->id, &ns->id)))
+    if (has_label(known, ns, name) && !is_other(known, ns) &&
+        known->ref.is_foreign == name->is_foreign)
       return known;
   }
   return NULL;
 }
 
-/* A namespace that comes later does not change what others are called. */
-static int choose_label(const struct lb_namespaces *all,
-                        const struct lb_namespace *ns,
-                        char label[static LB_LABEL_SIZE]) {
-  struct lb_found_netns found = as_found(ns);
-  int err = lb_netns_name(all->containers, &found, label);
-  if (err || !find_by_label(all, ns, label, true))
-    return err;
-  if (found.file)
-    return lb_label_of_netns(label, found.file);
-  lb_netns_last_name(&found, label);
-  return 0;
-}
-
-static int set_label(struct lb_namespace *ns, const char *label) {
-  char *copy = strdup(label);
+static int set_label(struct lb_namespace *ns, const struct name *name) {
+  char *copy = strdup(name->label);
   if (!copy)
     return -ENOMEM;
   free((void *)ns->ref.label);
   ns->ref.label = copy;
+  ns->ref.is_foreign = name->is_foreign;
   ns->is_named = true;
   return 0;
+}
+
+/* Its listeners have no names of containers either: they are all used. */
+static void name_second(struct lb_namespace *ns, struct name *name) {
+  struct lb_found_netns found = as_found(ns);
+  ns->ref.containers = NULL;
+  memcpy(ns->taken, name->label, sizeof(ns->taken));
+  name->is_foreign = false;
+  if (!found.file || lb_label_of_netns(name->label, found.file))
+    lb_netns_last_name(&found, name->label);
+}
+
+static int give_way(struct lb_namespace *ns, const struct name *to) {
+  struct name name = *to;
+  name_second(ns, &name);
+  int err = set_label(ns, &name);
+  return err || !ns->collector ? err : lb_collector_rename(ns->collector);
+}
+
+/* A namespace that comes later does not change what others are called, except
+ * by a name of root. */
+static int take_label(const struct lb_namespaces *all, struct lb_namespace *ns,
+                      const struct name *name) {
+  int err = 0;
+  for (size_t i = 1; i < all->len && !err; i++)
+    if (!name->is_foreign && all->v[i]->ref.is_foreign &&
+        has_label(all->v[i], ns, name))
+      err = give_way(all->v[i], name);
+  return err ? err : set_label(ns, name);
+}
+
+static int choose_label(const struct lb_namespaces *all,
+                        struct lb_namespace *ns, struct name *name) {
+  struct lb_found_netns found = as_found(ns);
+  int err =
+      lb_netns_name(all->containers, &found, name->label, &name->is_foreign);
+  if (!err && is_taken(all, ns, name)) {
+    name->is_foreign = false;
+    if (found.file)
+      return lb_label_of_netns(name->label, found.file);
+    lb_netns_last_name(&found, name->label);
+  }
+  return err;
 }
 
 /* Each keeps what is found by its path. */
@@ -91,32 +150,36 @@ static int move_namespace(const struct lb_namespaces *all,
 int lb_namespace_name(const struct lb_namespaces *all,
                       struct lb_namespace **ns) {
   struct lb_namespace *found = *ns;
-  char label[LB_LABEL_SIZE];
+  struct name name;
   if (found->is_named || found->origin == LB_NETNS_CONFIGURED)
     return 0;
-  int err = choose_label(all, found, label);
+  int err = choose_label(all, found, &name);
   if (err)
     return err;
-  struct lb_namespace *known = find_by_label(all, found, label, false);
+  struct lb_namespace *known = find_continued(all, found, &name);
   if (!known)
-    return set_label(found, label);
+    return take_label(all, found, &name);
   *ns = known;
   return move_namespace(all, known, found);
 }
 
 /* --- by the containers in it ---------------------------------------------- */
 
+static void name_after(const struct lb_container *owner, struct name *name) {
+  memcpy(name->label, owner->label, LB_LABEL_SIZE);
+  name->is_foreign = owner->is_foreign;
+}
+
 /* Of several containers, the one that the namespace was made for. */
 static bool name_of_maker(const struct lb_namespaces *all,
-                          const struct lb_namespace *ns,
-                          char label[static LB_LABEL_SIZE]) {
+                          const struct lb_namespace *ns, struct name *name) {
   for (unsigned bit = 0; bit < 64; bit++) {
     if (!(ns->owners & UINT64_C(1) << bit))
       continue;
     const struct lb_container *owner = lb_collector_owner(ns->collector, bit);
     if (!lb_containers_owns(all->containers, owner, ns->ref.path))
       continue;
-    memcpy(label, owner->label, LB_LABEL_SIZE);
+    name_after(owner, name);
     return true;
   }
   return false;
@@ -124,42 +187,32 @@ static bool name_of_maker(const struct lb_namespaces *all,
 
 /* The one that all sockets belong to, or the maker, or as without sockets. */
 static int name_after_owners(const struct lb_namespaces *all,
-                             struct lb_namespace *ns,
-                             char label[static LB_LABEL_SIZE]) {
+                             struct lb_namespace *ns, struct name *name) {
   struct lb_found_netns found = as_found(ns);
   ns->is_settled = true;
   if (ns->owners && !(ns->owners & (ns->owners - 1))) {
     unsigned bit = (unsigned)__builtin_ctzll(ns->owners);
-    memcpy(label, lb_collector_owner(ns->collector, bit)->label, LB_LABEL_SIZE);
+    name_after(lb_collector_owner(ns->collector, bit), name);
     return 0;
   }
-  if (ns->owners && name_of_maker(all, ns, label))
+  if (ns->owners && name_of_maker(all, ns, name))
     return 0;
   ns->pid = found.pid = lb_netns_processes_pid(&all->processes, &ns->id);
   ns->is_settled = ns->owners || ns->pid;
-  return lb_netns_name(all->containers, &found, label);
-}
-
-/* Its listeners have no names of containers either: they are all used. */
-static void name_second(struct lb_namespace *ns,
-                        char label[static LB_LABEL_SIZE]) {
-  struct lb_found_netns found = as_found(ns);
-  ns->ref.containers = NULL;
-  memcpy(ns->taken, label, sizeof(ns->taken));
-  if (!found.file || lb_label_of_netns(label, found.file))
-    lb_netns_last_name(&found, label);
+  return lb_netns_name(all->containers, &found, name->label, &name->is_foreign);
 }
 
 static int rename_namespace(const struct lb_namespaces *all,
                             struct lb_namespace *ns) {
-  char label[LB_LABEL_SIZE];
-  int err = name_after_owners(all, ns, label);
-  if (err || (ns->is_named && strcmp(label, ns->ref.label) == 0))
+  struct name name;
+  int err = name_after_owners(all, ns, &name);
+  if (err || (ns->is_named && strcmp(name.label, ns->ref.label) == 0 &&
+              name.is_foreign == ns->ref.is_foreign))
     return err;
-  if (find_by_label(all, ns, label, true))
-    name_second(ns, label);
-  struct lb_namespace *gone = find_by_label(all, ns, label, false);
-  err = set_label(ns, label);
+  if (is_taken(all, ns, &name))
+    name_second(ns, &name);
+  struct lb_namespace *gone = find_continued(all, ns, &name);
+  err = take_label(all, ns, &name);
   if (!err)
     err = lb_collector_rename(ns->collector);
   if (!err && gone && gone->collector) {

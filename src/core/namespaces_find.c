@@ -291,6 +291,8 @@ static int find_all(struct lb_namespaces *all) {
 void lb_namespaces_find(struct lb_namespaces *all, uint64_t now_ms) {
   all->now_ms = now_ms;
   all->has_walked = false;
+  for (size_t i = 0; i < all->len; i++)
+    all->v[i]->taken[0] = '\0';
   all->listing_err = find_all(all);
   all->has_found = true;
   forget_namespaces(all);

@@ -114,6 +114,7 @@ struct lb_netns_ref {
   const char *path;                 /* NULL: our own namespace */
   const char *label;                /* "" for our own; NULL: it has none yet */
   bool listed;                      /* "*" stands for it */
+  bool is_foreign;                  /* a user may have chosen the label */
   struct lb_containers *containers; /* found ports are under the name of the
                                        container that has the socket; NULL:
                                        under the label of the namespace */

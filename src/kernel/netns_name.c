@@ -29,9 +29,10 @@ bool lb_netns_is_generated(const char *path) {
 }
 
 static bool name_container(struct lb_containers *containers, const char *path,
-                           char label[static LB_LABEL_SIZE]) {
+                           char label[static LB_LABEL_SIZE], bool *is_foreign) {
   struct lb_container container;
   lb_containers_of_path(containers, path, &container);
+  *is_foreign = container.is_foreign;
   memcpy(label, container.label, sizeof(container.label));
   return label[0];
 }
@@ -58,16 +59,19 @@ void lb_netns_last_name(const struct lb_found_netns *found,
 
 int lb_netns_name(struct lb_containers *containers,
                   const struct lb_found_netns *found,
-                  char label[static LB_LABEL_SIZE]) {
+                  char label[static LB_LABEL_SIZE], bool *is_foreign) {
   char path[4096];
   bool is_plain = found->file && !lb_netns_is_generated(found->path);
   bool has_group = !is_plain && found->pid &&
                    lb_process_cgroup(LB_PROC, found->pid, path, sizeof(path));
-  if (has_group && name_container(containers, path, label))
+  *is_foreign = false;
+  if (has_group && name_container(containers, path, label, is_foreign))
     return 0;
+  if (!found->file && has_group && name_service(path, label))
+    return 0;
+  *is_foreign = false;
   if (found->file)
     return lb_label_of_netns(label, found->file);
-  if (!has_group || !name_service(path, label))
-    lb_netns_last_name(found, label);
+  lb_netns_last_name(found, label);
   return 0;
 }

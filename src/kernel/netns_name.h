@@ -23,13 +23,14 @@ struct lb_found_netns {
  * /run/docker/netns, or one that ends with a UUID. */
 bool lb_netns_is_generated(const char *path);
 
-/* Writes a label for it: the name of its file, unless that is generated; else
- * that of the container or the systemd service that its process is in; else the
- * name of the file or "netns-INODE". Returns 0, or -ENAMETOOLONG if the name of
- * the file does not fit. */
+/* Writes a label for it, and whether it is a name that a user may have chosen
+ * (struct lb_container_path): the name of its file, unless that is generated;
+ * else that of the container or the systemd service that its process is in;
+ * else the name of the file or "netns-INODE". Returns 0, or -ENAMETOOLONG if
+ * the name of the file does not fit. */
 int lb_netns_name(struct lb_containers *containers,
                   const struct lb_found_netns *found,
-                  char label[static LB_LABEL_SIZE]);
+                  char label[static LB_LABEL_SIZE], bool *is_foreign);
 
 /* Writes "netns-INODE", for a namespace without another name or whose name is
  * taken. */

@@ -11,7 +11,7 @@
 
 #include "unit.h"
 
-enum { MAX_SOCKETS = 64, MAX_CONNS = 64 };
+enum { MAX_SOCKETS = 80, MAX_CONNS = 64 };
 
 struct listening {
   struct lb_listen_sock row;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define ID_A "18b5c53ce42a385a623ece63ec3bced5f00b418edb80b124d53a6f6f9c80a2cd"
 #define ID_B "a11991f49754a94150ddd32ff2b3a640dfa63c4eab1cd1dfaa38d87ac0981efa"
@@ -20,6 +21,8 @@
 #define STORAGE "/storage/overlay-containers/"
 #define USERS "/user.slice/"
 #define NETNS "/run/netns/netns-7d8c85c0-1daa-d470-619d-745845de27e1"
+
+enum { MOST = 1 << 20 }; /* of a user's file */
 
 static struct proc tree;
 static struct lb_containers *containers;
@@ -400,6 +403,51 @@ TEST_CASE(a_string_of_json_is_copied_if_it_fits) {
   assert_null(lb_json_member(NULL, "a"));
   assert_null(lb_json_first("[ ]"));
   assert_null(lb_json_next(NULL));
+}
+
+/* Repeats a text up to the size of a user's longest file. */
+static void fill(char *out, const char *start, const char *text) {
+  size_t len = strlen(start);
+  memcpy(out, start, len);
+  for (; len + strlen(text) < MOST; len += strlen(text))
+    memcpy(out + len, text, strlen(text));
+  out[len] = '\0';
+}
+
+/* Time that grows with the square of the length would be hours. */
+TREE_TEST(a_hostile_list_has_no_name_and_takes_less_than_a_second) {
+  static const struct {
+    const char *start, *text;
+  } cases[] = {
+      {"[", "["},
+      {"[", "{"},
+      {"[{", "\"a\":{"},
+      {"[", "]"},
+      {"[", "}"},
+      {"[", ","},
+      {"[", ":"},
+      {"[{", "\""},
+      {"[{\"", "x"},
+      {"[{\"", "\\"},
+      {"[", "\"\","},
+      {"[{", "\"id\":\"\","},
+      {"[{\"id\":\"", "\\u0000"},
+      {"[", "{\"id\":\"x\"},"},
+      {"[", "{\"id\":[{}]},"},
+      {"[{\"id\":\"" ID_A "\",\"names\":", "["},
+      {"[{\"id\":\"" ID_A "\",\"names\":[\"", "y"},
+      {"[{\"id\":\"" ID_A "\",", "\"id\":\"" ID_A "\","},
+      {"[", "{\"id\":\"" ID_B "\",\"names\":[\"web\"]},"},
+  };
+  static char text[MOST + 1];
+  put_ann();
+  for (size_t i = 0; i < LEN(cases); i++) {
+    fill(text, cases[i].start, cases[i].text);
+    put_of_ann(ANNS_STORAGE "containers.json", text);
+    clock_t start = clock();
+    assert_label(USERS "ANN/libpod-" ID_A ".scope", "18b5c53ce42a");
+    assert_in_range(clock() - start, 0, CLOCKS_PER_SEC);
+  }
 }
 
 int main(void) { return run_all_tests(NULL, NULL); }

@@ -194,14 +194,17 @@ WRAP(int, lb_netns_processes_find, struct lb_netns_processes *all,
   return there->walk_err;
 }
 
-/* The id of a control group divided by 10 says which container it is of. */
+/* The id of a control group divided by 10 says which container it is of; from
+ * 100 on one that a user calls so. */
 WRAP(void, lb_containers_of_cgroup, struct lb_containers *containers,
      uint64_t id, struct lb_container *out) {
   static const char *const names[] = {"", "web", "side", "shop_cart"};
   assert_non_null(containers);
-  *out = (struct lb_container){.label = ""};
-  if (id / 10 < LEN(names))
-    snprintf(out->label, sizeof(out->label), "%s", names[id / 10]);
+  *out = (struct lb_container){.label = "", .is_foreign = id >= 100};
+  if (id % 100 / 10 < LEN(names))
+    snprintf(out->label, sizeof(out->label), "%s", names[id % 100 / 10]);
+  if (id >= 1000)
+    snprintf(out->label, sizeof(out->label), "c%d", (int)id);
 }
 
 WRAP(bool, lb_containers_owns, struct lb_containers *containers,
@@ -212,8 +215,10 @@ WRAP(bool, lb_containers_owns, struct lb_containers *containers,
 }
 
 WRAP(int, lb_netns_name, struct lb_containers *containers,
-     const struct lb_found_netns *found, char label[static LB_LABEL_SIZE]) {
+     const struct lb_found_netns *found, char label[static LB_LABEL_SIZE],
+     bool *is_foreign) {
   (void)containers;
+  *is_foreign = false;
   for (size_t i = 0; i < there->len && found->pid; i++)
     if (pid_of(there->netns[i].path) == found->pid &&
         there->netns[i].called[0]) {
@@ -531,6 +536,33 @@ static const struct story containers[] = {
        "end",
        " 0; web 0, web:80 0/0/0; " SECOND " 0, " SECOND ":80 0/0/0; "},
       {"in " FIRST " gone; end 2", " 0; " SECOND " 0, " SECOND ":80 0/0/0; "}}},
+    {"a user's container does not take the name of root's container",
+     {{"netns *;" AT FIRST " 10; in " FIRST " listen 1 80 cgroup 10; end;"
+       "path /proc/7/ns/net 20; in 7 listen 2 80 cgroup 110; end",
+       " 0; web 0, web:80 0/0/0; netns-20 0, netns-20:80 0/0/0; "}}},
+    {"root's container has its name also if a user's container had it before",
+     {{"netns *; end; path /proc/7/ns/net 20; in 7 listen 2 80 cgroup 110; end;"
+       "in 7 overflow 2 5; end",
+       " 0; web 5, web:80 0/0/5; "},
+      {AT FIRST " 10; in " FIRST " listen 1 80 cgroup 10 queue 1; end",
+       " 0; netns-20 5, netns-20:80 0/0/5; web 0, web:80 1/1/0; "},
+      {"end", " 0; netns-20 5, netns-20:80 0/0/5; web 0, web:80 1/1/0; "},
+      {"in " FIRST " gone; in 7 gone; end;" AT SECOND " 11;"
+       "in " SECOND " listen 1 80 cgroup 11; end",
+       " 0; web 0, web:80 0/0/0; "}}},
+    {"a user's container does not continue root's container while that is gone",
+     {{"netns *; end;" AT FIRST " 10; in " FIRST " listen 1 80 cgroup 10; end;"
+       "in " FIRST " overflow 1 5; end; in " FIRST " gone;"
+       "path /proc/7/ns/net 20; in 7 listen 2 80 cgroup 110; end",
+       " 0; netns-20 0, netns-20:80 0/0/0; "},
+      {AT SECOND " 11; in " SECOND " listen 1 80 cgroup 11; end",
+       " 0; netns-20 0, netns-20:80 0/0/0; web 5, web:80 0/0/5; "}}},
+    {"a user's container that joined others gives the name of a port way, too",
+     {{"netns *; end; path /proc/7/ns/net 20; in 7 listen 2 80 cgroup 110;"
+       "in 7 listen 3 80 cgroup 120; end",
+       " 0; netns-20 0, web:80 0/0/0, side:80 0/0/0; "},
+      {AT FIRST " 10; in " FIRST " listen 1 80 cgroup 10 queue 1; end",
+       " 0; netns-20 0, side:80 0/0/0; web 0, web:80 1/1/0; "}}},
     {"a file of ip-netns keeps its name whatever is in it",
      {{"netns *; path /run/netns/blue 10; in blue listen 1 80 cgroup 10; end",
        " 0; blue 0, blue:80 0/0/0; "}}},
@@ -750,6 +782,24 @@ TEST_CASE(namespaces_come_to_what_the_stories_want) {
 TEST_CASE(namespaces_have_the_names_of_the_containers_in_them) {
   for (size_t i = 0; i < LEN(containers); i++)
     play_story(state, &containers[i]);
+}
+
+TEST_WITH(of_more_than_64_containers_the_rest_have_the_name_of_the_namespace,
+          set_up, tear_down) {
+  char want[4096] = " 0; netns-20 0", script[64];
+  size_t len = strlen(want);
+  play(*state, "netns *; end; path /proc/7/ns/net 20");
+  for (int i = 0; i < 66; i++) {
+    snprintf(script, sizeof(script), "in 7 listen %d 80 cgroup %d", i + 1,
+             1000 + i);
+    play(*state, script);
+    if (i < 64)
+      len += (size_t)snprintf(want + len, sizeof(want) - len, ", c%d:80 0/0/0",
+                              1000 + i);
+  }
+  snprintf(want + len, sizeof(want) - len, ", netns-20:80 0/0/0; ");
+  play(*state, "end");
+  assert_outcome(*state, want);
 }
 
 /* --- what is opened and closed ------------------------------------------- */

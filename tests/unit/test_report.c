@@ -164,8 +164,8 @@ TEST_WITH(names_of_containers_that_may_not_be_read_are_one_line, set_up,
 
 TEST_WITH(a_name_that_another_namespace_has_is_told, set_up, tear_down) {
   OUTCOMES(OWN(), AT(RED, "0123456789ab", .taken = "web"));
-  check_log("NOTICE: " PLUGIN "The network namespace 0123456789ab keeps "
-            "the name of its file: another one is already called web.\n");
+  check_log("NOTICE: " PLUGIN "The network namespace 0123456789ab has no "
+            "name of its own: another one is called web.\n");
 }
 
 TEST_WITH(the_first_namespace_with_an_error_is_named, set_up, tear_down) {
