@@ -154,6 +154,13 @@ static double drops_of(const struct lb_observed_listener *listener,
 
 static double or_zero(double value) { return isnan(value) ? 0 : value; }
 
+/* Its inspection and its length are of two moments. */
+static double abandoned_of(const struct lb_values *values) {
+  double abandoned = gauge_of(values, LB_ABANDONED);
+  double queue = gauge_of(values, LB_QUEUE);
+  return abandoned > queue ? queue : abandoned;
+}
+
 static struct lb_observation
 result_of(const struct lb_observer *observer,
           const struct lb_observed_listener *listener, double seconds) {
@@ -174,7 +181,7 @@ result_of(const struct lb_observer *observer,
       .full = gauge_of(after, LB_FULL),
       .wait_before = gauge_of(before, LB_WAIT),
       .wait = gauge_of(after, LB_WAIT),
-      .abandoned = gauge_of(after, LB_ABANDONED),
+      .abandoned = abandoned_of(after),
       .syn = gauge_of(after, LB_SYN),
       .active = gauge_of(after, LB_ACTIVE),
       .drops = drops_of(listener, LB_DROPS),

@@ -121,6 +121,14 @@ OBSERVER_TEST(what_was_not_read_is_unknown_but_new_counters_began_at_0) {
   assert_true(isnan(result("new")->active));
 }
 
+OBSERVER_TEST(no_more_clients_have_left_than_wait) {
+  last("80", "sockets 1 queue 14 abandoned 15");
+  last("81", "sockets 1 queue 14");
+  lb_observer_end(&observer, 1);
+  assert_number(result("80")->abandoned, 14);
+  assert_true(isnan(result("81")->abandoned));
+}
+
 OBSERVER_TEST(each_listener_has_the_counters_of_its_own_namespace) {
   for (int is_last = 0; is_last < 2; is_last++) {
     read_values("", true, is_last, is_last ? "syn_drops 1" : "syn_drops 0");
