@@ -112,7 +112,18 @@ static void dump_unix_sockets(struct lb_collector *collector) {
 static int take_new_socket(struct lb_collector *collector,
                            struct lb_listen_sock *sock) {
   int err = lb_listeners_find_owner(collector->listeners, sock);
-  return err ? err : lb_listeners_discover(collector->listeners, sock);
+  return err || sock->asked ? err
+                            : lb_listeners_discover(collector->listeners, sock);
+}
+
+/* Also the sockets of earlier samples that had to wait for their owner. */
+static int take_new_sockets(struct lb_collector *collector) {
+  struct lb_socket_table *table = &collector->table;
+  int err = 0;
+  for (size_t i = 0; i < table->len && !err; i++)
+    if (i >= table->first_new || table->v[i].sock.asked)
+      err = take_new_socket(collector, &table->v[i].sock);
+  return err;
 }
 
 static int dump_sockets(struct lb_collector *collector, unsigned parts,
@@ -131,10 +142,10 @@ static int dump_sockets(struct lb_collector *collector, unsigned parts,
   if (!err && lb_has_part(parts, LB_PART_UNIX))
     lb_unix_files_find(&collector->files, table, collector->listeners,
                        collector->source);
-  if (!err)
+  if (!err) {
     lb_unix_files_check_new(table, collector->listeners, collector->source);
-  for (size_t i = table->first_new; i < table->len && !err; i++)
-    err = take_new_socket(collector, &table->v[i].sock);
+    err = take_new_sockets(collector);
+  }
   return err ? err
              : lb_unix_files_take(table, table->first_new,
                                   collector->listeners);

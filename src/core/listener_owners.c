@@ -38,7 +38,9 @@ int lb_listeners_find_owner(struct lb_listeners *listeners,
   struct lb_container owner;
   if (!listeners->netns->containers || sock->family == AF_UNIX)
     return 0;
-  lb_containers_of_cgroup(listeners->netns->containers, sock->cgroup, &owner);
+  if (!lb_containers_of_cgroup(listeners->netns->containers, sock->cgroup,
+                               &sock->asked, &owner))
+    return 0;
   return owner.label[0] ? number_of(listeners, &owner, &sock->owner) : 0;
 }
 

@@ -52,7 +52,8 @@ void lb_listeners_begin_sample(struct lb_listeners *listeners, unsigned known);
 int lb_listeners_match(struct lb_listeners *listeners,
                        const struct lb_listen_sock *sock);
 
-/* Finds out which container a new socket belongs to. Returns 0 or -ENOMEM. */
+/* Finds out which container a new socket belongs to; if sock->asked is not 0
+ * then, it takes another call in a later sample. Returns 0 or -ENOMEM. */
 int lb_listeners_find_owner(struct lb_listeners *listeners,
                             struct lb_listen_sock *sock);
 

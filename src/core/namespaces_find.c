@@ -293,6 +293,8 @@ void lb_namespaces_find(struct lb_namespaces *all, uint64_t now_ms) {
   all->has_walked = false;
   for (size_t i = 0; i < all->len; i++)
     all->v[i]->taken[0] = '\0';
+  if (all->containers)
+    lb_containers_limit(all->containers, now_ms, all->cpu_ns);
   all->listing_err = find_all(all);
   all->has_found = true;
   forget_namespaces(all);

@@ -119,9 +119,11 @@ static void merge_row(struct merged *merged, struct lb_socket *socket,
   merged->lacks_drops |= !row->has_drops && row->family != AF_UNIX;
   bool is_foreign = before->is_foreign;
   uint32_t owner = before->owner, by_file = before->by_file;
+  uint32_t asked = before->asked;
   socket->sock = *row;
   socket->sock.is_foreign = is_foreign;
   socket->sock.owner = owner;
+  socket->sock.asked = asked;
   socket->sock.by_file = by_file;
   socket->seen_ms = now_ms;
   socket->full_now |= lb_is_full(row->queue, row->limit);

@@ -133,6 +133,11 @@ static const char *known_path(const struct lb_cgroups *cgroups, uint64_t id) {
   return group ? group->path : NULL;
 }
 
+const char *lb_cgroups_known_path(const struct lb_cgroups *cgroups,
+                                  uint64_t id) {
+  return known_path(cgroups, id);
+}
+
 static bool was_missed(const struct lb_cgroups *cgroups, uint64_t id) {
   for (size_t i = 0; i < cgroups->missed_len; i++)
     if (cgroups->missed[i] == id)

@@ -36,6 +36,10 @@ struct lb_cgroups {
  * for what it finds, and returns NULL without memory. */
 const char *lb_cgroups_path(struct lb_cgroups *cgroups, const char *dir,
                             uint64_t id);
+
+/* The same without a walk; NULL also if only a walk could tell. */
+const char *lb_cgroups_known_path(const struct lb_cgroups *cgroups,
+                                  uint64_t id);
 void lb_cgroups_free(struct lb_cgroups *cgroups);
 
 /* Writes the last component of a path that is a service or a socket unit.

@@ -23,7 +23,10 @@ enum {
   ID_SHOWN = 12,
   MOST_BYTES = 16 << 20,      /* of a file of root */
   MOST_USERS_BYTES = 1 << 20, /* of a user's file */
-  UNKNOWN_CGROUP = 1,         /* the kernel's id of a group of version 1 */
+  MOST_LEFT_MS = 40,          /* CPU time of searches */
+  FIRST_LEFT_MS = 1000,       /* until the second call: all are new */
+  SEARCH_SHARE = 500,
+  UNKNOWN_CGROUP = 1, /* the kernel's id of a group of version 1 */
 };
 
 struct known {
@@ -35,8 +38,11 @@ struct lb_containers {
   const char *root;
   struct lb_cgroups cgroups;
   const char *hidden;
-  const char *denied; /* the same, in this search */
-  unsigned next;      /* is replaced next */
+  const char *denied;       /* the same, in this search */
+  unsigned next;            /* is replaced next */
+  uint64_t (*cpu_ns)(void); /* see lb_containers_limit() */
+  uint64_t granted_ms;      /* when it was last called */
+  int64_t left_ns;          /* for searches */
   struct known known[REMEMBERED];
 };
 
@@ -54,6 +60,35 @@ void lb_containers_free(struct lb_containers *containers) {
     return;
   lb_cgroups_free(&containers->cgroups);
   free(containers);
+}
+
+/* --- the cost of searches --------------------------------------------------
+ */
+
+static int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
+
+void lb_containers_limit(struct lb_containers *containers, uint64_t now_ms,
+                         uint64_t (*cpu_ns)(void)) {
+  const int64_t ms = 1000000;
+  int64_t passed = (int64_t)(now_ms - containers->granted_ms);
+  containers->left_ns =
+      containers->cpu_ns ? min(containers->left_ns + passed * ms / SEARCH_SHARE,
+                               MOST_LEFT_MS * ms)
+                         : FIRST_LEFT_MS * ms;
+  containers->granted_ms = now_ms;
+  containers->cpu_ns = cpu_ns;
+}
+
+static bool has_time(const struct lb_containers *containers) {
+  return !containers->cpu_ns || containers->left_ns > 0;
+}
+
+static uint64_t searched_ns(const struct lb_containers *containers) {
+  return containers->cpu_ns ? containers->cpu_ns() : 0;
+}
+
+static void charge(struct lb_containers *containers, uint64_t start_ns) {
+  containers->left_ns -= (int64_t)(searched_ns(containers) - start_ns);
 }
 
 /* --- files --------------------------------------------------------------- */
@@ -250,14 +285,24 @@ static bool name_pod(struct lb_containers *containers, const char *uid,
 
 /* --- containers ----------------------------------------------------------- */
 
+static bool name_users(struct lb_containers *containers,
+                       const struct lb_container_path *path,
+                       char label[static LB_LABEL_SIZE]) {
+  if (!path->user || !has_time(containers))
+    return false;
+  uint64_t start = searched_ns(containers);
+  bool is_named = name_in_podman(containers, path->user, path->id, label);
+  charge(containers, start);
+  return is_named;
+}
+
 /* The files of root know nothing of a container that root did not start, nor of
  * one within another; but its group can have any ID. */
 static bool write_name(struct lb_containers *containers,
                        const struct lb_container_path *path,
                        char label[static LB_LABEL_SIZE]) {
   if (path->is_foreign)
-    return path->user &&
-           name_in_podman(containers, path->user, path->id, label);
+    return name_users(containers, path, label);
   if (path->pod[0])
     return name_pod(containers, path->pod, label);
   return (!path->is_podman && name_in_docker(containers, path->id, label)) ||
@@ -281,22 +326,50 @@ void lb_containers_of_path(struct lb_containers *containers, const char *path,
     containers->hidden = containers->denied;
 }
 
-void lb_containers_of_cgroup(struct lb_containers *containers, uint64_t id,
-                             struct lb_container *out) {
-  *out = (struct lb_container){.label = ""};
-  if (id <= UNKNOWN_CGROUP)
-    return;
+/* A walk since the id was first asked for has shown that there is none. Returns
+ * false if there is no time for one. */
+static bool find_group(struct lb_containers *containers, uint64_t id,
+                       uint32_t *asked, const char **path) {
+  struct lb_cgroups *cgroups = &containers->cgroups;
+  *path = lb_cgroups_known_path(cgroups, id);
+  if (*path || (*asked && cgroups->walks >= *asked))
+    return true;
+  if (!has_time(containers)) {
+    *asked = cgroups->walks + 1;
+    return false;
+  }
+  char dir[PATH_BYTES];
+  uint64_t start = searched_ns(containers);
+  snprintf(dir, sizeof(dir), "%s" LB_CGROUP_DIR, containers->root);
+  *path = lb_cgroups_path(cgroups, dir, id);
+  charge(containers, start);
+  return true;
+}
+
+static bool find_known(const struct lb_containers *containers, uint64_t id,
+                       struct lb_container *out) {
   for (unsigned i = 0; i < REMEMBERED; i++)
     if (containers->known[i].cgroup == id) {
       *out = containers->known[i].container;
-      return;
+      return true;
     }
-  char dir[PATH_BYTES];
-  snprintf(dir, sizeof(dir), "%s" LB_CGROUP_DIR, containers->root);
-  const char *path = lb_cgroups_path(&containers->cgroups, dir, id);
-  if (path)
-    lb_containers_of_path(containers, path, out);
-  containers->known[containers->next++ % REMEMBERED] = (struct known){id, *out};
+  return false;
+}
+
+bool lb_containers_of_cgroup(struct lb_containers *containers, uint64_t id,
+                             uint32_t *asked, struct lb_container *out) {
+  const char *path;
+  *out = (struct lb_container){.label = ""};
+  if (id > UNKNOWN_CGROUP && !find_known(containers, id, out)) {
+    if (!find_group(containers, id, asked, &path))
+      return false;
+    if (path)
+      lb_containers_of_path(containers, path, out);
+    containers->known[containers->next++ % REMEMBERED] =
+        (struct known){id, *out};
+  }
+  *asked = 0;
+  return true;
 }
 
 bool lb_containers_owns(struct lb_containers *containers,

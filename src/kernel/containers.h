@@ -28,12 +28,24 @@ struct lb_containers;
 int lb_containers_new(const char *root, struct lb_containers **out);
 void lb_containers_free(struct lb_containers *containers); /* or NULL */
 
+/* Limits searches to a 500th of the time, and 40 ms at once, because any user
+ * can make control groups as fast as they like; until the second call 1 s. To
+ * be called now and then, at now_ms of any clock that never goes back. cpu_ns:
+ * the CPU time of this thread; NULL: there is no limit, as before the first
+ * call. */
+void lb_containers_limit(struct lb_containers *containers, uint64_t now_ms,
+                         uint64_t (*cpu_ns)(void));
+
 /* Finds the container of the control group with an id (struct lb_listen_sock).
  * Writes *out, with label "" if it belongs to no container or is unknown. An id
  * that is asked for the first time costs what lb_cgroups_path() says, and
- * reading a few files; the last 256 are remembered. */
-void lb_containers_of_cgroup(struct lb_containers *containers, uint64_t id,
-                             struct lb_container *out);
+ * reading a few files; the last 256 are remembered.
+ *
+ * *asked is 0 at first. Returns false if the time of searches is over: ask
+ * again later, with the same *asked. One search is for all that were asked
+ * before. */
+bool lb_containers_of_cgroup(struct lb_containers *containers, uint64_t id,
+                             uint32_t *asked, struct lb_container *out);
 
 /* The same by the path of the group below its root. Nothing is remembered. */
 void lb_containers_of_path(struct lb_containers *containers, const char *path,

@@ -33,6 +33,8 @@ struct lb_listen_sock {
   uint32_t inode;
   uint32_t owner;   /* TCP: number of its container: see listener_owners.c; 0:
                        none */
+  uint32_t asked;   /* TCP: its container is not known yet: struct
+                       lb_containers; 0: it is */
   uint32_t by_file; /* AF_UNIX: number + 1 of a configured name whose file it
                        is; 0: none; see unix_files.h */
   struct lb_file_id file; /* AF_UNIX: that it was bound to */

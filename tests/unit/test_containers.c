@@ -354,6 +354,7 @@ TREE_TEST(the_owner_of_a_namespace_is_the_container_that_it_was_made_for) {
 
 TREE_TEST(a_group_is_looked_up_once) {
   struct lb_container got;
+  uint32_t asked = 0;
   struct stat status;
   put("/sys/fs/cgroup/cgroup.controllers", "");
   put("/sys/fs/cgroup/docker/" ID_A "/", "");
@@ -362,21 +363,73 @@ TREE_TEST(a_group_is_looked_up_once) {
   snprintf(dir, sizeof(dir), "%s/sys/fs/cgroup/docker/" ID_A, tree.root);
   assert_int_equal(stat(dir, &status), 0);
   for (int i = 0; i < 2; i++) {
-    lb_containers_of_cgroup(containers, status.st_ino, &got);
+    lb_containers_of_cgroup(containers, status.st_ino, &asked, &got);
     assert_string_equal(got.label, "cart");
     assert_string_equal(got.id, ID_A);
     put(DOCKER ID_A "/config.v2.json", "{\"Name\":\"/other\"}");
   }
   const uint64_t unknown[] = {0, 1, status.st_ino + 1000000};
   for (size_t i = 0; i < LEN(unknown); i++) {
-    lb_containers_of_cgroup(containers, unknown[i], &got);
+    lb_containers_of_cgroup(containers, unknown[i], &asked, &got);
     assert_string_equal(got.label, "");
     assert_string_equal(got.id, "");
   }
   for (uint64_t id = 0; id < 300; id++)
-    lb_containers_of_cgroup(containers, status.st_ino + 2000000 + id, &got);
-  lb_containers_of_cgroup(containers, status.st_ino, &got);
+    lb_containers_of_cgroup(containers, status.st_ino + 2000000 + id, &asked,
+                            &got);
+  lb_containers_of_cgroup(containers, status.st_ino, &asked, &got);
   assert_string_equal(got.label, "other");
+}
+
+static uint64_t cpu;
+static uint64_t tick(void) { return cpu += 15000000; }
+
+static bool ask(uint64_t id, uint32_t *asked, const char *want) {
+  struct lb_container got;
+  bool is_known = lb_containers_of_cgroup(containers, id, asked, &got);
+  assert_int_equal(*asked == 0, is_known);
+  assert_string_equal(got.label, want);
+  return is_known;
+}
+
+TREE_TEST(searches_for_groups_have_a_500th_of_the_time_and_one_is_for_all) {
+  struct stat status;
+  uint32_t asked[4] = {0};
+  uint64_t id = 1 << 30;
+  char dir[256];
+  put("/sys/fs/cgroup/cgroup.controllers", "");
+  lb_containers_limit(containers, 0, tick);
+  for (int i = 0; i < 66; i++)
+    assert_true(ask(id++, &asked[0], ""));
+  lb_containers_limit(containers, 20000, tick);
+  for (int i = 0; i < 3; i++)
+    assert_true(ask(id++, &asked[0], ""));
+  put("/sys/fs/cgroup/lxc.payload.mail/", "");
+  snprintf(dir, sizeof(dir), "%s/sys/fs/cgroup/lxc.payload.mail", tree.root);
+  assert_int_equal(stat(dir, &status), 0);
+  const uint64_t ids[] = {id, id + 1, status.st_ino};
+  for (int n = 0; n < 3; n++) {
+    for (int i = 0; i < 3; i++)
+      assert_false(ask(ids[i], &asked[i], ""));
+    lb_containers_limit(containers, 20001, tick);
+  }
+  lb_containers_limit(containers, 30000, tick);
+  uint64_t before = cpu;
+  for (int i = 0; i < 3; i++)
+    assert_true(ask(ids[i], &asked[i], i == 2 ? "mail" : ""));
+  assert_int_equal(cpu - before, 2 * 15000000);
+}
+
+TREE_TEST(without_time_a_users_container_has_12_digits_and_roots_its_name) {
+  static const char list[] = "[{\"id\":\"" ID_A "\",\"names\":[\"a\"]}]";
+  put_ann();
+  put_of_ann(ANNS_STORAGE "containers.json", list);
+  put("/var/lib/containers" STORAGE "containers.json", list);
+  lb_containers_limit(containers, 0, tick);
+  for (int i = 0; i < 67; i++)
+    assert_label(USERS "ANN/libpod-" ID_A ".scope", "a");
+  assert_label(USERS "ANN/libpod-" ID_A ".scope", "18b5c53ce42a");
+  assert_label("/machine.slice/libpod-" ID_A ".scope", "a");
 }
 
 TEST_CASE(a_string_of_json_is_copied_if_it_fits) {

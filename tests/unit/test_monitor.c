@@ -49,6 +49,7 @@ static struct host {
   unsigned walks;
   uint64_t walk_cost_ns;
   uint64_t walks_ns; /* CPU time of all so far */
+  bool has_no_time;  /* for searches for containers */
 } * there;           /* that of the fixture */
 
 static struct netns *netns_at(const char *path) {
@@ -196,8 +197,8 @@ WRAP(int, lb_netns_processes_find, struct lb_netns_processes *all,
 
 /* The id of a control group divided by 10 says which container it is of; from
  * 100 on one that a user calls so. */
-WRAP(void, lb_containers_of_cgroup, struct lb_containers *containers,
-     uint64_t id, struct lb_container *out) {
+WRAP(bool, lb_containers_of_cgroup, struct lb_containers *containers,
+     uint64_t id, uint32_t *asked, struct lb_container *out) {
   static const char *const names[] = {"", "web", "side", "shop_cart"};
   assert_non_null(containers);
   *out = (struct lb_container){.label = "", .is_foreign = id >= 100};
@@ -205,6 +206,8 @@ WRAP(void, lb_containers_of_cgroup, struct lb_containers *containers,
     snprintf(out->label, sizeof(out->label), "%s", names[id % 100 / 10]);
   if (id >= 1000)
     snprintf(out->label, sizeof(out->label), "c%d", (int)id);
+  *asked = there->has_no_time;
+  return !*asked;
 }
 
 WRAP(bool, lb_containers_owns, struct lb_containers *containers,
@@ -436,6 +439,7 @@ static const char *listed_name(const char *path) {
  * - in NAME gone, back INO, replaced INO, refuses EPERM|EINVAL,
  *   called LABEL
  * - in NAME made-for CONTAINER: see lb_containers_owns()
+ * - busy, idle: no time, or time again, to search for containers
  * - samples; prepare; inspect; finish; end [N]: N intervals */
 static void play_statement(void *data, const struct words *words) {
   struct fixture *fixture = data;
@@ -446,6 +450,10 @@ static void play_statement(void *data, const struct words *words) {
     fixture->settings.listening_paths = true;
   else if (strcmp(verb, "select") == 0)
     lb_settings_add_port(&fixture->settings, (uint16_t)number_at(words, 1));
+  else if (strcmp(verb, "busy") == 0)
+    there->has_no_time = true;
+  else if (strcmp(verb, "idle") == 0)
+    there->has_no_time = false;
   else if (strcmp(verb, "inspecting") == 0)
     fixture->settings.inspect = LB_INSPECT_ALWAYS;
   else if (strcmp(verb, "auto") == 0)
@@ -563,6 +571,13 @@ static const struct story containers[] = {
        " 0; netns-20 0, web:80 0/0/0, side:80 0/0/0; "},
       {AT FIRST " 10; in " FIRST " listen 1 80 cgroup 10 queue 1; end",
        " 0; netns-20 0, side:80 0/0/0; web 0, web:80 1/1/0; "}}},
+    {"a socket is reported once there was time to find its container",
+     {{"netns *; end;" AT FIRST " 10; in " FIRST " listen 1 80 cgroup 10; end;"
+       "busy; in " FIRST " listen 2 81 cgroup 20 queue 1; end",
+       " 0; web 0, web:80 0/0/0; "},
+      {"in " FIRST " overflow 2 3; end", " 0; web 3, web:80 0/0/0; "},
+      {"idle; in " FIRST " overflow 2 4; end",
+       " 0; " FIRST " 7, web:80 0/0/0, side:81 1/1/4; "}}},
     {"a file of ip-netns keeps its name whatever is in it",
      {{"netns *; path /run/netns/blue 10; in blue listen 1 80 cgroup 10; end",
        " 0; blue 0, blue:80 0/0/0; "}}},
