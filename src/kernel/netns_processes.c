@@ -68,7 +68,7 @@ static int read_process(struct lb_netns_processes *all, int proc,
                         const char *name) {
   char path[32], target[64];
   uint64_t ino;
-  snprintf(path, sizeof(path), "%s/ns/net", name);
+  snprintf(path, sizeof(path), "%.15s/ns/net", name);
   ssize_t len = readlinkat(proc, path, target, sizeof(target) - 1);
   all->was_denied |= len < 0 && is_denied(proc, name, errno);
   target[len > 0 ? len : 0] = '\0';

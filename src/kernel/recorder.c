@@ -65,7 +65,7 @@ static int recorder_dump(struct lb_transport *transport,
   write_record(
       recorder,
       (struct lb_record){.kind = LB_RECORD_DUMP, .status = err, .number = kind},
-      NULL);
+      "");
   return err;
 }
 
@@ -78,7 +78,7 @@ static int recorder_end_query(struct lb_transport *transport,
                (struct lb_record){.kind = lb_record_end_of(kind),
                                   .status = status,
                                   .number = *cost_ns},
-               NULL);
+               "");
   return status;
 }
 
@@ -169,7 +169,7 @@ void lb_recorder_begin_sample(struct lb_recorder *recorder, uint64_t now_ms,
                (struct lb_record){.kind = ends ? LB_RECORD_FINAL_SAMPLE
                                                : LB_RECORD_SAMPLE,
                                   .number = now_ms},
-               NULL);
+               "");
 }
 
 int lb_recorder_close(struct lb_recorder *recorder) {
