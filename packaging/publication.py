@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Writes what the file publication says, names and addresses, into the files
-that need it: those in debian/, the RPM spec and configure.ac.
+that need it: those in debian/, the RPM spec, the recipes for Alpine and OpenWrt,
+and configure.ac.
 
     publication.py [--check] [--debian] [PUBLICATION [TREE]]
 
@@ -16,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PACKAGE = "collectd-listen-backlog"
 # Debian and RPM want a name and an address; these are what they have until there are some.
 NOBODY = {"name": "The listen_backlog authors", "email": "listen_backlog@example.org"}
+NOWHERE = "https://example.org/listen_backlog"  # Alpine wants a home page
 KEYS = ("name", "email", "homepage", "bugs", "git", "browser", "tarball", "releases", "itp")
 SIGNING_KEY = "debian/upstream/signing-key.asc"
 
@@ -129,6 +131,25 @@ def spec(text, given):
     return text[:start] + entry
 
 
+def alpine(text, given):
+    text = re.sub(r"\n# Maintainer:.*", lambda _: "\n# Maintainer:" + (given["name"] and " " + maintainer(given)), text)
+    text = re.sub(r'\nurl=".*"', lambda _: f'\nurl="{given["homepage"] or NOWHERE}"', text)
+    source = given["tarball"].replace("VERSION", "$pkgver") or "listen_backlog-$pkgver.tar.gz"
+    return re.sub(r'\nsource=".*', lambda _: f'\nsource="{source}', text)
+
+
+def openwrt(text, given):
+    text = re.sub(r"\n(PKG_MAINTAINER|PKG_SOURCE_URL|  URL):=.*", "", text)
+    folder, _, name = given["tarball"].replace("VERSION", "$(PKG_VERSION)").rpartition("/")
+    source = f'\nPKG_SOURCE:={name or "listen_backlog-$(PKG_VERSION).tar.gz"}' + (folder and f"\nPKG_SOURCE_URL:={folder}/")
+    text = re.sub(r"\nPKG_SOURCE:=.*", lambda _: source, text)
+    if given["name"]:
+        text = text.replace("\nPKG_LICENSE:=", f"\nPKG_MAINTAINER:={maintainer(given)}\nPKG_LICENSE:=")
+    if given["homepage"]:
+        text = text.replace("\n  DEPENDS:=", f'\n  URL:={given["homepage"]}\n  DEPENDS:=')
+    return text
+
+
 def configure(text, given):
     """AC_INIT(name, version, bugs, the name of the tarball, home page)"""
     more = f', [{given["bugs"]}], [], [{given["homepage"]}]' if given["bugs"] or given["homepage"] else ""
@@ -144,7 +165,9 @@ WRITERS = {
     f"debian/{PACKAGE}.lintian-overrides": binary_overrides,
     f"debian/{PACKAGE}-graph.lintian-overrides": binary_overrides,
     "debian/watch": watch,
+    "packaging/alpine/APKBUILD": alpine,
     "packaging/collectd-listen-backlog.spec": spec,
+    "packaging/openwrt/Makefile": openwrt,
 }
 
 

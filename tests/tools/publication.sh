@@ -45,12 +45,20 @@ debian/watch|listen_backlog-@ANY_VERSION@\.tar\.gz
 packaging/collectd-listen-backlog.spec|URL:            https://example.net/listen_backlog
 packaging/collectd-listen-backlog.spec|Source0:        https://example.net/download/listen_backlog-%{version}.tar.gz
 packaging/collectd-listen-backlog.spec| Ada Example <ada@example.net> - 
+packaging/alpine/APKBUILD|# Maintainer: Ada Example <ada@example.net>
+packaging/alpine/APKBUILD|url="https://example.net/listen_backlog"
+packaging/alpine/APKBUILD|source="https://example.net/download/listen_backlog-$pkgver.tar.gz
+packaging/openwrt/Makefile|PKG_MAINTAINER:=Ada Example <ada@example.net>
+packaging/openwrt/Makefile|URL:=https://example.net/listen_backlog
+packaging/openwrt/Makefile|PKG_SOURCE_URL:=https://example.net/download/
+packaging/openwrt/Makefile|PKG_SOURCE:=listen_backlog-$(PKG_VERSION).tar.gz
 END
   return $missing
 }
 
 no_placeholder_is_left() {
-  ! grep -rnE 'example\.org|initial-upload-closes-no-bugs|no-homepage-field' "$tree/debian" "$tree"/packaging/*.spec
+  ! grep -rnE 'example\.org|initial-upload-closes-no-bugs|no-homepage-field' "$tree/debian" \
+    "$tree"/packaging/*.spec "$tree/packaging/alpine" "$tree/packaging/openwrt"
 }
 
 refused() { # refused PATTERN LINE...: what the program says of a publication with these lines
