@@ -111,20 +111,14 @@ build() {
 
 # --- running --------------------------------------------------------------------
 
-# These take seconds, and minutes in an emulator; they know of no architecture. Threads in other namespaces, with all
-# signals blocked, hang in qemu-i386.
+# These take seconds, and minutes in an emulator; they know of no architecture.
 SLOW='test_budget test_notices test_port_filter test_worlds soak'
-HANGS='test_netns'
 
 tests_of() {
     for test in $LB_TESTS; do
         case "$1${LB_QUICK-} $SLOW " in
         'musl '*) ;;
         *" ${test##*/} "*) continue ;;
-        esac
-        case "$1 $HANGS" in
-        musl*) ;;
-        *" ${test##*/}") continue ;;
         esac
         case $test${LB_QUICK-} in fuzz/*yes) continue ;; esac
         printf '%s ' "$test"
@@ -134,8 +128,11 @@ tests_of() {
 run() {
     cd "$work/$1/build"
     unset LB_EMULATOR
+    # Not with qemu's -L, which translates the path "/", too. And with the folder of libc.so.6: the ld.so.cache of this
+    # system may have another one of the same architecture, in which fork() does not end, since it does not fit the loader.
+    set -- "$1" "/usr/$tools/lib/"ld*.so.[123]
     [ -z "$qemu" ] ||
-        export LB_EMULATOR="timeout -s KILL 120 $qemu -L /usr/$tools -E LD_LIBRARY_PATH=$root/usr/lib/$libraries"
+        export LB_EMULATOR="timeout -s KILL 600 $qemu $2 --library-path $root/usr/lib/$libraries:/usr/$tools/lib"
     make "-j$(nproc)" -k check CFLAGS="$flags" TESTS="$(tests_of "$1")"
 }
 
@@ -187,5 +184,5 @@ case " $* " in *' musl '*) describe musl && prepare_musl ;; esac
 printf '%-8s %-28s %6s %6s %8s %7s\n' '' compiler passed failed 'left out' seconds
 failures=0
 for name; do one "$name" || failures=1; done
-[ -z "$foreign" ] || echo "left out: tests that ask the kernel, since qemu-user has no sock_diag; and as a whole $SLOW $HANGS"
+[ -z "$foreign" ] || echo "left out: tests that ask the kernel, since qemu-user has no sock_diag; and as a whole $SLOW"
 exit $failures
