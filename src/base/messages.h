@@ -191,6 +191,7 @@
 #define LB_EXPECT_UNIX_NAME                                                    \
   "a path like \"/run/app.sock\", an abstract name like \"@app\" or a "        \
   "pattern like \"/run/php/*.sock\""
+#define LB_EXPECT_PATTERN_BYTE "\"?\" in place of \\xHH in a pattern"
 #define LB_EXPECT_NETNS "a name under /run/netns, an absolute path, or \"*\""
 
 #define LB_WHY_PORT_RANGE "not a TCP port"

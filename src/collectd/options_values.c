@@ -65,7 +65,7 @@ int lb_read_local_port(struct lb_context *context, const oconfig_item_t *item) {
   return 0;
 }
 
-/* Returns 0; -EINVAL or -ENAMETOOLONG for a bad value; or -ENOMEM. */
+/* Returns 0; -EINVAL, -EILSEQ or -ENAMETOOLONG for a bad value; or -ENOMEM. */
 static int add_pattern(struct lb_context *context, const char *text) {
   struct lb_unix_pattern pattern;
   int err = lb_unix_pattern_parse(text, &pattern);
@@ -99,10 +99,10 @@ int lb_read_local_path(struct lb_context *context, const oconfig_item_t *item) {
     if (err == -ENOMEM)
       return err;
     if (err)
-      reject_value(context, "LocalPath", value,
-                   err == -ENAMETOOLONG ? LB_WHY_UNIX_NAME_LONG
-                                        : LB_WHY_UNIX_NAME,
-                   LB_EXPECT_UNIX_NAME);
+      reject_value(
+          context, "LocalPath", value,
+          err == -ENAMETOOLONG ? LB_WHY_UNIX_NAME_LONG : LB_WHY_UNIX_NAME,
+          err == -EILSEQ ? LB_EXPECT_PATTERN_BYTE : LB_EXPECT_UNIX_NAME);
   }
   return 0;
 }

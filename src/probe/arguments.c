@@ -103,9 +103,12 @@ static int add_port_argument(struct lb_settings *settings, const char *text) {
 static int add_pattern_argument(struct lb_settings *settings,
                                 const char *text) {
   struct lb_unix_pattern pattern;
-  if (lb_unix_pattern_parse(text, &pattern))
-    return refuse("path", text, LB_EXPECT_UNIX_NAME);
-  int err = lb_settings_add_pattern(settings, &pattern);
+  int err = lb_unix_pattern_parse(text, &pattern);
+  if (err)
+    return refuse("path", text,
+                  err == -EILSEQ ? LB_EXPECT_PATTERN_BYTE
+                                 : LB_EXPECT_UNIX_NAME);
+  err = lb_settings_add_pattern(settings, &pattern);
   return err ? fail_to_add(err) : 0;
 }
 
@@ -258,6 +261,8 @@ static int parse_requests(struct command_line *line, int argc,
     settings->listening_ports = settings->listening_paths = true;
   for (int i = optind; !err && i < argc; i++) {
     err = lb_requests_add(&arguments->requests, settings, argv[i]);
+    if (err == -EILSEQ)
+      return refuse("path", argv[i], LB_EXPECT_PATTERN_BYTE);
     if (err == -EINVAL)
       return refuse("listener", argv[i], LB_EXPECT_REQUEST);
   }

@@ -23,7 +23,8 @@ struct lb_requests {
 /* Adds what an argument asks for, and to the settings what has to be sampled
  * for it: every listener, because only found ones have these labels, and a path
  * by itself, because the server may have bound another name of its file.
- * Returns 0; -EINVAL if the argument can be no label; or -ENOMEM. */
+ * Returns 0; -EINVAL if the argument can be no label; -EILSEQ for a pattern
+ * with a "\x"; or -ENOMEM. */
 int lb_requests_add(struct lb_requests *requests, struct lb_settings *settings,
                     const char *argument);
 void lb_requests_free(struct lb_requests *requests);

@@ -262,6 +262,9 @@ def _():
     equal(len(lines), len(values), "lines")
     for value, line in zip(values, lines):
         mentions(line, f'LocalPath "{value}": not the name of a UNIX socket, expected a path like "/run/app.sock"')
+    for arguments in ((), ("--explain",)):
+        text = probe_run(*arguments, "@app\\x00*").stderr
+        mentions(text, 'path "@app\\x00*": expected "?" in place of \\xHH in a pattern')
 
 
 class Renamed(UnixListener):

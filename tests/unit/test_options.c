@@ -488,6 +488,9 @@ CASES(a_bad_unix_name_is_one_error_and_the_others_are_used) = {
      "LocalPath false" IN_API NOT_PATH "LocalPort \"x\"" IN_API NO_SERVICE},
     {BLOCK("LocalPath \"@\"\nLocalPort 80\n"),
      "api: 80\nLocalPath \"@\"" IN_API NOT_PATH},
+    {"LocalPort 80\nLocalPath \"@a\\\\x00*\"\n",
+     "port 80\nLocalPath \"@a\\x00*\": not the name of a UNIX socket, "
+     "expected \"?\" in place of \\xHH in a pattern\n"},
 };
 
 #define ODD(path) "LocalPath \"" path "\"" NOT_PATH
