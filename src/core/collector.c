@@ -116,13 +116,18 @@ static int take_new_socket(struct lb_collector *collector,
                             : lb_listeners_discover(collector->listeners, sock);
 }
 
-/* Also the sockets of earlier samples that had to wait for their owner. */
+/* Also those of earlier samples that had to wait for their owner. */
 static int take_new_sockets(struct lb_collector *collector) {
   struct lb_socket_table *table = &collector->table;
+  size_t i = collector->awaits_owner ? 0 : table->first_new;
   int err = 0;
-  for (size_t i = 0; i < table->len && !err; i++)
-    if (i >= table->first_new || table->v[i].sock.asked)
-      err = take_new_socket(collector, &table->v[i].sock);
+  collector->awaits_owner = false;
+  for (; i < table->len && !err; i++) {
+    struct lb_listen_sock *sock = &table->v[i].sock;
+    if (i >= table->first_new || sock->asked)
+      err = take_new_socket(collector, sock);
+    collector->awaits_owner |= err || sock->asked;
+  }
   return err;
 }
 

@@ -32,6 +32,7 @@ struct lb_collector {
   uint64_t syn_trouble; /* SYNs that met a full SYN queue, at the end of the
                            interval before; see knows_syn_trouble */
   bool knows_syn_trouble;
+  bool awaits_owner; /* a socket had to wait for its owner */
   bool has_sample;   /* the listeners have what the last sample showed */
   unsigned asked;    /* parts of the last sample */
   unsigned known;    /* of these, the ones that it has */
