@@ -61,6 +61,18 @@ void *exact_copy(const void *bytes, size_t len);
   type __wrap_##name(__VA_ARGS__);                                             \
   type __wrap_##name(__VA_ARGS__)
 
+/* The same for a function that glibc calls __NAME64 on 32-bit machines with
+ * 64-bit time_t, as Debian 13's armhf; the linker needs both names. */
+#if defined(__GLIBC__) && __SIZEOF_LONG__ == 4 && _TIME_BITS == 64
+#define TIME64_SYMBOL(prefix, name) __asm__(prefix "__" #name "64")
+#else
+#define TIME64_SYMBOL(prefix, name)
+#endif
+#define WRAP_TIME(type, name, ...)                                             \
+  type __real_##name(__VA_ARGS__) TIME64_SYMBOL("__real_", name);              \
+  type __wrap_##name(__VA_ARGS__) TIME64_SYMBOL("__wrap_", name);              \
+  type __wrap_##name(__VA_ARGS__)
+
 #include "answers.h"
 #include "config.h"
 #include "proc.h"

@@ -53,7 +53,8 @@ static uint32_t draw(uint32_t below) {
 
 /* --- time ---------------------------------------------------------------- */
 
-int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __real_clock_gettime(clockid_t clock, struct timespec *now)
+    TIME64_SYMBOL("__real_", clock_gettime);
 
 static uint64_t start_ns;
 
@@ -72,15 +73,15 @@ static struct timespec timespec_of(uint64_t ns) {
                            .tv_nsec = (long)(ns % 1000000000u)};
 }
 
-WRAP(int, clock_gettime, clockid_t clock, struct timespec *now) {
+WRAP_TIME(int, clock_gettime, clockid_t clock, struct timespec *now) {
   if (clock != CLOCK_MONOTONIC)
     return __real_clock_gettime(clock, now);
   *now = timespec_of(fast_ns());
   return 0;
 }
 
-WRAP(int, pthread_cond_timedwait, pthread_cond_t *cond, pthread_mutex_t *mutex,
-     const struct timespec *due) {
+WRAP_TIME(int, pthread_cond_timedwait, pthread_cond_t *cond,
+          pthread_mutex_t *mutex, const struct timespec *due) {
   uint64_t due_ns =
       (uint64_t)due->tv_sec * 1000000000u + (uint64_t)due->tv_nsec;
   struct timespec real = timespec_of(start_ns + (due_ns - start_ns) / SPEED);

@@ -67,8 +67,8 @@ WRAP(int, mnl_socket_bind, struct mnl_socket *nl, unsigned groups, pid_t pid) {
   return errno ? -1 : __real_mnl_socket_bind(nl, groups, pid);
 }
 
-WRAP(int, setsockopt, int fd, int level, int option, const void *value,
-     socklen_t len) {
+WRAP_TIME(int, setsockopt, int fd, int level, int option, const void *value,
+          socklen_t len) {
   errno = next_fault(wire.script.option);
   return errno ? -1 : __real_setsockopt(fd, level, option, value, len);
 }

@@ -67,8 +67,8 @@ static struct {
 
 #define MONITOR ((struct lb_monitor *)&monitor)
 
-WRAP(int, pthread_cond_timedwait, pthread_cond_t *cond, pthread_mutex_t *lock,
-     const struct timespec *until) {
+WRAP_TIME(int, pthread_cond_timedwait, pthread_cond_t *cond,
+          pthread_mutex_t *lock, const struct timespec *until) {
   if (!is_main) {
     pthread_mutex_lock(&monitor.lock);
     monitor.waits++;
