@@ -62,8 +62,8 @@ int lb_stat_cached(int fd, struct lb_stat *out) {
 
 static int compare_file(const char *proc, int fd,
                         const struct lb_file_id *file) {
-  struct lb_stat found;
-  struct lb_mount mount;
+  struct lb_stat found = {.inode = 0};
+  struct lb_mount mount = {.dev = 0};
   int err = lb_stat_cached(fd, &found);
   if (err)
     return err;
@@ -91,8 +91,8 @@ int lb_file_check(const char *proc, const char *path,
 
 static int identify(const char *proc, int fd, bool by_mount,
                     struct lb_file_id *out) {
-  struct lb_stat found;
-  struct lb_mount mount;
+  struct lb_stat found = {.inode = 0};
+  struct lb_mount mount = {.dev = 0};
   int err = lb_stat_cached(fd, &found);
   if (!err && !found.is_sock)
     err = -ENOTSOCK;

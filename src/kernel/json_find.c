@@ -93,7 +93,10 @@ bool lb_json_copy(const char *value, char *out, size_t size) {
   for (const char *at = value + 1; *at != '"'; at++) {
     if (len + 1 >= size)
       return false;
-    out[len++] = *at == '\\' ? unescape(&at) : *at;
+    char c = *at;
+    if (c == '\\')
+      c = unescape(&at);
+    out[len++] = c;
   }
   out[len] = '\0';
   return true;

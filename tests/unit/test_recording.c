@@ -510,7 +510,7 @@ REPLAY_TEST(a_file_that_was_found_is_that_of_the_sample) {
   struct lb_file_id got = {0};
   struct text ignored = {.len = 0};
   struct recording recording = recording_of("F 2");
-  char bytes[LB_FIND_SIZE];
+  char bytes[LB_FIND_SIZE] = "";
   for (int i = 0; i < 2; i++)
     add_record(&recording, LB_RECORD_FIND, 0, 0, bytes,
                lb_record_find(bytes, "/a", &found[i]));
