@@ -119,6 +119,8 @@ def _():
     half.accept()
     for args, status, text in (((label, "8001"), 0, f"OK {label}: healthy"),
                                (("api",), 3, "UNKNOWN api: no listener has this label"),
+                               ((f"{os.path.dirname(path)}/*.sock", f"{path[:-1]}?"), 0, f"OK {label}: healthy"),
+                               (("/nothere/*.sock",), 2, r"TROUBLE /nothere/\*\.sock: nobody listens"),
                                (("run-gone.sock",), 2, "TROUBLE run-gone.sock: nobody listens"),
                                (("-N", "nothere", "8001"), 3, "OK 8001: healthy"),
                                (("-N", "nothere"), 3, r"UNKNOWN: 2 listeners are healthy in [0-9.]+ s, but not all"),

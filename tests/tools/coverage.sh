@@ -6,7 +6,7 @@
 set -eu
 
 least=${LB_COVERAGE_LEAST:-99}
-live=${LB_COVERAGE_TESTS-$(printf 'tests/live/%s.py ' errors explain fault_matrix netns probe recording)}
+live=${LB_COVERAGE_TESTS-$(printf 'tests/live/%s.py ' errors explain fault_matrix netns probe processes recording)}
 folder=$LB_BUILDDIR/coverage
 log=$folder/log
 
